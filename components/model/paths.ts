@@ -1,0 +1,29 @@
+/** Where things are on a host; the table in docs/architecture.md says who writes them. */
+
+export const configDirectory = "/etc/understudy";
+export const hostFiles = {
+  postgresqlConf: `${configDirectory}/postgresql.conf`,
+  hba: `${configDirectory}/pg_hba.conf`,
+  ident: `${configDirectory}/pg_ident.conf`,
+  standbyConf: `${configDirectory}/standby.conf`,
+  pgbackrestConf: `${configDirectory}/pgbackrest.conf`,
+  pgpass: `${configDirectory}/pgpass`,
+  caCertificate: `${configDirectory}/tls/ca.crt`,
+  serverCertificate: `${configDirectory}/tls/server.crt`,
+  serverKey: `${configDirectory}/tls/server.key`,
+  /** CA of the archive's S3 endpoint; only where the system's own trust store does not do. */
+  archiveCaCertificate: `${configDirectory}/tls/archive-ca.crt`,
+} as const;
+
+/** Directory of PostgreSQL's Unix-domain sockets: Debian's. */
+export const socketDirectory = "/run/postgresql";
+
+/** PGDATA below a node's data directory. */
+export function pgdata(dataDirectory: string, major: number): string {
+  return `${dataDirectory}/${major}/data`;
+}
+
+/** pgBackRest's spool below a node's data directory. */
+export function spoolDirectory(dataDirectory: string): string {
+  return `${dataDirectory}/spool`;
+}

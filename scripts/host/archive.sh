@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# WAL reaches the bucket, and a base backup is there.
+#
+# parameters: intent
+# outcome: {"stanza"}
+
+require_claim
+leads_by_token || refuse_change_of_primary
+
+require_archive stanza-create
+say "checking that WAL reaches the archive"
+require_archive check
+if ! require_archive info --output=json | grep -q '"backup":\[{'; then
+  say "first full backup"
+  require_archive backup --type=full
+fi
+result stanza "$stanza"

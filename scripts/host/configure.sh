@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Rendered files in place and in force. Knows nothing of roles: the same on a primary and on a standby.
+#
+# parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_ca_crt
+#             backup_schedules ("full=Sun *-*-* 02:00" a line)
+# outcome: {"node"}
+
+require_volume
+
+# put PATH CONTENT OWNER MODE
+put() {
+  if printf '%s' "$2" | write_file "$1" "$3" "$4"; then
+    echo "changed: $1"
+  fi
+}
+
+put "$etc/tls/ca.crt" "$ca_crt" root:postgres 644
+put "$etc/tls/server.crt" "$server_crt" root:postgres 644
+put "$etc/tls/server.key" "$server_key" postgres:postgres 600
+put "$etc/pgpass" "$pgpass" postgres:postgres 600
+put "$etc/pg_hba.conf" "$pg_hba_conf" root:postgres 640
+put "$etc/pg_ident.conf" "$pg_ident_conf" root:postgres 640
+
+if has_data; then
+  candidate=$etc/postgresql.conf.candidate
+  printf '%s' "$postgresql_conf" | write_file "$candidate" root:postgres 640 || true
+  attempt "PostgreSQL refuses the new postgresql.conf; the old one stays in force" \
+    "Correct 'settings' in the stack's config, then run 'pulumi up' again." \
+    as_postgres "$pgbin/postgres" --config-file="$candidate" -C data_directory
+  rm -f "$candidate"
+fi
+put "$etc/postgresql.conf" "$postgresql_conf" root:postgres 640
+
+if [[ -n $archive_ca_crt ]]; then
+  put "$etc/tls/archive-ca.crt" "$archive_ca_crt" root:postgres 644
+fi
+put "$etc/pgbackrest.conf" "$pgbackrest_conf" postgres:postgres 600
+
+schedule_backups() {
+  local type=$1 calendar=$2 timer=understudy-backup-$1.timer
+  attempt "archive.schedule.$type is not a calendar expression that systemd knows: '$calendar'" \
+    "See 'man systemd.time', section CALENDAR EVENTS." systemd-analyze calendar "$calendar"
+  write_file "/etc/systemd/system/understudy-backup-$type.service" root:root 644 <<UNIT || true
+# Written by Understudy.
+[Unit]
+Description=pgBackRest $type backup, if this node is the primary (Understudy)
+[Service]
+Type=oneshot
+ExecStart=$library/understudy backup $node $type
+StandardInput=null
+UNIT
+  write_file "/etc/systemd/system/$timer" root:root 644 <<UNIT || true
+# Written by Understudy.
+[Timer]
+OnCalendar=$calendar
+RandomizedDelaySec=60
+[Install]
+WantedBy=timers.target
+UNIT
+  systemctl daemon-reload
+  systemctl enable --quiet "$timer"
+  systemctl restart "$timer"
+}
+
+scheduled=' '
+while IFS='=' read -r type calendar; do
+  [[ -n $type ]] || continue
+  scheduled+="$type "
+  [[ -f /etc/systemd/system/understudy-backup-$type.timer ]] &&
+    grep -qFx "OnCalendar=$calendar" "/etc/systemd/system/understudy-backup-$type.timer" && continue
+  schedule_backups "$type" "$calendar"
+done <<<"$backup_schedules"
+for type in full diff incr; do
+  if [[ $scheduled != *" $type "* && -f /etc/systemd/system/understudy-backup-$type.timer ]]; then
+    systemctl disable --quiet --now "understudy-backup-$type.timer"
+    rm -f "/etc/systemd/system/understudy-backup-$type".{timer,service}
+    systemctl daemon-reload
+  fi
+done
+
+# A step that was cut off after it had written the files would find nothing changed: so this is done each time.
+if has_data && is_active; then
+  put_in_force
+fi
+result node "$node"

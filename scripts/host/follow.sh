@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# A standby that receives WAL from the primary. Nothing on the primary itself.
+#
+# parameters: intent primary primary_address primary_port system_identifier standby_conf slot source (streaming|archive)
+# outcome: {"node","role","upstream"}
+
+require_claim
+require_volume
+
+if [[ $node == "$primary" ]]; then
+  result node "$node" role primary upstream ''
+  return 0
+fi
+if has_data && leads_by_token; then
+  refuse_change_of_primary
+fi
+
+conninfo="host=$primary_address port=$primary_port user=understudy_replication passfile=$etc/pgpass sslmode=verify-full"
+conninfo+=" sslrootcert=$etc/tls/ca.crt connect_timeout=5 application_name=$node"
+
+# Killed half-way, the base backup leaves a directory of its own name; it becomes PGDATA only when it is whole.
+copy_primary() {
+  local unfinished=$pgdata.basebackup size slot_option=()
+  [[ $source == streaming ]] && slot_option=(--slot="$slot")
+  rm -rf "$unfinished"
+  size=$(as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" -c 'select sum(pg_database_size(oid)) from pg_database') ||
+    refuse "the primary $primary does not answer at $primary_address:$primary_port" \
+      "Check the network between the nodes (port $primary_port), then run 'pulumi up' again."
+  require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
+  say "base backup of $primary ($((size / 1048576)) MB)"
+  as_postgres "$pgbin/pg_basebackup" --pgdata="$unfinished" --dbname="$conninfo" --wal-method=stream --checkpoint=fast \
+    --progress "${slot_option[@]}" 2>&1 </dev/null | show_progress ||
+    refuse "the base backup of $primary failed
+$(tail -n 4 "/var/log/understudy/follow.log" | sed 's/^/  | /')" "Mend what the lines above name, then run 'pulumi up' again: it starts a new copy."
+  as_postgres touch "$unfinished/standby.signal"
+  sync "$unfinished/standby.signal" "$unfinished"
+  mv "$unfinished" "$pgdata"
+  sync "$(dirname "$pgdata")"
+}
+
+show_progress() {
+  local line last=$SECONDS
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    if [[ $line == *'%'* ]] && ((SECONDS - last >= 5)); then
+      last=$SECONDS
+      say "base backup: ${line#"${line%%[! ]*}"}"
+    fi
+  done
+}
+
+has_data || copy_primary
+
+found=$(control_value 'Database system identifier')
+[[ $found == "$system_identifier" ]] || refuse "the data of this node belongs to another cluster (system identifier $found, the primary's is $system_identifier)" \
+  "Move $pgdata aside on $node, then run 'pulumi up' again: it makes a new copy."
+
+printf '%s' "$standby_conf" | write_file "$etc/standby.conf" root:postgres 640 || true
+if is_active; then
+  put_in_force
+fi
+start_postgres
+grep -q "^hot_standby = 'off'" "$etc/standby.conf" || in_recovery || refuse "this node takes writes, but $primary is declared the primary" \
+  "Decide which one is right. If it is this node: pulumi config set primary $node"
+
+# Process titles answer for warm standbys too, which take no SQL.
+receives_wal() {
+  is_started
+  if [[ $source == streaming ]]; then
+    pgrep -u postgres -f 'postgres: .*walreceiver.* streaming ' >/dev/null
+  else
+    pgrep -u postgres -f 'postgres: .*startup.* (recovering|waiting for) ' >/dev/null
+  fi
+}
+await 600 "WAL from $primary" receives_wal
+result node "$node" role standby upstream "$primary"

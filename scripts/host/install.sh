@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# Packages, users, directories, the service. Writes nothing before everything that it can look at is in order.
+#
+# parameters: cluster major data_directory port stanza
+# outcome: what the host has; stable from run to run, because `configure` renders from it
+
+derive_paths
+
+if [[ ! -d /run/systemd/system ]]; then
+  refuse "systemd does not run on this host" "Understudy needs a host that systemd booted."
+fi
+if ! command -v apt-get >/dev/null; then
+  refuse "this host has no apt-get" "Understudy installs on Debian and Ubuntu."
+fi
+
+recorded=''
+[[ -f $marker ]] && recorded=$(<"$marker")
+if [[ -n $recorded && $recorded != "$cluster" ]]; then
+  refuse "the data directory $data_directory is in use by another cluster ($recorded)" \
+    "Give this node another dataDirectory or volume. Nothing was changed."
+fi
+if [[ -z $recorded ]]; then
+  if [[ -f $host_file ]]; then
+    refuse "the data volume is not mounted: $marker is missing" \
+      "Mount the data volume at $data_directory. Nothing was written into the empty mount point."
+  fi
+  if has_data || [[ -n $(find "$data_directory" -mindepth 1 -maxdepth 1 ! -name lost+found -print -quit 2>/dev/null) ]]; then
+    refuse "the data directory $data_directory is in use: it is not empty and carries no mark of this cluster" \
+      "Give this node an empty dataDirectory, or move what is there. Nothing was changed."
+  fi
+fi
+for other in "$data_directory"/[0-9]*/data; do
+  if [[ -d $other && $other != "$pgdata" ]]; then
+    refuse "$other holds a cluster of another major version, $major is declared" \
+      "Set postgresVersion back. Upgrading to another major version is not something that this program does."
+  fi
+done
+
+if ! systemctl is-active --quiet "$unit"; then
+  listener=$(ss -Hltnp "sport = :$port" | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)
+  if [[ -n $listener ]]; then
+    refuse "port $port is in use by '$listener'" \
+      "Stop it (Debian's own cluster: 'systemctl disable --now postgresql@$major-main'), or set another postgresPort."
+  fi
+fi
+
+mkdir -p "$data_directory"
+require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
+
+missing=()
+for package in "postgresql-$major" pgbackrest; do
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) == installed ]] || missing+=("$package")
+done
+if ((${#missing[@]})); then
+  say "installing ${missing[*]}"
+  apt() {
+    env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold -qq -y "$@"
+  }
+  attempt "the package lists cannot be read" "Check this host's package sources and its way to them, then run 'pulumi up' again." apt update
+  for package in "${missing[@]}"; do
+    if [[ -z $(apt-cache search --names-only "^$package\$") ]]; then
+      refuse "package $package is not in this host's package sources" \
+        "Add PostgreSQL's own (apt install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh), or set postgresVersion to one that this release has."
+    fi
+  done
+  # Debian would make and start a cluster of its own.
+  if [[ ! -f /etc/postgresql-common/createcluster.conf ]]; then
+    attempt "postgresql-common cannot be installed" "Mend the package system of this host, then run 'pulumi up' again." apt install postgresql-common
+    sed -i -E "s/^#? *create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf
+  fi
+  attempt "${missing[*]} cannot be installed" "Mend the package system of this host, then run 'pulumi up' again." \
+    apt install --no-install-recommends "${missing[@]}"
+fi
+
+mkdir -p "$etc/tls"
+chmod 755 "$etc" "$data_directory"
+chown postgres: "$etc/tls"
+install -d -m 755 -o postgres -g postgres "$data_directory/$major" "$data_directory/spool" /var/log/pgbackrest
+install -d -m 700 "$state"
+printf '%s\n' "$cluster" | write_file "$marker" root:root 644 || true
+for name in node cluster major data_directory port stanza; do
+  printf '%s=%q\n' "$name" "${!name}"
+done | write_file "$host_file" root:root 644 || true
+
+cat <<UNIT | write_file "/etc/systemd/system/$unit" root:root 644 && systemctl daemon-reload
+# Written by Understudy.
+[Unit]
+Description=PostgreSQL $major of node $node (Understudy)
+After=network-online.target
+Wants=network-online.target
+RequiresMountsFor=$data_directory
+
+[Service]
+Type=notify
+User=postgres
+ExecStartPre=+$library/guard before
+ExecStart=$pgbin/postgres --config-file=$etc/postgresql.conf
+ExecStartPost=+$library/guard after
+ExecReload=/bin/kill -HUP \$MAINPID
+KillMode=mixed
+KillSignal=SIGINT
+TimeoutStartSec=infinity
+TimeoutStopSec=3600
+Restart=on-failure
+RestartSec=1
+LimitNOFILE=65536
+OOMScoreAdjust=-900
+Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+
+result node "$node" \
+  'memoryBytes#' "$(awk '/^MemTotal:/ {print $2 * 1024}' /proc/meminfo)" \
+  'cpus#' "$(nproc)" \
+  'dataDiskBytes#' "$(df --output=size -B1 "$data_directory" | tail -n 1 | tr -d ' ')" \
+  postgresql "$("$pgbin/postgres" --version | awk '{print $3}')" \
+  pgbackrest "$(pgbackrest version | awk '{print $2}')"

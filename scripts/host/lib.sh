@@ -1,0 +1,339 @@
+# shellcheck shell=bash
+# What the steps share. Sourced by `understudy` and by `guard`; never run by itself.
+
+readonly etc=/etc/understudy
+readonly host_file=$etc/host.conf
+
+# node, major, cluster, data_directory, port, stanza: what `install` recorded about this host.
+load_host() {
+  [[ -f $host_file ]] || return 1
+  # shellcheck source=/dev/null
+  . "$host_file"
+  derive_paths
+}
+
+derive_paths() {
+  pgdata=$data_directory/$major/data
+  pgbin=/usr/lib/postgresql/$major/bin
+  state=$data_directory/state
+  marker=$data_directory/.understudy-volume
+}
+
+# --- talking to the engine -------------------------------------------------------------------------------------------
+
+say() {
+  printf '%s: %s\n' "$node" "$*" >&4
+  printf '%s\n' "$*"
+}
+
+# refuse WHAT HINT: ends the step. What was already done is found again by the next run.
+refuse() {
+  trap - ERR
+  printf 'understudy: %s: %s\nHINT: %s\n' "$node" "$1" "$2" | redact >&4
+  printf 'refused: %s\n' "$1"
+  ((BASH_SUBSHELL == 0)) || exit "$already_said"
+  journal_end failed
+  exit 1
+}
+
+# Exit code of a subshell that has refused: its parent ends without a message of its own.
+readonly already_said=97
+
+# result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has a number or a literal as its value.
+result() {
+  local json='' key value
+  while (($#)); do
+    key=$1 value=$2
+    shift 2
+    if [[ $key == *'#' ]]; then
+      json+=",\"${key%#}\":$value"
+    else
+      value=${value//\\/\\\\}
+      value=${value//\"/\\\"}
+      json+=",\"$key\":\"$value\""
+    fi
+  done
+  printf '{%s}\n' "${json#,}" >&3
+}
+
+on_error() {
+  if (($1 == already_said)); then
+    ((BASH_SUBSHELL == 0)) || exit "$already_said"
+    journal_end failed
+    exit 1
+  fi
+  refuse "step '$step' failed unexpectedly (line $2)" \
+    "Look at the end of /var/log/understudy/$step.log on the host, then run 'pulumi up' again: it continues from here."
+}
+trap 'on_error $? $LINENO' ERR
+set -E
+
+# Names of parameters whose values must never be shown.
+readonly secret_parameters='password|verifier|key|pgpass|pgbackrest_conf'
+
+redact() {
+  local line name value
+  while IFS= read -r line; do
+    for name in $(compgen -v | grep -E "($secret_parameters)" || true); do
+      value=${!name}
+      ((${#value} >= 6)) && line=${line//"$value"/[secret]}
+    done
+    printf '%s\n' "$line"
+  done
+}
+
+# attempt WHAT HINT COMMAND…: runs the command; if it fails, refuses with the last lines that it printed.
+attempt() {
+  local what=$1 hint=$2 output
+  shift 2
+  if output=$("$@" 2>&1 </dev/null); then
+    printf '%s\n' "$output"
+    return 0
+  fi
+  printf '%s\n' "$output"
+  refuse "$what
+$(tail -n 6 <<<"$output" | sed 's/^/  | /')" "$hint"
+}
+
+# --- parameters, lock, journal ---------------------------------------------------------------------------------------
+
+read_parameters() {
+  local text
+  text=$(cat)
+  eval "$text"
+  if [[ $step != install ]]; then
+    load_host || refuse "this host was never installed" "Run 'pulumi up'; if it does not install this node, change 'reconcile'."
+  fi
+}
+
+# One step at a time. Steps that change roles share one lock, so that a command which outlived its killed `pulumi up` is
+# waited for instead of raced. Reading takes no lock.
+take_lock() {
+  local name=roles
+  case $step in
+    facts | backups | journal) return 0 ;;
+    archive | backup) name=archive ;;
+    databases) name=databases ;;
+  esac
+  exec 9>"/run/understudy-$name.lock"
+  if ! flock -n 9; then
+    say "waiting for an earlier step that still runs on this host"
+    flock -w 900 9 ||
+      refuse "an earlier step has been running on this host for 15 minutes" "See 'fuser -v /run/understudy-$name.lock' on the host."
+  fi
+}
+
+# The journal: what was done here, for which intent, how long it took. `receipt` collects it.
+journal_begin() {
+  journal_start=$EPOCHREALTIME
+}
+
+journal_end() {
+  [[ -n ${intent:-} && -d ${state:-} ]] || return 0
+  local end=$EPOCHREALTIME
+  printf '{"intent":"%s","step":"%s","node":"%s","outcome":"%s","startedMs":%d,"tookMs":%d}\n' \
+    "$intent" "$step" "$node" "$1" "$((${journal_start/./} / 1000))" "$(((${end/./} - ${journal_start/./}) / 1000))" \
+    >>"$state/journal"
+}
+
+# --- files that must survive a power cut -----------------------------------------------------------------------------
+
+# write_file PATH OWNER MODE: stdin becomes the file, whole or not at all. Status 0: changed, 1: it was like that already.
+write_file() {
+  local path=$1 owner=$2 mode=$3 temporary
+  temporary=$(mktemp "$path.XXXXXX")
+  cat >"$temporary"
+  chown "$owner" "$temporary"
+  chmod "$mode" "$temporary"
+  if [[ -f $path ]] && cmp -s "$temporary" "$path" && [[ $(stat -c '%U:%G %a' "$path") == "$(stat -c '%U:%G %a' "$temporary")" ]]; then
+    rm -f "$temporary"
+    return 1
+  fi
+  sync "$temporary"
+  mv -f "$temporary" "$path"
+  sync "$(dirname "$path")"
+}
+
+# --- intent and token ------------------------------------------------------------------------------------------------
+
+require_claim() {
+  local claimed=''
+  [[ -f $state/intent ]] && claimed=$(<"$state/intent")
+  [[ $claimed == "$intent" ]] && return 0
+  [[ -n $claimed ]] || refuse "this node has not been told of the present intent" \
+    "Run 'pulumi up' without --target; if that changes nothing: pulumi config set reconcile \"\$(date +%s)\" && pulumi up"
+  refuse "a newer 'pulumi up' has taken over (this one: $intent, claimed: $claimed)" \
+    "Look at what the newer update did, then run 'pulumi up' again if it is still needed."
+}
+
+# The token says who leads, as far as this node knows: epoch from to state. Empty variables where there is none.
+read_token() {
+  token_epoch='' token_from='' token_to='' token_state=''
+  [[ -f $state/token ]] || return 0
+  IFS=' ' read -r token_epoch token_from token_to token_state <"$state/token"
+}
+
+write_token() {
+  printf '%s %s %s %s\n' "$1" "${2:--}" "$3" "$4" | write_file "$state/token" root:root 600 || true
+}
+
+leads_by_token() {
+  read_token
+  [[ $token_to == "$node" && $token_state == taken ]]
+}
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+readonly unit=understudy-postgresql.service
+
+as_postgres() {
+  setpriv --reuid=postgres --regid=postgres --init-groups -- env HOME=/var/lib/postgresql "$@"
+}
+
+# sql [psql options] : statements from stdin or -c, on the local server, as the superuser. Never waits for a synchronous standby.
+sql() {
+  as_postgres env PGOPTIONS='-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic' \
+    "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres "$@"
+}
+
+has_data() {
+  [[ -f $pgdata/PG_VERSION ]]
+}
+
+control_value() {
+  "$pgbin/pg_controldata" -D "$pgdata" | sed -n "s/^$1: *//p"
+}
+
+is_active() {
+  systemctl is-active --quiet "$unit"
+}
+
+in_recovery() {
+  [[ $(sql -c 'select pg_is_in_recovery()') == t ]]
+}
+
+# What the running server was started with; the guard keeps it.
+readonly started_configuration=/run/understudy-started.conf
+
+# put_in_force: reloads, and restarts where a reload is not enough. A warm standby takes no SQL: there the files are compared.
+put_in_force() {
+  local before pending
+  before=$(date +%s.%N)
+  systemctl reload "$unit"
+  if takes_sql; then
+    await 10 "PostgreSQL to read its configuration" has_reloaded_since "$before"
+    pending=$(sql -c "select string_agg(name, ' ') from pg_settings where pending_restart")
+  else
+    pending=$(cmp -s "$etc/postgresql.conf" "$started_configuration" || echo postgresql.conf)
+  fi
+  if [[ -n $pending ]]; then
+    say "restarting PostgreSQL, because this changed: $pending"
+    systemctl restart "$unit"
+    await 600 "PostgreSQL to start" is_started
+  fi
+}
+
+takes_sql() {
+  sql -c 'select 1' >/dev/null 2>&1
+}
+
+has_reloaded_since() {
+  [[ $(sql -c "select pg_conf_load_time() >= to_timestamp($1)") == t ]]
+}
+
+recent_log() {
+  journalctl --no-pager --quiet --output=cat --lines=8 --unit="$unit" | sed 's/^/  | /'
+}
+
+# start_postgres: starts the unit and waits until the server takes connections (a warm standby: until it recovers).
+start_postgres() {
+  systemctl reset-failed "$unit" 2>/dev/null || true
+  systemctl enable --quiet "$unit"
+  systemctl start --no-block "$unit"
+  await 600 "PostgreSQL to start" is_started
+}
+
+is_started() {
+  if systemctl is-failed --quiet "$unit"; then
+    refuse "PostgreSQL does not start
+$(recent_log)" "Mend what the lines above name, then run 'pulumi up' again."
+  fi
+  is_active
+}
+
+# await SECONDS WHAT CONDITION…: polls until the condition holds, says what it waits for, refuses when time is up.
+await() {
+  local seconds=$1 what=$2 waited=0
+  shift 2
+  local begin=$SECONDS
+  until "$@"; do
+    ((SECONDS - begin < seconds)) || refuse "gave up waiting for $what after $seconds s
+$(recent_log)" "Look at /var/log/understudy/$step.log and 'journalctl -u $unit' on the host, then run 'pulumi up' again."
+    if ((SECONDS - begin >= waited + 10)); then
+      waited=$((SECONDS - begin))
+      say "waiting for $what ($waited s)"
+    fi
+    sleep 0.05
+  done
+}
+
+free_bytes() {
+  df --output=avail -B1 "$1" | tail -n 1 | tr -d ' '
+}
+
+# require_free_space BYTES WHY
+require_free_space() {
+  local free
+  free=$(free_bytes "$data_directory")
+  ((free >= $1)) || refuse "not enough free disk in $data_directory: $((free / 1048576)) MB free, $(($1 / 1048576)) MB needed $2" \
+    "Make the data volume larger or free space on it, then run 'pulumi up' again."
+}
+
+require_volume() {
+  [[ -f $marker ]] || refuse "the data volume is not mounted: $marker is missing" \
+    "Mount the data volume at $data_directory. Nothing was written into the empty mount point."
+  [[ $(<"$marker") == "$cluster" ]] || refuse "the volume at $data_directory belongs to another cluster ($(<"$marker"))" \
+    "Give this node a volume of its own. Nothing on it was changed."
+}
+
+# --- archive ---------------------------------------------------------------------------------------------------------
+
+backrest() {
+  as_postgres pgbackrest --config="$etc/pgbackrest.conf" --stanza="$stanza" "$@"
+}
+
+# require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
+require_archive() {
+  local output
+  if output=$(backrest "$@" 2>&1); then
+    printf '%s\n' "$output"
+    return 0
+  fi
+  local detail
+  detail=$(grep -E 'ERROR|WARN|HINT' <<<"$output" | head -n 6 | sed 's/^/  | /')
+  case $output in
+    *'[403]'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
+      refuse "the archive refuses the credentials
+$detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' again." ;;
+    *'[404]'* | *NoSuchBucket*)
+      refuse "the archive's bucket does not exist
+$detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
+    *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
+      refuse "the archive cannot be reached from this node
+$detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
+    *CERTIFICATE* | *certificate*)
+      refuse "the archive's certificate is not trusted
+$detail" "Set archive.caFile to the certificate authority of the endpoint." ;;
+    *)
+      refuse "pgBackRest $1 failed
+$detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up' again." ;;
+  esac
+}
+
+# --- what is still to come -------------------------------------------------------------------------------------------
+
+refuse_change_of_primary() {
+  read_token
+  refuse "this node ${token_to:+knows $token_to as the primary, epoch $token_epoch; }changing the primary is not there yet" \
+    "Set 'primary' back to the node that is the primary now. Nothing was changed."
+}

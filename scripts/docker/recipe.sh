@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# What is in a host image: one recipe for both ways to build it (from a pulled base image, or with mmdebstrap). It runs inside
+# the image or on its root directory, so it uses nothing of the project. Its content, with the name of the image asked for, is the image's version.
+#
+#   recipe.sh suite NAME            Debian suite of image NAME (a PostgreSQL major, or bare-<suite>)
+#   recipe.sh packages NAME         packages to install
+#   recipe.sh prepare ROOT          before any package is installed
+#   recipe.sh finish ROOT           after the last package was installed
+set -euo pipefail
+
+suite() {
+  case "$1" in
+    13) echo bullseye ;;
+    15) echo bookworm ;;
+    17) echo trixie ;;
+    18) echo forky ;;
+    bare-bullseye | bare-bookworm | bare-trixie | bare-forky) echo "${1#bare-}" ;;
+    *) return 1 ;;
+  esac
+}
+
+# A bare host has what a cloud image has; the others also have what the step `install` would put there.
+packages() {
+  printf '%s\n' systemd systemd-sysv dbus openssh-server openssh-client sudo iproute2 procps ca-certificates netbase tzdata
+  case "$1" in
+    bare-*) ;;
+    *) printf '%s\n' "postgresql-$1" "postgresql-client-$1" pgbackrest nftables openssl ;;
+  esac
+}
+
+prepare() {
+  local root="$1"
+  mkdir -p "$root/etc/dpkg/dpkg.cfg.d" "$root/etc/apt/apt.conf.d" "$root/etc/postgresql-common"
+  cat >"$root/etc/dpkg/dpkg.cfg.d/understudy" <<'END'
+force-unsafe-io
+path-exclude=/usr/share/man/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/doc/*
+path-include=/usr/share/doc/*/copyright
+path-exclude=/usr/share/locale/*
+path-include=/usr/share/locale/locale.alias
+END
+  cat >"$root/etc/apt/apt.conf.d/understudy" <<'END'
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+APT::Periodic::Enable "0";
+END
+  # Debian's package makes a cluster of its own and starts it: here the program decides which cluster there is.
+  printf 'create_main_cluster = false\n' >"$root/etc/postgresql-common/createcluster.conf"
+}
+
+finish() {
+  local root="$1" unit
+  local -a masked=(
+    # no terminals, devices, modules, disks or swap of its own
+    getty.target getty-static.service console-getty.service systemd-logind.service
+    systemd-ask-password-console.path systemd-ask-password-wall.path systemd-vconsole-setup.service
+    systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service
+    systemd-modules-load.service systemd-remount-fs.service systemd-binfmt.service systemd-random-seed.service
+    systemd-boot-update.service systemd-pcrphase.service systemd-hwdb-update.service
+    sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount
+    dev-hugepages.mount dev-mqueue.mount proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount
+    fstrim.timer e2scrub_all.timer e2scrub_reap.service
+    # the kernel's parameters, name service and clock are the machine's
+    systemd-sysctl.service systemd-resolved.service systemd-networkd.service systemd-networkd.socket systemd-timesyncd.service
+    systemd-networkd-wait-online.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-firstboot.service
+    # audit needs a capability that a container does not have
+    systemd-journald-audit.socket
+    # nothing may hold apt's lock, or change packages, behind the program's back
+    apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service dpkg-db-backup.timer man-db.timer
+  )
+  for unit in "${masked[@]}"; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
+  ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+
+  # Tests read what sshd and PostgreSQL said before a restart.
+  mkdir -p "$root/var/log/journal" "$root/etc/systemd/journald.conf.d"
+  printf '[Journal]\nStorage=persistent\nSystemMaxUse=64M\nForwardToSyslog=no\n' >"$root/etc/systemd/journald.conf.d/understudy.conf"
+
+  # A host's identity comes with the host. Its SSH key is put there before its first boot.
+  rm -f "$root"/etc/ssh/ssh_host_*_key "$root"/etc/ssh/ssh_host_*_key.pub
+  : >"$root/etc/machine-id"
+  rm -f "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed"
+  mkdir -p "$root/etc/ssh/sshd_config.d"
+  cat >"$root/etc/ssh/sshd_config.d/understudy.conf" <<'END'
+HostKey /etc/ssh/ssh_host_ed25519_key
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+UseDNS no
+# Steps of several updates and of status may come at once.
+MaxStartups 100:30:200
+MaxSessions 64
+END
+
+  install -d -m 700 "$root/root/.ssh"
+  mkdir -p "$root/var/lib/understudy"
+  rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb
+  rm -f "$root"/var/log/apt/* "$root"/var/log/dpkg.log "$root"/var/log/alternatives.log "$root"/var/log/bootstrap.log
+  rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
+  # Not newer than what is said here: systemd would take the first boot for the one after a change of /usr.
+  touch -r "$root/usr" "$root/etc/.updated" "$root/var/.updated"
+}
+
+"$@"

@@ -26,22 +26,22 @@ export interface ConnectionUriInput {
 export function connectionUri(input: ConnectionUriInput): string {
   const [first] = input.hosts;
   if (!first) throw new Error("a connection URI needs a host");
-  const authority = `${escape(input.user)}:${escape(input.password)}@${bracketed(first.host)}:${first.port}`;
+  const authority = `${percentEncode(input.user)}:${percentEncode(input.password)}@${bracketed(first.host)}:${first.port}`;
   const forBoth = [
     "sslmode=verify-full",
-    `sslrootcert=${escape(input.caFile).replaceAll("%2F", "/")}`,
+    `sslrootcert=${percentEncode(input.caFile).replaceAll("%2F", "/")}`,
     "fallback_application_name=understudy",
   ];
   const forLibpq = [
-    `host=${input.hosts.map(({ host }) => escape(host)).join(",")}`,
+    `host=${input.hosts.map(({ host }) => percentEncode(host)).join(",")}`,
     `port=${input.hosts.map(({ port }) => port).join(",")}`,
     `target_session_attrs=${input.mode === "read-write" ? "read-write" : "prefer-standby"}`,
   ];
-  return `postgresql://${authority}/${escape(input.database)}?${forBoth.join("&")}#&${forLibpq.join("&")}`;
+  return `postgresql://${authority}/${percentEncode(input.database)}?${forBoth.join("&")}#&${forLibpq.join("&")}`;
 }
 
 /** Percent-encodes everything that means something in a URI or between single quotes in a shell. */
-function escape(text: string): string {
+function percentEncode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -8,6 +8,12 @@ export interface Problem {
   readonly hint: string;
 }
 
+/** Path of `key` under `path` as `pulumi config set --path` takes it: `nodes.node-a`, `nodes["a.b"]`. */
+export function keyPath(path: string, key: string): string {
+  if (!/^[A-Za-z0-9_-]+$/.test(key)) return `${path}[${JSON.stringify(key)}]`;
+  return path === "" ? key : `${path}.${key}`;
+}
+
 /** Everything that is wrong with the config, at once. A mistake of the user's: shown without a stack trace. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

@@ -1,0 +1,120 @@
+import { isHost } from "../network.ts";
+import { anything, duration, flag, matching, type Option, oneOf, size } from "./option.ts";
+import { loginOptions, portOption } from "./sshOptions.ts";
+
+/** Of every node, whatever the target. */
+export const commonNodeOptions = {
+  state: {
+    schema: oneOf("active", "fenced", "absent"),
+    description:
+      "`active`: takes part. `fenced`: kept out, and proven to be off. `absent`: its host is left alone and its steps are not run.",
+    rule: "must be one of active, fenced, absent",
+    hint: "use active, fenced or absent",
+    default: "active",
+    effect: "the node joins or leaves; the others stay",
+  },
+  source: {
+    schema: oneOf("streaming", "archive"),
+    description:
+      "Where the node gets WAL from while it is a standby: the primary, or the archive alone (log shipping).",
+    rule: "must be one of streaming, archive",
+    hint: "use streaming or archive",
+    default: "streaming",
+    effect: "reload of that node",
+  },
+  standby: {
+    schema: oneOf("hot", "warm"),
+    description: "Whether it answers read-only queries while it is a standby.",
+    rule: "must be one of hot, warm",
+    hint: "use hot or warm",
+    default: "hot",
+    effect: "restart of that node",
+  },
+  synchronous: {
+    schema: flag(),
+    description:
+      "Whether a commit waits for this node while it is a standby; where several nodes say so, for any one of them.",
+    rule: "must be true or false",
+    hint: "use true or false",
+    default: "false",
+    effect: "reload of every node",
+  },
+  delay: {
+    schema: duration(),
+    description: "How far it stays behind on purpose while it is a standby.",
+    rule: "must be a duration: a number and one of us, ms, s, min, h, d",
+    hint: "write it such as 15min or 1h; units heed case",
+    default: "none",
+    effect: "reload of that node",
+  },
+} as const satisfies Record<string, Option>;
+
+export const dockerNodeOptions = {
+  memory: {
+    schema: size(),
+    description: "Memory of the container, by which PostgreSQL is sized too.",
+    rule: "must be a size: a number and one of B, kB, MB, GB, TB",
+    hint: "write it such as 512MB or 2GB; units heed case",
+    default: "1GB",
+    effect: "restart of that node's PostgreSQL",
+  },
+} as const satisfies Record<string, Option>;
+
+export const leastMemory = "256MB";
+
+export const sshNodeOptions = {
+  ...loginOptions,
+  address: {
+    schema: matching(isHost),
+    description: "IP address, or name that resolves on every node, by which the other nodes reach this one.",
+    rule: "must be a host name or an IP address",
+    hint: "set the address in the network that the nodes share",
+    default: "`host`",
+    effect: "reload of every node",
+  },
+  postgresPort: portOption("Port that PostgreSQL listens on.", "5432", "restart of that node, reload of the others"),
+  dataDirectory: {
+    schema: matching(isDataDirectory),
+    description: "Directory on the host for the data, WAL and journal of the node; best a file system of its own.",
+    rule: "must be an absolute path of letters, digits, '.', '_' and '-', below a directory of its own",
+    hint: "use a directory such as /var/lib/understudy",
+    default: "/var/lib/understudy",
+    effect: "refused where the node has data: move the data by hand first",
+  },
+  proxy: {
+    schema: anything(),
+    description: "SSH server to go through (a bastion).",
+    rule: "must be an object",
+    hint: "set host and privateKeyFile under it",
+    default: "none",
+    effect: "the steps run again",
+    options: loginOptions,
+  },
+} as const satisfies Record<string, Option>;
+
+const systemDirectories = [
+  "bin",
+  "boot",
+  "dev",
+  "etc",
+  "lib",
+  "lib64",
+  "proc",
+  "root",
+  "run",
+  "sbin",
+  "sys",
+  "tmp",
+  "usr",
+];
+
+function isDataDirectory(path: string): boolean {
+  const parts = path.split("/").slice(1);
+  return (
+    path.startsWith("/") &&
+    path.length <= 90 &&
+    parts.every((part) => /^[A-Za-z0-9._-]+$/.test(part) && part !== "." && part !== "..") &&
+    !systemDirectories.includes(parts[0] as string) &&
+    !["/home", "/opt", "/srv", "/mnt", "/media", "/var", "/var/lib", "/var/log", "/var/tmp"].includes(path)
+  );
+}

@@ -32,6 +32,9 @@ copy_primary() {
     --progress "${slot_option[@]}" 2>&1 </dev/null | show_progress ||
     refuse "the base backup of $primary failed
 $(tail -n 4 "/var/log/understudy/follow.log" | sed 's/^/  | /')" "Mend what the lines above name, then run 'pulumi up' again: it starts a new copy."
+  # A token from before (a first initdb that was cut off) must not make a primary of the copy.
+  rm -f "$state/token"
+  sync "$state"
   as_postgres touch "$unfinished/standby.signal"
   sync "$unfinished/standby.signal" "$unfinished"
   mv "$unfinished" "$pgdata"
@@ -63,13 +66,16 @@ start_postgres
 grep -q "^hot_standby = 'off'" "$etc/standby.conf" || in_recovery || refuse "this node takes writes, but $primary is declared the primary" \
   "Decide which one is right. If it is this node: pulumi config set primary $node"
 
-# Process titles answer for warm standbys too, which take no SQL.
+# A warm standby takes no SQL: there, a wal receiver that lives on is one that receives (one that can't connect ends at once).
 receives_wal() {
   is_started
-  if [[ $source == streaming ]]; then
-    pgrep -u postgres -f 'postgres: .*walreceiver.* streaming ' >/dev/null
+  if [[ $source == archive ]]; then
+    pgrep -u postgres -f 'postgres: .*startup' >/dev/null
+  elif takes_sql; then
+    [[ $(sql -c "select count(*) from pg_stat_wal_receiver where status = 'streaming'") == 1 ]]
   else
-    pgrep -u postgres -f 'postgres: .*startup.* (recovering|waiting for) ' >/dev/null
+    receiver=$(pgrep -u postgres -f 'postgres: .*walreceiver') && sleep 1 &&
+      [[ $(pgrep -u postgres -f 'postgres: .*walreceiver') == "$receiver" ]]
   fi
 }
 await 600 "WAL from $primary" receives_wal

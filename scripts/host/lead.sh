@@ -27,7 +27,11 @@ initialize() {
   sync "$(dirname "$pgdata")"
 }
 
-has_data || initialize
+made=no
+if ! has_data; then
+  initialize
+  made=yes
+fi
 leads_by_token || refuse_change_of_primary
 start_postgres
 
@@ -49,6 +53,9 @@ role understudy_monitor 'login' "$monitor_verifier"
 sql -c "do \$\$ begin
   if not pg_has_role('understudy_monitor', 'pg_monitor', 'member') then grant pg_monitor to understudy_monitor; end if;
 end \$\$"
+
+# Before the first standby asks the archive for WAL; `archive` makes up for it if this step is cut off here.
+[[ $made == no ]] || require_archive stanza-create
 
 read_token
 result primary "$node" \

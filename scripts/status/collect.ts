@@ -1,0 +1,98 @@
+import type {
+  Backup,
+  DeclaredNode,
+  HostFacts,
+  Observation,
+  Reading,
+  SqlFacts,
+} from "../../components/model/status/observation.ts";
+import {
+  type MonitoredNode,
+  type Monitoring,
+  parseBackups,
+  parseHostFacts,
+} from "../../components/model/status/sources.ts";
+import { type Host, type RunResult, runOnHost } from "../lib/ssh.ts";
+import { readServer } from "./sql.ts";
+
+/** Seconds that any one answer may take: a node that hangs costs no more than this. */
+const NODE_SECONDS = 5;
+/** A fenced node is expected to be silent; it is asked all the same, since one that leads is a disaster. */
+const FENCED_SECONDS = 1.5;
+/** `pgbackrest info` asks the bucket; a second node is asked only if the first one failed early enough. */
+const BACKUPS_SECONDS = 8;
+
+const COMMAND = "/usr/local/sbin/understudy";
+
+/** Looks at every node at once, by SQL and by SSH, and never fails: what could not be read says why. */
+export async function observe(monitoring: Monitoring): Promise<Observation> {
+  const at = new Date();
+  const [nodes, backups] = await Promise.all([
+    Promise.all(
+      monitoring.nodes.map(async (node) => {
+        const [sql, host] = await Promise.all([readSql(node, monitoring), readHost(node)]);
+        return { declared: declaredOf(node), sql, host };
+      }),
+    ),
+    readBackups(monitoring),
+  ]);
+  const { clusterName, postgresVersion, primary } = monitoring;
+  return { clusterName, postgresVersion, primary, at, nodes, backups };
+}
+
+function declaredOf(node: MonitoredNode): DeclaredNode {
+  const { name, state, declaredRole, source, standby, synchronous, slot } = node;
+  return { name, state, role: declaredRole, source, standby, synchronous, slot };
+}
+
+async function readSql(node: MonitoredNode, monitoring: Monitoring): Promise<Reading<SqlFacts>> {
+  if (node.state === "absent" || node.endpoint == null) return { kind: "skipped" };
+  return readServer(node.endpoint, monitoring, node.state === "fenced" ? FENCED_SECONDS : NODE_SECONDS);
+}
+
+async function readHost(node: MonitoredNode): Promise<Reading<HostFacts>> {
+  const host = hostOf(node);
+  if (host === undefined) return { kind: "skipped" };
+  const result = await runOnHost(host, `${COMMAND} facts ${node.name}`, { timeoutSeconds: NODE_SECONDS });
+  return readingOf(result, parseHostFacts, `understudy facts on ${node.name}`);
+}
+
+async function readBackups(monitoring: Monitoring): Promise<Reading<readonly Backup[]>> {
+  const deadline = Date.now() + BACKUPS_SECONDS * 1000;
+  const hosts = [...monitoring.nodes]
+    .sort((a, b) => Number(b.name === monitoring.primary) - Number(a.name === monitoring.primary))
+    .flatMap((node) => hostOf(node) ?? []);
+  let first: Reading<readonly Backup[]> | undefined;
+  for (const host of hosts) {
+    const left = (deadline - Date.now()) / 1000;
+    if (left < 1) break;
+    const result = await runOnHost(host, `${COMMAND} backups ${host.name}`, {
+      timeoutSeconds: Math.min(NODE_SECONDS, left),
+    });
+    const parse = (text: string) => parseBackups(text, monitoring.clusterName);
+    const reading = readingOf(result, parse, `pgbackrest info on ${host.name}`);
+    if (reading.kind === "read") return reading;
+    first ??= reading;
+  }
+  return first ?? { kind: "skipped" };
+}
+
+function hostOf(node: MonitoredNode): Host | undefined {
+  return node.state === "active" && node.connection != null
+    ? { name: node.name, connection: node.connection }
+    : undefined;
+}
+
+function readingOf<T>(result: RunResult, parse: (text: string) => T | undefined, source: string): Reading<T> {
+  if (!result.ok) {
+    const [what = "", hint = ""] = result.message.split("\nHINT: ");
+    return { kind: "failed", what, hint };
+  }
+  const value = parse(result.stdout);
+  if (value !== undefined) return { kind: "read", value };
+  return {
+    kind: "failed",
+    what: `${source} answered what this version does not understand`,
+    hint: "run pulumi up, so that the host has the scripts of this version",
+  };
+}

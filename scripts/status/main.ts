@@ -1,0 +1,114 @@
+import type { Observation } from "../../components/model/status/observation.ts";
+import { reportOf, type StatusReport } from "../../components/model/status/report.ts";
+import type { Monitoring } from "../../components/model/status/sources.ts";
+import { parseArguments, USAGE } from "./arguments.ts";
+import { observe } from "./collect.ts";
+import { Screen, type Terminal } from "./screen.ts";
+import { type RunPulumi, readMonitoring, runProjectPulumi, UsageError } from "./stack.ts";
+import { MAX_WIDTH, renderReport } from "./table.ts";
+
+/** What the command touches; tests put their own in its place. */
+export interface StatusWorld {
+  readonly stdout: Terminal;
+  readonly stderr: { write(text: string): unknown };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Fires when the user has had enough of `--watch`. */
+  readonly signal: AbortSignal;
+  readonly runPulumi: RunPulumi;
+  look(monitoring: Monitoring): Promise<Observation>;
+}
+
+/** The world as it is. */
+export function realWorld(signal: AbortSignal): StatusWorld {
+  const { stdout, stderr, env } = process;
+  return { stdout, stderr, env, signal, runPulumi: runProjectPulumi, look: observe };
+}
+
+/** While watching, what is declared is read again after this long: a stack update may have changed it. */
+const DECLARED_SECONDS = 30;
+
+/** Runs `status`; the result is its exit code. */
+export async function status(argv: readonly string[], world: StatusWorld): Promise<number> {
+  try {
+    const { json, help, watchSeconds, stack } = parseArguments(argv);
+    if (help) {
+      world.stdout.write(`${USAGE}\n`);
+      return 0;
+    }
+    const draw = (report: StatusReport, lines: boolean) =>
+      json ? JSON.stringify(report, undefined, lines ? undefined : 2) : renderReport(report, renderOptions(world));
+    const monitoring = await readMonitoring(world.runPulumi, stack);
+    if (watchSeconds !== undefined) return await watch(monitoring, stack, watchSeconds, json, draw, world);
+    const report = reportOf(await world.look(monitoring));
+    world.stdout.write(`${draw(report, false)}\n`);
+    return report.exitCode;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    world.stderr.write(`status: ${error.message}\nHINT: ${error.hint}\n`);
+    return 3;
+  }
+}
+
+async function watch(
+  first: Monitoring,
+  stack: string | undefined,
+  seconds: number,
+  json: boolean,
+  draw: (report: StatusReport, lines: boolean) => string,
+  { stdout, signal, runPulumi, look }: StatusWorld,
+): Promise<number> {
+  const screen = new Screen(stdout, !json && stdout.isTTY === true);
+  let monitoring = first;
+  let readAt = Date.now();
+  let last: StatusReport | undefined;
+  const redraw = () => {
+    if (last !== undefined && screen.inPlace) screen.show(draw(last, true));
+  };
+  screen.open();
+  stdout.on?.("resize", redraw);
+  try {
+    while (!signal.aborted) {
+      const started = Date.now();
+      if (started - readAt > DECLARED_SECONDS * 1000) {
+        readAt = started;
+        // In the background: it takes the CLI a second or two. What can't be read stays as it was.
+        readMonitoring(runPulumi, stack).then(
+          (read) => {
+            monitoring = read;
+          },
+          () => {},
+        );
+      }
+      const observation = await Promise.race([look(monitoring), aborted(signal)]);
+      if (observation === undefined) break;
+      last = reportOf(observation);
+      screen.show(draw(last, true));
+      await Promise.race([aborted(signal), sleep(seconds * 1000 - (Date.now() - started), signal)]);
+    }
+  } finally {
+    stdout.off?.("resize", redraw);
+    screen.close();
+  }
+  // The last picture stays behind on the ordinary screen.
+  if (last !== undefined && screen.inPlace) stdout.write(`${draw(last, true)}\n`);
+  return 0;
+}
+
+function renderOptions({ stdout, env }: StatusWorld) {
+  const color = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
+  return { width: stdout.isTTY ? (stdout.columns ?? MAX_WIDTH) : MAX_WIDTH, color };
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.max(0, milliseconds));
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+}

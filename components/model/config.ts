@@ -1,5 +1,21 @@
-import type { ClusterConfig } from "./clusterConfig.ts";
-import { ConfigError } from "./problems.ts";
+import {
+  type ArchiveConfig,
+  type ClusterConfig,
+  type GivenArchiveConfig,
+  type NodeConfig,
+  type PostgresMajor,
+  postgresMajors,
+} from "./clusterConfig.ts";
+import { isClusterName } from "./names.ts";
+import { networkProblem } from "./network.ts";
+import { ConfigError, keyPath, type Problem } from "./problems.ts";
+import { readAccounts } from "./read/accounts.ts";
+import { readArchive } from "./read/archive.ts";
+import { readNodes } from "./read/nodes.ts";
+import { asObject, readOptions } from "./schema/option.ts";
+import { defaultClientNetworks, topOptions } from "./schema/topOptions.ts";
+import { checkSettings } from "./settings.ts";
+import { settingsConflicts } from "./settingsConflicts.ts";
 
 export * from "./clusterConfig.ts";
 export { ConfigError, type Problem } from "./problems.ts";
@@ -15,10 +31,96 @@ export interface ConfigContext {
  * Turns the values of the stack's config, keyed without the project's name, into a checked `ClusterConfig`. Values are
  * taken as `pulumi config` stores them: text, or (object keys) parsed objects or their JSON.
  *
+ * Each part is read as far as it can be, whatever is wrong with the others, so that all problems come at once.
+ *
  * @throws ConfigError with every problem there is
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>, context: ConfigContext): ClusterConfig {
-  void raw;
-  void context;
-  throw new ConfigError([{ key: "target", rule: "not implemented", hint: "wait" }]);
+  const problems: Problem[] = [];
+  const top = readOptions(topOptions, raw, "", problems);
+  const clusterName = top.clusterName ?? clusterNameOf(context.stack, raw, problems);
+  const major = top.postgresVersion ?? postgresMajors[4];
+  const nodes = readNodes(top.nodes, top.target, context, problems);
+  checkPrimary(top.primary, nodes, problems);
+  const archive = readArchive(top.archive, { target: top.target, clusterName, readFile: context.readFile }, problems);
+  const accounts = readAccounts(top.databases, top.users, major, problems);
+  const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
+  const clientNetworks = readNetworks(top.clientNetworks, top.target, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  // Without problems, target, nodes and archive fit together: readNodes and readArchive went by the target.
+  return {
+    target: top.target,
+    clusterName,
+    primary: top.primary,
+    nodes,
+    postgresVersion: major,
+    reconcile: top.reconcile ?? "",
+    epoch: top.epoch,
+    settings,
+    archive: archive as ArchiveConfig & GivenArchiveConfig,
+    ...accounts,
+    deletionProtection: top.deletionProtection ?? true,
+    clientNetworks,
+  } as ClusterConfig;
+}
+
+function clusterNameOf(stack: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {
+  if (!isClusterName(stack) && !raw.clusterName) {
+    const rule = `defaults to the stack's name, but '${stack}' is not 1 to 40 lower-case letters, digits and inner hyphens`;
+    problems.push({ key: "clusterName", rule, hint: topOptions.clusterName.hint });
+  }
+  return stack;
+}
+
+function checkPrimary(
+  primary: string | undefined,
+  nodes: Readonly<Record<string, Partial<NodeConfig>>>,
+  problems: Problem[],
+): void {
+  const names = Object.keys(nodes);
+  if (primary === undefined || names.length === 0) return;
+  const node = Object.hasOwn(nodes, primary) ? nodes[primary] : undefined;
+  if (!node) {
+    problems.push({
+      key: "primary",
+      rule: `'${primary}' is not among the nodes`,
+      hint: `name one of ${names.join(", ")}, or add ${keyPath("nodes", primary)}`,
+    });
+  } else if (node.state === "fenced" || node.state === "absent") {
+    problems.push({
+      key: "primary",
+      rule: `'${primary}' is ${node.state}`,
+      hint: `name an active node, or set ${keyPath("nodes", primary)}.state to active`,
+    });
+  }
+}
+
+function readSettings(
+  raw: unknown,
+  major: PostgresMajor,
+  nodes: number,
+  problems: Problem[],
+): Readonly<Record<string, string>> {
+  const object = asObject(raw);
+  if (!object) {
+    problems.push({ key: "settings", rule: topOptions.settings.rule, hint: topOptions.settings.hint });
+    return {};
+  }
+  const checked = checkSettings(object, major);
+  problems.push(...checked.problems, ...settingsConflicts(checked.values, nodes));
+  return checked.values;
+}
+
+function readNetworks(
+  list: readonly string[] | undefined,
+  target: ClusterConfig["target"] | undefined,
+  problems: Problem[],
+): readonly string[] {
+  if (!list || list.length === 0) return defaultClientNetworks[target ?? "ssh"];
+  for (const network of list) {
+    const rule = networkProblem(network);
+    if (rule) problems.push({ key: "clientNetworks", rule, hint: "write it such as 10.0.0.0/8 or fd00::/8" });
+  }
+  return list;
 }

@@ -43,6 +43,7 @@ export function isPlainIdentifier(name: string): boolean {
 export function reservedReason(name: string): string | undefined {
   if (name === superuser) return "is PostgreSQL's own";
   if (name === "template0" || name === "template1") return "is a template database of PostgreSQL";
+  if (name.startsWith("__")) return "starts with two underscores";
   if (name.startsWith("pg_")) return "starts with pg_, which PostgreSQL keeps for itself";
   if (name.startsWith(ownPrefix)) return `starts with ${ownPrefix}, which this program keeps for itself`;
   // Words that pg_hba.conf or SQL would take for something else.

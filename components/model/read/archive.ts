@@ -1,0 +1,82 @@
+import type { ArchiveConfig, ClusterConfig } from "../clusterConfig.ts";
+import { parseHttpsEndpoint } from "../network.ts";
+import type { Problem } from "../problems.ts";
+import { archiveOptions, endpointOptions, retentionOptions, scheduleOptions } from "../schema/archiveOptions.ts";
+import { asObject, readOptions } from "../schema/option.ts";
+
+interface ArchiveContext {
+  readonly target: ClusterConfig["target"] | undefined;
+  readonly clusterName: string;
+  readFile(path: string): string;
+}
+
+/** Reads `archive`. With problems it comes back incomplete: the caller throws then, once everything is read. */
+export function readArchive(raw: unknown, context: ArchiveContext, problems: Problem[]): ArchiveConfig {
+  const values = readOptions(archiveOptions, raw, "archive", problems);
+  const retention = readOptions(retentionOptions, values.retention, "archive.retention", problems);
+  const schedule = readOptions(scheduleOptions, values.schedule, "archive.schedule", problems);
+  const base = {
+    bucket: values.bucket ?? `understudy-${context.clusterName}`,
+    region: values.region ?? "us-east-1",
+    prefix: (values.prefix ?? "").replace(/^\/|\/$/g, ""),
+    retention: { full: retention.full ?? 2, differential: retention.differential },
+    schedule: {
+      full: calendar(schedule.full ?? "Sun *-*-* 02:00"),
+      differential: calendar(schedule.differential ?? "off"),
+      incremental: calendar(schedule.incremental ?? "Mon..Sat *-*-* 02:00"),
+    },
+  };
+  // Whether a key was given, even with a value that broke its rule and was told.
+  const given = (key: string) => isGiven(asObject(raw), key);
+  if (!given("endpoint") && context.target !== "ssh") {
+    for (const key of Object.keys(endpointOptions)) {
+      if (!given(key)) continue;
+      const hint = "set archive.endpoint too, or remove it: the stack's own S3 server decides it";
+      problems.push({ key: `archive.${key}`, rule: "needs archive.endpoint", hint });
+    }
+    return { server: "own", ...base };
+  }
+  const needed = ["endpoint", "bucket", "accessKey", "secretKey"] as const;
+  for (const key of needed) {
+    if (given(key)) continue;
+    const because = given("endpoint") ? "with archive.endpoint" : "with the target ssh";
+    problems.push({ key: `archive.${key}`, rule: `is required ${because}`, hint: archiveOptions[key].hint });
+  }
+  const endpoint = parseHttpsEndpoint(values.endpoint ?? "") ?? { host: "", port: 443 };
+  return {
+    server: "given",
+    ...base,
+    endpoint,
+    accessKey: values.accessKey ?? "",
+    secretKey: values.secretKey ?? "",
+    uriStyle: values.uriStyle ?? (/\.amazonaws\.com(?:\.cn)?$/.test(endpoint.host) ? "host" : "path"),
+    caCertificate: values.caFile ? readCertificate(values.caFile, context, problems) : undefined,
+    verifyTls: values.verifyTls ?? true,
+  };
+}
+
+function isGiven(object: Readonly<Record<string, unknown>> | undefined, key: string): boolean {
+  const value = object?.[key];
+  return value !== undefined && value !== null && value !== "";
+}
+
+function calendar(expression: string): string | undefined {
+  return expression === "off" ? undefined : expression;
+}
+
+function readCertificate(file: string, context: ArchiveContext, problems: Problem[]): string {
+  const key = "archive.caFile";
+  try {
+    const content = context.readFile(file);
+    if (content.includes("-----BEGIN CERTIFICATE-----")) return content;
+    problems.push({ key, rule: "is no certificate", hint: "give a CA certificate in PEM format" });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    problems.push({
+      key,
+      rule: `can't be read: ${reason}`,
+      hint: "give the path of a CA certificate that you may read",
+    });
+  }
+  return "";
+}

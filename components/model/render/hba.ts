@@ -1,3 +1,6 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { monitorRole, replicationRole, superuser } from "../names.ts";
+
 export interface HbaInput {
   /** Addresses (IP address or host name) of every node that takes part. */
   readonly nodeAddresses: readonly string[];
@@ -5,8 +8,39 @@ export interface HbaInput {
   readonly clientNetworks: readonly string[];
 }
 
-/** `/etc/understudy/pg_hba.conf`: the same on every node. */
+/**
+ * `/etc/understudy/pg_hba.conf`: the same on every node. The first line that fits decides, so that what is rejected for
+ * all stands before what is allowed for many.
+ */
 export function renderHba(input: HbaInput): string {
-  void input;
-  return "";
+  const nodes = [...new Set(input.nodeAddresses)].sort().map(hbaAddress);
+  const lines: string[][] = [
+    // The superuser: on the host itself, as the Unix user of that name.
+    ["local", "all", superuser, "peer"],
+    ["local", "replication", superuser, "peer"],
+    ["local", "all", replicationRole, "reject"],
+    ["local", "all", "all", "scram-sha-256"],
+    ["hostnossl", "all", "all", "all", "reject"],
+    ["host", "all", superuser, "all", "reject"],
+    // Copies and streaming; pg_rewind connects to a database.
+    ...nodes.map((address) => ["hostssl", "replication", replicationRole, address, "scram-sha-256"]),
+    ...nodes.map((address) => ["hostssl", "postgres", replicationRole, address, "scram-sha-256"]),
+    ["host", "all", replicationRole, "all", "reject"],
+    ["host", "replication", "all", "all", "reject"],
+    ...nodes.map((address) => ["hostssl", "postgres", monitorRole, address, "scram-sha-256"]),
+    ...["127.0.0.1/32", "::1/128"].map((address) => ["hostssl", "all", "all", address, "scram-sha-256"]),
+    ...input.clientNetworks.map((network) => ["hostssl", "all", "all", network, "scram-sha-256"]),
+    ["host", "all", "all", "all", "reject"],
+  ];
+  const widths = [9, 11, 22];
+  const body = lines.map((fields) => fields.map((field, index) => field.padEnd(widths[index] ?? 0)).join(" "));
+  return `# Written by Understudy. Changes made here are lost.\n${body.join("\n")}\n`;
+}
+
+/** One host. A name is looked up by PostgreSQL in both directions. */
+function hbaAddress(address: string): string {
+  if (isIPv4(address)) return `${address}/32`;
+  if (isIPv6(address)) return `${address}/128`;
+  if (!/^[A-Za-z0-9.-]+$/.test(address)) throw new Error(`'${address}' is neither an IP address nor a host name`);
+  return address;
 }

@@ -1,4 +1,6 @@
 import type { ArchiveConfig, NodeConfig, PostgresMajor } from "../clusterConfig.ts";
+import { superuser } from "../names.ts";
+import { hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
 
 /** How the archive is reached, whoever serves it. Keys are secrets. */
 export interface ArchiveAccess {
@@ -20,8 +22,74 @@ export interface PgbackrestInput {
   readonly cpus: number;
 }
 
-/** `/etc/understudy/pgbackrest.conf` of one node: a secret as a whole. */
+/** The command that PostgreSQL and the host scripts call, up to the stanza. */
+export function pgbackrestCommand(stanza: string): string {
+  return `pgbackrest --config=${hostFiles.pgbackrestConf} --stanza=${stanza}`;
+}
+
+/**
+ * `/etc/understudy/pgbackrest.conf` of one node: a secret as a whole. It uses no option that pgBackRest 2.33 lacks, the
+ * oldest one that a Debian with a known major has.
+ */
 export function renderPgbackrestConf(input: PgbackrestInput): string {
-  void input;
-  return "";
+  const spool = spoolDirectory(input.node.dataDirectory);
+  return [
+    "# Written by Understudy. Changes made here are lost.\n",
+    section("global", {
+      ...repository(input.archive, input.access),
+      "compress-type": "zst",
+      delta: "y",
+      // Not /tmp: services may each have one of their own, and then no lock keeps two commands apart.
+      "lock-path": `${spool}/lock`,
+      // stdout is for what a command was asked for.
+      "log-level-console": "off",
+      "log-level-file": "info",
+      "log-level-stderr": "warn",
+      "process-max": String(Math.min(Math.max(Math.floor(input.cpus / 2), 1), 8)),
+      "spool-path": spool,
+      "start-fast": "y",
+    }),
+    section("global:archive-get", { "archive-async": "y", "process-max": "2" }),
+    section("global:archive-push", { "archive-async": "y", "process-max": "2" }),
+    section(input.stanza, {
+      "pg1-path": pgdata(input.node.dataDirectory, input.major),
+      "pg1-port": String(input.node.postgresPort),
+      "pg1-socket-path": socketDirectory,
+      "pg1-user": superuser,
+    }),
+  ].join("\n");
+}
+
+function repository(archive: ArchiveConfig, access: ArchiveAccess): Readonly<Record<string, string>> {
+  const { differential } = archive.retention;
+  return {
+    "repo1-path": `/${archive.prefix}`,
+    "repo1-retention-full": String(archive.retention.full),
+    ...(differential === undefined ? {} : { "repo1-retention-diff": String(differential) }),
+    "repo1-s3-bucket": archive.bucket,
+    "repo1-s3-endpoint": access.endpoint.host,
+    "repo1-s3-key": access.accessKey,
+    "repo1-s3-key-secret": access.secretKey,
+    "repo1-s3-region": archive.region,
+    "repo1-s3-uri-style": access.uriStyle,
+    ...(access.caFile === undefined ? {} : { "repo1-storage-ca-file": access.caFile }),
+    "repo1-storage-port": String(access.endpoint.port),
+    "repo1-storage-verify-tls": access.verifyTls ? "y" : "n",
+    "repo1-type": "s3",
+  };
+}
+
+function section(name: string, options: Readonly<Record<string, string>>): string {
+  const lines = Object.keys(options)
+    .sort()
+    .map((option) => `${option}=${iniValue(option, options[option] as string)}\n`);
+  return `[${name}]\n${lines.join("")}`;
+}
+
+/** pgBackRest knows no quotes: a value goes to the end of its line, without the blanks around it. */
+function iniValue(option: string, value: string): string {
+  if (/[\0\r\n]/.test(value) || value !== value.trim() || value === "") {
+    throw new Error(`pgbackrest.conf can't hold the value of ${option}`);
+  }
+  return value;
 }

@@ -21,5 +21,7 @@ export function installDependencies(call) {
     call.write(response);
   });
   npm.once("error", (error) => call.destroy(error));
-  npm.once("close", (code) => (code === 0 ? call.end() : call.destroy(new Error(`npm install failed: exit code ${code}`))));
+  npm.once("close", (code) =>
+    code === 0 ? call.end() : call.destroy(new Error(`npm install failed: exit code ${code}`)),
+  );
 }

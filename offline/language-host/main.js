@@ -70,6 +70,4 @@ const handlers = {
 
 whenEngineEnds(end);
 process.on("SIGTERM", end);
-// An interrupt from the terminal reaches the whole process group: the engine decides when its plugins end.
-process.on("SIGINT", () => {});
 await serve((server) => server.addService(/** @type {any} */ (LanguageRuntimeService), handlers));

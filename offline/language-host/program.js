@@ -66,7 +66,12 @@ function programArguments(request, directory, engineAddress) {
     parallel: String(request.getParallel()),
   }).flatMap(([name, value]) => (value === "" ? [] : [`--${name}`, value]));
   const entry = request.getInfo()?.getEntryPoint() || request.getProgram() || ".";
-  return [createRequire(join(directory, "_")).resolve("@pulumi/pulumi/cmd/run"), ...named, entry, ...request.getArgsList()];
+  return [
+    createRequire(join(directory, "_")).resolve("@pulumi/pulumi/cmd/run"),
+    ...named,
+    entry,
+    ...request.getArgsList(),
+  ];
 }
 
 /**
@@ -99,5 +104,7 @@ function response(outcome) {
  * @param {string} text
  */
 export function splitWords(text) {
-  return [...text.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g)].map(([word]) => word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
+  return [...text.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g)].map(([word]) =>
+    word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"),
+  );
 }

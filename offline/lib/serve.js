@@ -16,7 +16,8 @@ export const channelOptions = {
 };
 
 /**
- * Starts the server and tells the engine its port.
+ * Starts the server and tells the engine its port. The engine's interrupt says that no more calls will come, and it
+ * waits for the end of the process; calls that still run are finished first.
  *
  * @param {(server: grpc.Server) => void} addServices
  */
@@ -28,6 +29,7 @@ export async function serve(addServices) {
       error ? reject(error) : resolve(bound),
     );
   });
+  process.on("SIGINT", () => server.tryShutdown(() => process.exit(0)));
   process.stdout.write(`${port}\n`);
 }
 

@@ -163,12 +163,32 @@ ensure_pulumi() {
     fi
     find_pulumi || fail "no Pulumi CLI after the set-up" "install it by hand: see offline/README.md"
   fi
-  export PATH
-  PATH=$(dirname "$PULUMI"):$PATH
-  if [[ ! -x $(dirname "$PULUMI")/$LANGUAGE_HOST ]] && ! command -v "$LANGUAGE_HOST" >/dev/null; then
+  if [[ $PULUMI == "$(built_path offline/pulumi pulumi)" ]]; then
+    use_own_pulumi_home
+  elif [[ ! -x $(dirname "$(readlink -f "$PULUMI")")/$LANGUAGE_HOST ]] && ! command -v "$LANGUAGE_HOST" >/dev/null; then
     PATH=$UNDERSTUDY_ROOT/offline/language-host:$PATH
   fi
   ensure_command_plugin
+  export PATH
+}
+
+# A CLI that we have built looks for plugins in a home of the checkout's own: one that is found there, and not on PATH,
+# is used without a warning on every run.
+use_own_pulumi_home() {
+  export PULUMI_HOME=${PULUMI_HOME:-$UNDERSTUDY_LOCAL/pulumi}
+  # Plugins cannot be downloaded where the CLI could not.
+  export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
+  command -v "$LANGUAGE_HOST" >/dev/null || place_plugin "language-nodejs-$(pulumi_version)" language-host "$LANGUAGE_HOST"
+  command -v "$COMMAND_PLUGIN" >/dev/null ||
+    place_plugin "resource-command-v$(npm_version @pulumi/command)" command-plugin "$COMMAND_PLUGIN"
+}
+
+# place_plugin <folder of the plugin> <folder in offline/> <program>
+place_plugin() {
+  local folder=$PULUMI_HOME/plugins/$1 source=$UNDERSTUDY_ROOT/offline/$2/$3
+  if [[ $(readlink "$folder/$3") == "$source" ]]; then return; fi
+  mkdir -p "$folder"
+  ln -sfn "$source" "$folder/$3"
 }
 
 command_plugin_installed() {
@@ -180,8 +200,7 @@ ensure_command_plugin() {
   local version
   version=$(npm_version @pulumi/command)
   if command_plugin_installed "$version"; then return; fi
-  # A CLI that we have built is used because downloads do not work here.
-  if [[ $PULUMI != "$(built_path offline/pulumi pulumi)" ]] && ! offline_plugin_decided && installer_reachable; then
+  if ! offline_plugin_decided && installer_reachable; then
     run_long "installing the plugin of @pulumi/command $version" \
       timeout 120 "$PULUMI" plugin install resource command "$version" && return
   fi

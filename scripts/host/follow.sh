@@ -63,8 +63,10 @@ if is_active; then
   put_in_force
 fi
 start_postgres
-grep -q "^hot_standby = 'off'" "$etc/standby.conf" || in_recovery || refuse "this node takes writes, but $primary is declared the primary" \
-  "Decide which one is right. If it is this node: pulumi config set primary $node"
+if takes_sql && ! in_recovery; then
+  refuse "this node takes writes, but $primary is declared the primary" \
+    "Decide which one is right. If it is this node: pulumi config set primary $node"
+fi
 
 # A warm standby takes no SQL: there, a wal receiver that lives on is one that receives (one that can't connect ends at once).
 receives_wal() {

@@ -56,22 +56,23 @@ run_long() {
   return "$status"
 }
 
-# with_lock <file> <command...>: one at a time, so that two checkouts do not build the same thing twice.
+# with_lock <file> <command...>: one at a time, so that two checkouts do not build the same thing twice. What the command
+# starts does not inherit the lock: a server would hold it for as long as it runs.
 with_lock() {
-  local file=$1 status=0 descriptor
+  local file=$1 status=0
   shift
   mkdir -p "$(dirname "$file")"
   if ! command -v flock >/dev/null; then
     "$@"
     return
   fi
-  exec {descriptor}>"$file"
-  if ! flock --nonblock "$descriptor"; then
+  exec 9>"$file"
+  if ! flock --nonblock 9; then
     say "waiting for another run that is doing the same set-up ..."
-    flock "$descriptor"
+    flock 9
   fi
-  "$@" || status=$?
-  exec {descriptor}>&-
+  "$@" 9>&- || status=$?
+  exec 9>&-
   return "$status"
 }
 

@@ -29,6 +29,18 @@ if [[ -z $recorded ]]; then
       "Give this node an empty dataDirectory, or move what is there. Nothing was changed."
   fi
 fi
+# recorded_value NAME: what an earlier install wrote down; empty on a host that is new.
+recorded_value() {
+  # shellcheck source=/dev/null
+  [[ ! -f $host_file ]] || (. "$host_file" && printf '%s' "${!1}")
+}
+for name in data_directory stanza; do
+  before=$(recorded_value "$name")
+  if [[ -n $before && $before != "${!name}" && -f $(recorded_value data_directory)/$(recorded_value major)/data/PG_VERSION ]]; then
+    refuse "this node has data with $name '$before', '${!name}' is declared" \
+      "Set it back (stanza: clusterName). Backups and data are found by it; neither is moved by this program."
+  fi
+done
 for other in "$data_directory"/[0-9]*/data; do
   if [[ -d $other && $other != "$pgdata" ]]; then
     refuse "$other holds a cluster of another major version, $major is declared" \

@@ -29,11 +29,10 @@ if [[ -z $recorded ]]; then
       "Give this node an empty dataDirectory, or move what is there. Nothing was changed."
   fi
 fi
-# recorded_value NAME: what an earlier install wrote down; empty on a host that is new.
-recorded_value() {
-  # shellcheck source=/dev/null
-  [[ ! -f $host_file ]] || (. "$host_file" && printf '%s' "${!1}")
-}
+before=$(recorded_value node)
+if [[ -n $before && $before != "$node" ]]; then
+  refuse "this host is node $before" "Two nodes lead to one host: see their 'host' and 'port' in config. A node is not renamed."
+fi
 for name in data_directory stanza; do
   before=$(recorded_value "$name")
   if [[ -n $before && $before != "${!name}" && -f $(recorded_value data_directory)/$(recorded_value major)/data/PG_VERSION ]]; then

@@ -12,6 +12,12 @@ load_host() {
   derive_paths
 }
 
+# recorded_value NAME: one of these; empty on a host that was never installed.
+recorded_value() {
+  # shellcheck source=/dev/null
+  [[ ! -f $host_file ]] || (. "$host_file" && printf '%s' "${!1}")
+}
+
 derive_paths() {
   pgdata=$data_directory/$major/data
   pgbin=/usr/lib/postgresql/$major/bin
@@ -101,8 +107,12 @@ read_parameters() {
   local text
   text=$(cat)
   eval "$text"
-  if [[ $step != install ]]; then
-    load_host || refuse "this host was never installed" "Run 'pulumi up'; if it does not install this node, change 'reconcile'."
+  [[ $step != install ]] || return 0
+  local asked=$node
+  load_host || refuse "this host was never installed" "Run 'pulumi up'; if it does not install this node, change 'reconcile'."
+  if [[ $node != "$asked" ]]; then
+    node=$asked
+    refuse "this host is node $(recorded_value node)" "Two nodes lead to one host: see their 'host' and 'port' in config."
   fi
 }
 

@@ -54,7 +54,7 @@ async function readHost(node: MonitoredNode): Promise<Reading<HostFacts>> {
   const host = hostOf(node);
   if (host === undefined) return { kind: "skipped" };
   const result = await runOnHost(host, `${COMMAND} facts ${node.name}`, { timeoutSeconds: NODE_SECONDS });
-  return readingOf(result, parseHostFacts, `understudy facts on ${node.name}`);
+  return readingOf(result, parseHostFacts, node.name, `understudy facts on ${node.name}`);
 }
 
 async function readBackups(monitoring: Monitoring): Promise<Reading<readonly Backup[]>> {
@@ -70,7 +70,7 @@ async function readBackups(monitoring: Monitoring): Promise<Reading<readonly Bac
       timeoutSeconds: Math.min(NODE_SECONDS, left),
     });
     const parse = (text: string) => parseBackups(text, monitoring.clusterName);
-    const reading = readingOf(result, parse, `pgbackrest info on ${host.name}`);
+    const reading = readingOf(result, parse, host.name, `pgbackrest info on ${host.name}`);
     if (reading.kind === "read") return reading;
     first ??= reading;
   }
@@ -83,10 +83,16 @@ function hostOf(node: MonitoredNode): Host | undefined {
     : undefined;
 }
 
-function readingOf<T>(result: RunResult, parse: (text: string) => T | undefined, source: string): Reading<T> {
+function readingOf<T>(
+  result: RunResult,
+  parse: (text: string) => T | undefined,
+  node: string,
+  source: string,
+): Reading<T> {
   if (!result.ok) {
     const [what = "", hint = ""] = result.message.split("\nHINT: ");
-    return { kind: "failed", what, hint };
+    // Whoever shows it says which node it is about.
+    return { kind: "failed", what: what.replace(`, ${node} (`, " ("), hint };
   }
   const value = parse(result.stdout);
   if (value !== undefined) return { kind: "read", value };

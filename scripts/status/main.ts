@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Observation } from "../../components/model/status/observation.ts";
 import { reportOf, type StatusReport } from "../../components/model/status/report.ts";
 import type { Monitoring } from "../../components/model/status/sources.ts";
@@ -79,11 +80,12 @@ async function watch(
           () => {},
         );
       }
-      const observation = await Promise.race([look(monitoring), aborted(signal)]);
+      const observation = await unlessAborted(look(monitoring), signal);
       if (observation === undefined) break;
       last = reportOf(observation);
       screen.show(draw(last, true));
-      await Promise.race([aborted(signal), sleep(seconds * 1000 - (Date.now() - started), signal)]);
+      const left = Math.max(0, seconds * 1000 - (Date.now() - started));
+      await setTimeout(left, undefined, { signal }).catch(() => {});
     }
   } finally {
     stdout.off?.("resize", redraw);
@@ -99,16 +101,12 @@ function renderOptions({ stdout, env }: StatusWorld) {
   return { width: stdout.isTTY ? (stdout.columns ?? MAX_WIDTH) : MAX_WIDTH, color };
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  });
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.max(0, milliseconds));
-    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+/** What `work` gives, or undefined as soon as the signal fires. It leaves no listener behind: a watch runs for days. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const give = () => resolve(undefined);
+    if (signal.aborted) give();
+    signal.addEventListener("abort", give, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", give));
   });
 }

@@ -40,7 +40,7 @@ export class Screen {
       return;
     }
     if (!this.#open) return;
-    const lines = fit(picture.split("\n"), this.#terminal.rows ?? 24);
+    const lines = fitLines(picture.split("\n"), this.#terminal.rows ?? 24);
     this.#terminal.write(`${HOME}${lines.map((line) => line + CLEAR_TO_END_OF_LINE).join("\r\n")}${CLEAR_BELOW}`);
   }
 
@@ -52,7 +52,7 @@ export class Screen {
 }
 
 /** The last line says how much there was no room for: a picture that scrolls would not stay in place. */
-function fit(lines: readonly string[], rows: number): readonly string[] {
+function fitLines(lines: readonly string[], rows: number): readonly string[] {
   if (lines.length <= rows) return lines;
   return [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines: make the window higher`];
 }

@@ -68,9 +68,10 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function table(report: StatusReport, width: number, paint: Paint): string[] {
-  const levels = report.nodes.map(({ node }) =>
-    worstOf(report.findings.filter((finding) => finding.node === node).map(({ level }) => level)),
-  );
+  const levels = report.nodes.map(({ node }) => {
+    if (report.primary.real.length > 1 && report.primary.real.includes(node)) return "critical";
+    return worstOf(report.findings.filter((finding) => finding.node === node).map(({ level }) => level));
+  });
   const cells = COLUMNS.map((column) => ({
     column,
     cells: report.nodes.map((node, index) =>
@@ -80,17 +81,10 @@ function table(report: StatusReport, width: number, paint: Paint): string[] {
     ...entry,
     size: Math.max(widthOf(entry.column.title), ...entry.cells.map(({ text }) => widthOf(text))),
   }));
-  const taken = (columns: typeof cells) => 1 + columns.reduce((sum, { size }) => sum + size + 2, 0);
-  let shown = cells;
-  const left: string[] = [];
-  const byRank = cells
-    .filter(({ column }) => column.dispensable !== undefined)
-    .sort((a, b) => (b.column.dispensable ?? 0) - (a.column.dispensable ?? 0));
-  for (const entry of byRank) {
-    if (taken(shown) <= width) break;
-    shown = shown.filter((other) => other !== entry);
-    left.push(entry.column.title.toLowerCase());
-  }
+  const taken = (columns: readonly (typeof cells)[number][]) =>
+    1 + columns.reduce((sum, { size }) => sum + size + 2, 0);
+  const shown = fitting(cells, (columns) => taken(columns) <= width);
+  const left = cells.filter((entry) => !shown.includes(entry)).map(({ column }) => column.title.toLowerCase());
   const pad = (text: string, { column, size }: (typeof cells)[number]) => {
     const space = " ".repeat(size - widthOf(text));
     return column.align === "right" ? [space, ""] : ["", space];
@@ -113,6 +107,25 @@ function table(report: StatusReport, width: number, paint: Paint): string[] {
   });
   const note = left.length === 0 ? [] : [paint(`not shown for want of room: ${left.join(", ")}`, "dim")];
   return [[" ", ...header].join("  ").trimEnd(), ...rows, ...note];
+}
+
+/** Leaves out columns by rank until the rest fits, then takes back those for which there is room after all. */
+function fitting<Entry extends { readonly column: Column }>(
+  entries: readonly Entry[],
+  fits: (entries: readonly Entry[]) => boolean,
+): readonly Entry[] {
+  const rank = ({ column }: Entry) => column.dispensable ?? 0;
+  const gone: Entry[] = [];
+  const without = (absent: readonly Entry[]) => entries.filter((entry) => !absent.includes(entry));
+  for (const entry of entries.filter((each) => rank(each) > 0).sort((a, b) => rank(b) - rank(a))) {
+    if (fits(without(gone))) break;
+    gone.unshift(entry);
+  }
+  for (const entry of [...gone]) {
+    const fewer = gone.filter((other) => other !== entry);
+    if (fits(without(fewer))) gone.splice(gone.indexOf(entry), 1);
+  }
+  return without(gone);
 }
 
 function roleCell({ role, state }: NodeReport): Cell {
@@ -138,7 +151,7 @@ function slotCell({ slot }: NodeReport): Cell {
     ...(slot.walStatus === null || slot.walStatus === "reserved" ? [] : [slot.walStatus]),
   ];
   return {
-    text: [formatBytes(slot.retainedBytes ?? 0), ...notes].join(", "),
+    text: `${formatBytes(slot.retainedBytes ?? 0)} ${notes.join(", ")}`.trimEnd(),
     style: notes.length === 0 ? undefined : "yellow",
   };
 }
@@ -154,9 +167,7 @@ function archiverCell({ archiver, role }: NodeReport): Cell {
 
 function diskCell({ disk }: NodeReport): Cell {
   if (disk === null || disk.totalBytes <= 0) return { text: NOTHING };
-  return {
-    text: `${formatPercent((100 * disk.freeBytes) / disk.totalBytes)} ${formatBytes(disk.freeBytes).padStart(6)}`,
-  };
+  return { text: formatPercent((100 * disk.freeBytes) / disk.totalBytes) };
 }
 
 function archiveLines({ archive, at }: StatusReport, width: number, paint: Paint): string[] {

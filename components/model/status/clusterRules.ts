@@ -110,9 +110,11 @@ const leftoverSlots: Rule = (observation, { primary }) => {
     }));
 };
 
-const backups: Rule = ({ backups: reading, at }) => {
+const backups: Rule = ({ backups: reading, at, nodes }) => {
   if (reading.kind === "skipped") return [];
   if (reading.kind === "failed") {
+    // Where no host answers, that is what is wrong.
+    if (nodes.every(({ host }) => host.kind !== "read")) return [];
     return [{ level: "warning", what: `backups could not be read: ${reading.what}`, hint: reading.hint }];
   }
   const last = reading.value.filter(({ error }) => !error).at(-1);

@@ -3,7 +3,7 @@ import type { Finding } from "./judge.ts";
 import { type NodeObservation, readValue, type SqlFacts } from "./observation.ts";
 import { slotFindings } from "./slotRules.ts";
 import type { ClusterSummary, NodeSummary } from "./summary.ts";
-import { levelOf, thresholds } from "./thresholds.ts";
+import { levelOf, thresholds, worstOf } from "./thresholds.ts";
 
 /** What a rule about one node looks at. */
 export interface NodeContext {
@@ -93,7 +93,7 @@ const roleAsDeclared: NodeRule = ({ row: { declared, role } }) => {
   return [
     {
       level: "critical",
-      what: `is a ${role}, declared is ${declared.role}`,
+      what: `is a ${role}, but is declared a ${declared.role}`,
       hint:
         role === "primary"
           ? `if it was promoted on purpose, adopt it: pulumi config set primary ${declared.name}; otherwise keep clients away from it`
@@ -104,14 +104,22 @@ const roleAsDeclared: NodeRule = ({ row: { declared, role } }) => {
 
 const streams: NodeRule = ({ row, primary }) => {
   if (row.declared.role !== "standby" || row.activity !== "not streaming") return [];
+  const from = primary === undefined ? "" : ` from ${primary.name}`;
+  const stuck = behindTimeline(row, primary)
+    ? `: it is on timeline ${row.timeline}, the primary on ${primary?.sql.timeline}`
+    : "";
   return [
     {
       level: "warning",
-      what: `does not stream${primary === undefined ? "" : ` from ${primary.name}`}`,
+      what: `does not stream${from}${stuck}`,
       hint: "look at PostgreSQL's log on it (journalctl -u understudy-postgresql), or run pulumi up with another value of reconcile",
     },
   ];
 };
+
+function behindTimeline(row: NodeSummary, primary: ClusterSummary["primary"]): boolean {
+  return row.timeline !== undefined && primary !== undefined && row.timeline < primary.sql.timeline;
+}
 
 const onTimeline: NodeRule = ({ row, primary }) => {
   const leading = primary?.sql.timeline;
@@ -127,8 +135,8 @@ const onTimeline: NodeRule = ({ row, primary }) => {
       },
     ];
   }
-  // A stopped node knows its last checkpoint only; that it is stopped has been said.
-  if (row.role !== "standby") return [];
+  // A stopped node knows its last checkpoint only. That it is stopped, or does not stream, has been said.
+  if (row.role !== "standby" || row.activity === "not streaming") return [];
   return [
     {
       level: "warning",
@@ -141,30 +149,25 @@ const onTimeline: NodeRule = ({ row, primary }) => {
 const lag: NodeRule = ({ row, sql }) => {
   if (row.role !== "standby" || row.declared.role !== "standby") return [];
   const delay = sql?.applyDelaySeconds ?? 0;
-  const findings: NodeFinding[] = [];
+  const archived = row.declared.source === "archive";
   // One that stays behind on purpose, or is paused, has to have the WAL all the same.
   const held = delay > 0 || row.activity === "paused";
   const bytes = held ? row.receiveLagBytes : row.lagBytes;
-  if (bytes !== undefined) {
-    const level = levelOf(thresholds.lagBytes, bytes);
-    if (level !== "ok") {
-      findings.push({
-        level,
-        what: `is ${formatBytes(bytes)} behind${held ? " in what it received" : ""}`,
-        hint: lagHint,
-      });
-    }
-  }
-  const archived = row.declared.source === "archive";
-  // Log shipping has what is in complete segments: on an idle primary it is seconds behind for ever.
-  if (archived && (row.lagBytes ?? 0) <= 2 * (sql?.walSegmentBytes ?? 0)) return findings;
-  const seconds = row.lagSeconds === undefined ? undefined : row.lagSeconds - delay;
-  if (seconds !== undefined && row.activity !== "paused") {
-    const level = levelOf(archived ? thresholds.archiveLagSeconds : thresholds.lagSeconds, seconds);
-    const late = delay > 0 ? ` more than its delay of ${formatSeconds(delay)}` : "";
-    if (level !== "ok") findings.push({ level, what: `is ${formatSeconds(seconds)} behind${late}`, hint: lagHint });
-  }
-  return findings;
+  const bytesLevel = bytes === undefined ? "ok" : levelOf(thresholds.lagBytes, bytes);
+  // Log shipping has what is in complete segments: on an idle primary it is a growing time behind, and misses nothing.
+  const idle = archived && (row.lagBytes ?? 0) <= 2 * (sql?.walSegmentBytes ?? 0);
+  // Where nothing comes in, seconds say how old the last transaction is, which on an idle primary is no lag either.
+  const stands = idle || row.activity === "paused" || row.activity === "not streaming";
+  const seconds = stands ? 0 : (row.lagSeconds ?? 0) - delay;
+  const secondsLevel = levelOf(archived ? thresholds.archiveLagSeconds : thresholds.lagSeconds, seconds);
+  const level = worstOf([bytesLevel, secondsLevel]);
+  if (level === "ok") return [];
+  const parts = [
+    ...(bytesLevel === "ok" ? [] : [`${formatBytes(bytes ?? 0)}${held ? " of WAL that it has not received" : ""}`]),
+    ...(secondsLevel === "ok" ? [] : [formatSeconds(seconds)]),
+  ];
+  const late = delay > 0 ? ` (beyond its delay of ${formatSeconds(delay)})` : "";
+  return [{ level, what: `is behind by ${parts.join(" and ")}${late}`, hint: lagHint }];
 };
 
 const lagHint = "look for a long query on it that holds up replay, a slow disk, or a slow network to the primary";

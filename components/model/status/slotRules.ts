@@ -20,7 +20,7 @@ function ownSlot({ row, primary }: NodeContext): NodeFinding[] {
       },
     ];
   }
-  if (declared.source === "archive") return [];
+  if (declared.source === "archive" || declared.role !== "standby") return [];
   if (slot === undefined) {
     return [
       {

@@ -1,0 +1,119 @@
+import { expectFindings, followers, leading, type Nodes, well } from "./statusExpect.ts";
+import {
+  at,
+  backup,
+  failed,
+  GiB,
+  host,
+  observation,
+  primary,
+  read,
+  recovering,
+  secondsAgo,
+  skipped,
+  slot,
+  standby,
+} from "./statusFixtures.ts";
+
+describe("status: judge, what fills disks", () => {
+  describe("slots", () => {
+    const withSlot = (change: Parameters<typeof slot>[1], limit: number | null = 4 * GiB): Nodes =>
+      leading({ slots: [slot("node-b"), slot("node-c", change)], maxSlotWalKeepBytes: limit });
+
+    it("retained WAL against its limit", () => {
+      well(withSlot({ retainedBytes: 2 * GiB - 1 }));
+      expectFindings(observation({}, withSlot({ retainedBytes: 2 * GiB })), [
+        ["warning", "node-a", /slot understudy_node_c retains 2 GB of WAL, 50 % of the 4 GB/],
+      ]);
+      expectFindings(observation({}, withSlot({ retainedBytes: 3.2 * GiB })), [["critical", "node-a", /80 %/]]);
+    });
+
+    it("retained WAL against the free disk where there is no limit", () => {
+      well(withSlot({ retainedBytes: 30 * GiB }, null));
+      expectFindings(observation({}, withSlot({ retainedBytes: 40 * GiB }, null)), [
+        ["warning", "node-a", /of free disk/],
+      ]);
+    });
+
+    it("retained WAL of anybody's slot, on any node", () => {
+      const foreign = slot("x", { name: "debezium", type: "logical", active: false, retainedBytes: 3.9 * GiB });
+      expectFindings(observation({}, { "node-b": { sql: read(standby({ slots: [foreign] })) } }), [
+        ["critical", "node-b", /slot debezium \(not in use\) retains 3\.9 GB/],
+      ]);
+    });
+
+    it("wal_status", () => {
+      well(withSlot({ walStatus: null, retainedBytes: null }));
+      expectFindings(observation({}, withSlot({ walStatus: "extended" })), [["warning", "node-a", /max_wal_size/]]);
+      expectFindings(observation({}, withSlot({ walStatus: "unreserved" })), [["critical", "node-a", /cut off/]]);
+      expectFindings(observation({}, withSlot({ walStatus: "lost", retainedBytes: null })), [
+        ["critical", "node-c", /slot understudy_node_c on node-a is lost/],
+      ]);
+      const logical = slot("x", { name: "app", type: "logical", walStatus: "lost" });
+      expectFindings(observation({}, leading({ slots: [...followers.map((name) => slot(name)), logical] })), [
+        ["critical", "node-a", /slot app is lost/],
+      ]);
+    });
+
+    it("a slot that is not in use although its node streams, or that is not there", () => {
+      expectFindings(observation({}, withSlot({ active: false })), [["warning", "node-c", /not in use/]]);
+      expectFindings(observation({}, leading({ slots: [slot("node-b")] })), [["warning", "node-c", /has no slot/]]);
+    });
+
+    it("a slot of ours that nobody follows; others' are left alone", () => {
+      const slots = [...followers.map((name) => slot(name)), slot("node-x", { active: false })];
+      expectFindings(observation({}, leading({ slots })), [
+        ["warning", "node-a", /slot understudy_node_x belongs to no active node/],
+      ]);
+      well(leading({ slots: [...slots.slice(0, 2), slot("x", { name: "pg_receivewal", active: false })] }));
+    });
+  });
+
+  describe("archive and disk", () => {
+    const archiver = primary().archiver;
+
+    it("an archiver that fails", () => {
+      const failure = { lastFailedWal: "A8", failedCount: 3 };
+      well(leading({ archiver: { ...archiver, ...failure, lastFailedAt: secondsAgo(60) } }));
+      expectFindings(observation({}, leading({ archiver: { ...archiver, ...failure, lastFailedAt: at } })), [
+        ["warning", "node-a", /A8 failed, and nothing was archived since/],
+      ]);
+      const never = { ...archiver, ...failure, lastFailedAt: at, lastArchivedAt: null, lastArchivedWal: null };
+      expectFindings(observation({}, leading({ archiver: never })), [["warning", "node-a", /does not reach/]]);
+      well(leading({ archiver: { ...never, mode: "off" } }));
+    });
+
+    it("a backlog, as the server counts it or else the host", () => {
+      well(leading({ archiver: { ...archiver, backlog: 9 } }));
+      expectFindings(observation({}, leading({ archiver: { ...archiver, backlog: 10 } })), [
+        ["warning", "node-a", /^10 segments of WAL wait/],
+      ]);
+      const nodes = leading({ archiver: { ...archiver, backlog: null } });
+      const byHost = { ...nodes["node-a"], host: read(host({ archive: { ready: 100 } })) };
+      expectFindings(observation({}, { ...nodes, "node-a": byHost }), [["critical", "node-a", /^100 segments/]]);
+    });
+
+    it("the last backup", () => {
+      const backups = (...list: ReturnType<typeof backup>[]) => observation({ backups: read(list) });
+      well({}, { backups: read([backup({ finishedAt: secondsAgo(26 * 3600 - 1) })]) });
+      well({}, { backups: skipped });
+      expectFindings(backups(backup({ finishedAt: secondsAgo(26 * 3600) })), [["warning", undefined, /26 h old/]]);
+      expectFindings(backups(), [["warning", undefined, /no backup/]]);
+      expectFindings(backups(backup({ error: true })), [["warning", undefined, /no backup/]]);
+      const old = backup({ label: "old", finishedAt: secondsAgo(30 * 3600) });
+      expectFindings(backups(old, backup({ error: true })), [["warning", undefined, /\(old\) is 30 h old/]]);
+      expectFindings(observation({ backups: failed("bucket refused") }), [
+        ["warning", undefined, /could not be read: bucket refused/],
+      ]);
+    });
+
+    it("free disk", () => {
+      const disk = (freeBytes: number): Nodes => ({
+        "node-b": { host: read(recovering({ disk: { totalBytes: 100 * GiB, freeBytes } })) },
+      });
+      well(disk(20 * GiB));
+      expectFindings(observation({}, disk(19.9 * GiB)), [["warning", "node-b", /^19 % .* \(20 GB\)$/]]);
+      expectFindings(observation({}, disk(9.9 * GiB)), [["critical", "node-b", /^9 %/]]);
+    });
+  });
+});

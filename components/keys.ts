@@ -1,0 +1,159 @@
+import { isIP } from "node:net";
+import { local } from "@pulumi/command";
+import { all, type CustomResourceOptions, type Input, type Output, secret, unsecret } from "@pulumi/pulumi";
+import type { Machine } from "./machines/machine.ts";
+import { type ClusterConfig, nodesOf } from "./model/config.ts";
+
+/** Parent and other options of the resource that keeps a secret. */
+export type SecretOptions = CustomResourceOptions;
+
+export interface SshKeyPair {
+  /** Line for `authorized_keys`: type and base64. */
+  readonly publicKey: Output<string>;
+  /** OpenSSH format; a secret. */
+  readonly privateKey: Output<string>;
+}
+
+export interface CertificateAuthority {
+  /** PEM. */
+  readonly certificate: Output<string>;
+  /** PEM (PKCS 8); a secret. */
+  readonly privateKey: Output<string>;
+}
+
+export type Certificate = CertificateAuthority;
+
+export interface CertificateArgs {
+  readonly ca: CertificateAuthority;
+  readonly commonName: string;
+  /** Names and IP addresses under which it is reached, without order or doubles; a change makes a new certificate. */
+  readonly hosts: Input<readonly string[]>;
+}
+
+const caDays = 3650;
+const certificateDays = 1825;
+
+/**
+ * A random password of 32 letters and digits (190 bits). It is made once and kept in the stack's state; to have another one,
+ * `pulumi up --replace <urn>`.
+ */
+export function password(name: string, opts: SecretOptions): Output<string> {
+  return made(name, "password", undefined, opts).apply(({ password: value }) => value as string);
+}
+
+/** An Ed25519 key pair, made once. */
+export function sshKeyPair(name: string, opts: SecretOptions): SshKeyPair {
+  return pair(made(name, "ssh-key", undefined, opts), "publicKey");
+}
+
+/** A CA of its own (ECDSA P-256), valid for ten years, made once. Another one makes all certificates anew. */
+export function certificateAuthority(name: string, commonName: string, opts: SecretOptions): CertificateAuthority {
+  return pair(made(name, "ca", { commonName, days: caDays }, opts), "certificate");
+}
+
+/**
+ * A certificate for a server that may also be a client (replication, poolers), valid for five years. It is made again when
+ * its hosts or the CA change; to renew it, `pulumi up --replace <urn>`: what it is installed with follows by itself.
+ */
+export function certificate(
+  name: string,
+  { ca, commonName, hosts }: CertificateArgs,
+  opts: SecretOptions,
+): Certificate {
+  const parameters = all([ca.certificate, ca.privateKey, hosts]).apply(([caCertificate, caKey, known]) => {
+    const sorted = [...new Set(known)].sort();
+    return {
+      ca: { certificate: caCertificate, privateKey: caKey },
+      commonName,
+      dnsNames: sorted.filter((host) => isIP(host) === 0),
+      ipAddresses: sorted.filter((host) => isIP(host) !== 0),
+      days: certificateDays,
+    };
+  });
+  return pair(made(name, "certificate", parameters, opts), "certificate");
+}
+
+/** All secrets that a stack makes for itself. */
+export interface ClusterKeys {
+  /** Tells this cluster's volumes and hosts from those of another one that happens to have the same name; no secret. */
+  readonly clusterId: Output<string>;
+  /** What this program logs in to hosts with that it has made itself. */
+  readonly operator: SshKeyPair;
+  /** SSH host keys of the hosts that this program makes, by node name: known before the first boot. */
+  readonly hosts: Readonly<Record<string, SshKeyPair>>;
+  readonly ca: CertificateAuthority;
+  readonly caCertificate: Output<string>;
+  readonly replicationPassword: Output<string>;
+  readonly monitorPassword: Output<string>;
+  /** Of every user in config, given or made, by name. */
+  readonly passwords: Readonly<Record<string, Output<string>>>;
+}
+
+/** Makes what is missing of the stack's secrets. They last as long as the stack: nothing about roles or hosts changes them. */
+export function clusterKeys(config: ClusterConfig, opts: SecretOptions): ClusterKeys {
+  const ca = certificateAuthority("ca", `understudy ${config.clusterName}`, opts);
+  const ownHosts = nodesOf(config).filter(({ target }) => target === "docker");
+  return {
+    clusterId: unsecret(password("cluster-id", opts)),
+    operator: sshKeyPair("operator-key", opts),
+    hosts: Object.fromEntries(ownHosts.map(({ name }) => [name, sshKeyPair(`host-key-${name}`, opts)])),
+    ca,
+    caCertificate: unsecret(ca.certificate),
+    replicationPassword: password("replication-password", opts),
+    monitorPassword: password("monitor-password", opts),
+    passwords: Object.fromEntries(
+      Object.values(config.users).map((user) => [
+        user.name,
+        user.password === undefined ? password(`password-${user.name}`, opts) : secret(user.password),
+      ]),
+    ),
+  };
+}
+
+/** The certificate of a node's PostgreSQL, for every name and address that the node is reached by. */
+export function serverCertificate(
+  node: string,
+  {
+    keys,
+    machine,
+  }: { readonly keys: Pick<ClusterKeys, "ca">; readonly machine: Pick<Machine, "address" | "endpoint"> },
+  opts: SecretOptions,
+): Certificate {
+  const hosts = all([machine.address, machine.endpoint]).apply(([address, endpoint]) => [node, address, endpoint.host]);
+  return certificate(`certificate-${node}`, { ca: keys.ca, commonName: node, hosts }, opts);
+}
+
+/**
+ * Runs `make-secret.mjs` once and keeps what it printed. It runs again when its inputs change, which for most of them never
+ * happens: a change of the command line below would make every secret of every stack anew.
+ */
+function made(
+  name: string,
+  kind: "password" | "ssh-key" | "ca" | "certificate",
+  parameters: Input<object> | undefined,
+  opts: SecretOptions,
+): Output<Readonly<Record<string, string>>> {
+  const command = new local.Command(
+    name,
+    {
+      create: `node scripts/make-secret.mjs ${kind}`,
+      ...(parameters === undefined ? {} : { stdin: secret(parameters).apply((known) => JSON.stringify(known)) }),
+      logging: local.Logging.None,
+      // Otherwise the old secret would be in the environment of the process that makes the new one.
+      addPreviousOutputInEnv: false,
+    },
+    { ...opts, additionalSecretOutputs: ["stdout"] },
+  );
+  return secret(command.stdout).apply((text) => JSON.parse(text) as Record<string, string>);
+}
+
+function pair<PublicHalf extends string>(
+  values: Output<Readonly<Record<string, string>>>,
+  publicHalf: PublicHalf,
+): Record<PublicHalf | "privateKey", Output<string>> {
+  const value = (key: string) => values.apply((known) => known[key] as string);
+  return { [publicHalf]: value(publicHalf), privateKey: value("privateKey") } as Record<
+    PublicHalf | "privateKey",
+    Output<string>
+  >;
+}

@@ -1,0 +1,59 @@
+import type { types } from "@pulumi/command";
+import { all, type Input, type Output, output, unsecret } from "@pulumi/pulumi";
+
+type ConnectionArgs = types.input.remote.ConnectionArgs;
+
+/** An SSH server and how to log in to it. */
+export interface SshServer {
+  /** Host name or IP address by which this program reaches it. */
+  readonly host: Input<string>;
+  readonly port: Input<number>;
+  readonly user: Input<string>;
+  /** Private key, OpenSSH or PEM format, without a passphrase; a secret. */
+  readonly privateKey: Input<string>;
+  /** The server's public key (type and base64). Undefined: whoever answers is believed. */
+  readonly hostKey: Input<string> | undefined;
+}
+
+// A host that is there answers at once. With the defaults of the plugin a host that is gone would cost 13 s where it refuses,
+// and minutes where nothing answers.
+const patience = { dialErrorLimit: 2, perDialTimeout: 5 };
+// While it boots (a minute on slow clouds), attempts come at growing intervals of up to 15 s.
+const patienceForBoot = { dialErrorLimit: 12, perDialTimeout: 15 };
+
+/**
+ * The one builder of connections for `remote.Command`: a connection is an input of every step, so that two that differ in
+ * nothing but form (a limit, an explicit default) would run the steps again.
+ */
+export function sshConnection(server: SshServer & { readonly proxy?: SshServer | undefined }): Output<ConnectionArgs> {
+  const { proxy } = server;
+  return all([login(server), proxy && login(proxy)]).apply(([direct, through]) => ({
+    ...direct,
+    ...patience,
+    ...(through ? { proxy: { ...through, ...patience } } : {}),
+  }));
+}
+
+/** The same connection with the patience for a host that may still boot: for `install` alone. */
+export function bootConnection(connection: Output<ConnectionArgs>): Output<ConnectionArgs> {
+  return connection.apply((known) => ({ ...known, ...patienceForBoot }));
+}
+
+/** What of a connection is no secret, for command lines and outputs: a connection as a whole is one, for its key's sake. */
+export function loginOf(
+  connection: Output<ConnectionArgs>,
+): Output<{ readonly user: string; readonly host: string; readonly port: number }> {
+  return unsecret(
+    output(connection).apply(({ user, host, port }) => ({ user: user ?? "root", host, port: port ?? 22 })),
+  );
+}
+
+function login({ host, port, user, privateKey, hostKey }: SshServer) {
+  return all([host, port, user, privateKey, hostKey]).apply(([knownHost, knownPort, knownUser, key, serverKey]) => ({
+    host: knownHost,
+    port: knownPort,
+    user: knownUser,
+    privateKey: key,
+    ...(serverKey === undefined ? {} : { hostKey: serverKey }),
+  }));
+}

@@ -1,0 +1,42 @@
+import type { CustomResourceOptions } from "@pulumi/pulumi";
+import type { ClusterKeys } from "../keys.ts";
+import type { ClusterConfig } from "../model/config.ts";
+import { dockerMachines, dockerStack } from "./docker.ts";
+import { DockerS3 } from "./dockerS3.ts";
+import type { Machine } from "./machine.ts";
+import { sshMachines } from "./ssh.ts";
+
+/** The machines of all nodes that take part, by node name. */
+export type Machines = Readonly<Record<string, Machine>>;
+
+/** What a target provides. */
+export interface Hosts {
+  readonly machines: Machines;
+  /** The archive's server, where the stack makes one of its own. */
+  readonly archiveServer: DockerS3 | undefined;
+}
+
+/** Makes the hosts, or finds those that exist: the one place that tells targets apart. */
+export function hostsFor(config: ClusterConfig, keys: ClusterKeys, opts: CustomResourceOptions): Hosts {
+  switch (config.target) {
+    case "docker": {
+      const stack = dockerStack(config, opts);
+      const { archive } = config;
+      return {
+        machines: dockerMachines(config, stack, keys, opts),
+        archiveServer:
+          archive.server === "own" ? new DockerS3("archive", { stack, bucket: archive.bucket, keys }, opts) : undefined,
+      };
+    }
+    case "ssh":
+      return { machines: sshMachines(config, opts), archiveServer: undefined };
+    default:
+      return config satisfies never;
+  }
+}
+
+export function machineOf(machines: Machines, node: string): Machine {
+  const machine = machines[node];
+  if (!machine) throw new Error(`no machine for node ${node}`);
+  return machine;
+}

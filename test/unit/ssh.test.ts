@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from "node:net";
-import { type Connection, Server, type ServerChannel, utils } from "ssh2";
+import ssh2, { type Connection, type ServerChannel } from "ssh2";
 import { type Host, type RunFailure, type RunOptions, runOnHosts, type SshConnection } from "../../scripts/lib/ssh.ts";
+
+// The package is CommonJS: only some of its names can be imported one by one.
+const { Server, utils } = ssh2;
 
 const operator = utils.generateKeyPairSync("ed25519");
 const stranger = utils.generateKeyPairSync("ed25519");
@@ -28,7 +31,7 @@ const fails =
   };
 
 class TestHost {
-  readonly #server: Server;
+  readonly #server: ssh2.Server;
   readonly #open = new Set<Connection>();
 
   constructor(shell: Shell, keys: readonly string[] = [hostKeys.ed25519.private, hostKeys.ecdsa.private]) {

@@ -21,8 +21,7 @@ export function settingsConflicts(values: Readonly<Record<string, string>>, node
   };
   atLeast("max_wal_senders", nodes + 4, "one for each node, and some for copies and rejoins");
   atLeast("max_replication_slots", nodes + 4, "one for each node, and some to spare");
-  const reserved = Number(values.superuser_reserved_connections ?? 3) + Number(values.reserved_connections ?? 0);
-  atLeast("max_connections", reserved + 10, "superuser_reserved_connections, reserved_connections and ten more");
+  problems.push(...connectionConflicts(values));
   for (const name of ["max_wal_size", "min_wal_size"]) {
     const value = values[name];
     if (value === undefined) continue;
@@ -33,4 +32,21 @@ export function settingsConflicts(values: Readonly<Record<string, string>>, node
     }
   }
   return problems;
+}
+
+/** Sessions that are kept for superusers and the like come out of `max_connections`; 100 and 3 are PostgreSQL's defaults. */
+function connectionConflicts(values: Readonly<Record<string, string>>): readonly Problem[] {
+  const names = ["max_connections", "superuser_reserved_connections", "reserved_connections"] as const;
+  const name = names.find((each) => each in values);
+  if (name === undefined) return [];
+  const { max_connections = "100", superuser_reserved_connections = "3", reserved_connections = "0" } = values;
+  const least = Number(superuser_reserved_connections) + Number(reserved_connections) + 10;
+  if (Number(max_connections) >= least) return [];
+  return [
+    {
+      key: keyPath("settings", name),
+      rule: `leaves too few sessions: max_connections is ${max_connections}, with the reserved ones and ten more it must be ${least}`,
+      hint: "raise max_connections, or reserve fewer",
+    },
+  ];
 }

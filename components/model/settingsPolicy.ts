@@ -108,7 +108,6 @@ const instead = (successor: string, note = ""): Pick<Removal, "successor" | "hin
 /** Settings that are gone. Those that some known major still has are told from the data; this adds what to do. */
 export const removed: Readonly<Record<string, Removal>> = {
   checkpoint_segments: { in: "9.5", ...instead("max_wal_size") },
-  checkpoint_warning_segments: { in: "9.5", ...instead("checkpoint_warning") },
   custom_variable_classes: { in: "9.2", hint: `${remove}; settings of extensions need no announcement` },
   db_user_namespace: { in: "17", hint: remove },
   default_with_oids: { in: "12", hint: remove },
@@ -125,7 +124,6 @@ export const removed: Readonly<Record<string, Removal>> = {
   sort_mem: { in: "8.0", ...instead("work_mem") },
   sql_inheritance: { in: "10", hint: remove },
   ssl_ecdh_curve: { in: "18", ...instead("ssl_groups") },
-  ssl_renegotiation_limit: { in: "18", hint: remove },
   standby_mode: { in: "12", hint: `${remove}; roles follow from the config key primary` },
   stats_temp_directory: { in: "15", hint: `${remove}; statistics are kept in shared memory` },
   trace_recovery_messages: { in: "17", hint: remove },

@@ -77,10 +77,13 @@ function readOption(option: Option, value: unknown, key: string, problems: Probl
   if (own.length === 0) problems.push({ key, rule: option.rule, hint: option.hint });
   for (const issue of own) {
     const hint = (issue.params?.hint as string | undefined) ?? option.hint;
-    problems.push({ key, rule: issue.message || option.rule, hint });
+    problems.push({ key, rule: issue.message === ownRule ? option.rule : issue.message, hint });
   }
   return undefined;
 }
+
+/** Message of an issue that says no more than the option's own rule. */
+export const ownRule = "own rule";
 
 /** An object, also where it comes as JSON or as YAML's empty value; undefined for anything else. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
@@ -106,7 +109,7 @@ export function text(check: (value: string) => string | undefined): z.ZodType<st
 
 /** Text that has to match, told by the option's own rule. */
 export function matching(test: (value: string) => boolean): z.ZodType<string> {
-  return z.string().refine(test, { message: "" });
+  return z.string().refine(test, { message: ownRule });
 }
 
 export function flag(): z.ZodType<boolean> {
@@ -126,16 +129,16 @@ export function oneOf<const Values extends readonly [string, ...string[]]>(
     if (values.includes(value)) return;
     const suggestion = suggest(value);
     const hint = suggestion ? `did you mean ${suggestion}?` : undefined;
-    context.addIssue({ code: "custom", message: "", params: { hint } });
+    context.addIssue({ code: "custom", message: ownRule, params: { hint } });
   });
 }
 
 export function duration(): z.ZodType<Duration> {
-  return z.custom<Duration>((value) => typeof value === "string" && isDuration(value), { message: "" });
+  return z.custom<Duration>((value) => typeof value === "string" && isDuration(value), { message: ownRule });
 }
 
 export function size(): z.ZodType<Size> {
-  return z.custom<Size>((value) => typeof value === "string" && isSize(value), { message: "" });
+  return z.custom<Size>((value) => typeof value === "string" && isSize(value), { message: ownRule });
 }
 
 /** For options whose shape a reader of its own looks at. */

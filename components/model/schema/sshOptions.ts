@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isHost } from "../network.ts";
-import { matching, type Option, wholeNumber } from "./option.ts";
+import { matching, type Option, ownRule, wholeNumber } from "./option.ts";
 
 const anyUser = /^[a-z_][a-z0-9_-]{0,31}$/;
 
@@ -60,7 +60,7 @@ function hostKey(): z.ZodType<string> {
     const blob = Buffer.from(base64, "base64");
     const named = blob.length > 4 ? blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("latin1") : "";
     if (match && named === type && !/[\r\n]/.test(line.trim())) return `${type} ${base64}`;
-    context.addIssue({ code: "custom", message: "" });
+    context.addIssue({ code: "custom", message: ownRule });
     return z.NEVER;
   });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type PostgresMajor, postgresMajors } from "../clusterConfig.ts";
 import { isClusterName } from "../names.ts";
 import { archiveOptions } from "./archiveOptions.ts";
-import { anything, flag, matching, type Option, wholeNumber } from "./option.ts";
+import { anything, flag, matching, type Option, ownRule, wholeNumber } from "./option.ts";
 
 /** An option as `Pulumi.yaml` declares it; a default there means "not set" to `parseConfig`. */
 export interface TopOption<T = unknown> extends Option<T> {
@@ -53,7 +53,7 @@ export const topOptions = {
   },
   postgresVersion: {
     schema: wholeNumber(0, 1000).refine((major) => postgresMajors.includes(major as PostgresMajor), {
-      message: "",
+      message: ownRule,
     }) as unknown as z.ZodType<PostgresMajor>,
     description: "Major version of PostgreSQL.",
     rule: `must be one of ${postgresMajors.join(", ")}`,
@@ -139,10 +139,7 @@ export const topOptions = {
     pulumi: { type: "boolean", default: true },
   },
   clientNetworks: {
-    schema: z.union([
-      z.array(z.string()).readonly(),
-      z.string().transform((list) => list.split(/[\s,]+/).filter(Boolean)),
-    ]) as z.ZodType<readonly string[]>,
+    schema: z.preprocess(asList, z.array(z.string()).readonly()),
     description: "Networks, in CIDR notation, that clients may come from (over TLS, with SCRAM).",
     rule: "must be a list of networks in CIDR notation",
     hint: "add one with: pulumi config set --path 'clientNetworks[0]' 10.0.0.0/8",
@@ -157,4 +154,15 @@ function targetProblem(value: unknown, context: z.RefinementCtx): void {
   const message = value === "aws" ? "'aws' is not there yet" : `is the unknown target '${String(value)}'`;
   const hint = `use one of ${targets.join(", ")}`;
   context.addIssue({ code: "custom", message, params: { hint } });
+}
+
+/** A list also comes as its JSON (from the CLI), or as words. */
+function asList(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (!value.trimStart().startsWith("[")) return value.split(/[\s,]+/).filter(Boolean);
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
 }

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ConfigError, parseConfig } from "../../../components/model/config.ts";
+import { topOptions } from "../../../components/model/schema/topOptions.ts";
+import { docker, parse, problemsOf, readFile, ssh } from "./support.ts";
+
+describe("parseConfig", () => {
+  it("fills in the defaults of the dev stack", () => {
+    const node = {
+      target: "docker",
+      state: "active",
+      source: "streaming",
+      standby: "hot",
+      synchronous: false,
+      delay: undefined,
+      postgresPort: 5432,
+      dataDirectory: "/var/lib/understudy",
+      memoryBytes: 2 ** 30,
+    };
+    const user = { name: "app", password: undefined, memberOf: [], connectionLimit: undefined };
+    assert.deepEqual(parse(docker), {
+      target: "docker",
+      clusterName: "dev",
+      primary: "node-a",
+      nodes: { "node-a": { name: "node-a", ...node }, "node-b": { name: "node-b", ...node } },
+      postgresVersion: 17,
+      reconcile: "",
+      epoch: undefined,
+      settings: {},
+      archive: {
+        server: "own",
+        bucket: "understudy-dev",
+        region: "us-east-1",
+        prefix: "",
+        retention: { full: 2, differential: undefined },
+        schedule: { full: "Sun *-*-* 02:00", differential: undefined, incremental: "Mon..Sat *-*-* 02:00" },
+      },
+      databases: { app: { name: "app", owner: "app" } },
+      users: { app: user },
+      deletionProtection: true,
+      clientNetworks: ["0.0.0.0/0", "::/0"],
+    });
+  });
+
+  it("takes values as the CLI hands them over: text, and objects as JSON", () => {
+    const text = {
+      target: "docker",
+      primary: "node-a",
+      nodes: '{"node-a":null,"node-b":{"synchronous":true,"memory":"512MB"}}',
+      postgresVersion: "16",
+      deletionProtection: "false",
+      epoch: "3",
+      reconcile: "",
+      clusterName: "",
+      settings: '{"work_mem":"16MB","jit":false,"max_connections":200}',
+      archive: '{"retention":{"full":4},"schedule":{"differential":"daily","full":"off"}}',
+      databases: "{}",
+      users: '{"report":{"memberOf":["pg_monitor","app"],"connectionLimit":5}}',
+      clientNetworks: '["10.0.0.0/8"]',
+    };
+    const config = parse(text);
+    assert.equal(config.postgresVersion, 16);
+    assert.equal(config.deletionProtection, false);
+    assert.equal(config.epoch, 3);
+    assert.equal(config.nodes["node-b"]?.synchronous, true);
+    assert.deepEqual(config.settings, { work_mem: "16MB", jit: "off", max_connections: "200" });
+    assert.equal(config.archive.retention.full, 4);
+    assert.deepEqual([config.archive.schedule.full, config.archive.schedule.differential], [undefined, "daily"]);
+    assert.deepEqual(Object.keys(config.users).sort(), ["app", "report"]);
+    assert.deepEqual(config.clientNetworks, ["10.0.0.0/8"]);
+  });
+
+  it("takes what Pulumi.yaml has as defaults for not set", () => {
+    const defaults = Object.fromEntries(Object.entries(topOptions).map(([key, { pulumi }]) => [key, pulumi.default]));
+    assert.deepEqual(parse({ ...defaults, ...docker }), parse(docker));
+  });
+
+  it("reads hosts of the user's, through a bastion", () => {
+    const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    const config = parse({
+      ...ssh,
+      nodes: {
+        db1: {
+          host: "db1.example.com",
+          port: "2222",
+          privateKeyFile: "key.pem",
+          hostKey: `db1.example.com ${hostKey} comment`,
+          proxy: { host: "bastion", user: "jump", privateKeyFile: "key.pem" },
+        },
+      },
+    });
+    assert.equal(config.target, "ssh");
+    const node = config.nodes.db1;
+    assert.ok(node?.target === "ssh");
+    assert.deepEqual([node.port, node.user, node.address, node.hostKey], [2222, "root", "db1.example.com", hostKey]);
+    assert.deepEqual([node.proxy?.host, node.proxy?.port, node.proxy?.user], ["bastion", 22, "jump"]);
+    assert.match(node.privateKey, /PRIVATE KEY/);
+    assert.deepEqual(config.clientNetworks, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]);
+  });
+
+  it("tells one host behind two bastions from two nodes on one host", () => {
+    const node = (bastion: string, address: string) => ({
+      host: "10.0.0.5",
+      address,
+      privateKeyFile: "key.pem",
+      proxy: { host: bastion, privateKeyFile: "key.pem" },
+    });
+    assert.deepEqual(
+      problemsOf({ ...ssh, nodes: { db1: node("b1", "172.16.0.1"), db2: node("b2", "172.16.0.2") } }),
+      [],
+    );
+  });
+
+  it("reads endpoints in each of their forms", () => {
+    const endpoint = (text: string) => {
+      const { archive } = parse({ ...ssh, archive: { ...(ssh.archive as object), endpoint: text } });
+      assert.ok(archive.server === "given");
+      return [archive.endpoint.host, archive.endpoint.port, archive.uriStyle];
+    };
+    assert.deepEqual(endpoint("minio.example.com"), ["minio.example.com", 443, "path"]);
+    assert.deepEqual(endpoint("https://minio:9000/"), ["minio", 9000, "path"]);
+    assert.deepEqual(endpoint("[fd00::1]:7070"), ["fd00::1", 7070, "path"]);
+    assert.deepEqual(endpoint("s3.eu-central-1.amazonaws.com"), ["s3.eu-central-1.amazonaws.com", 443, "host"]);
+  });
+
+  it("allows a primary that is delayed or warm while it is a standby", () => {
+    const primary = { delay: "1h", standby: "warm", source: "archive" };
+    assert.deepEqual(problemsOf({ ...docker, nodes: { "node-a": primary, "node-b": {} } }), []);
+  });
+
+  it("never throws anything but a ConfigError", () => {
+    const key = fc.oneof(fc.constantFrom(...Object.keys(topOptions)), fc.string());
+    const value = fc.oneof(
+      fc.constantFrom("docker", "ssh", "node-a", "17", "{}", "[]", '{"node-a":{}}', '{"__proto__":{}}', "null", '"x"'),
+      fc.jsonValue({ maxDepth: 3 }),
+      fc.jsonValue({ maxDepth: 3 }).map((json) => JSON.stringify(json)),
+      fc.anything(),
+    );
+    fc.assert(
+      fc.property(fc.dictionary(key, value), fc.boolean(), (raw, valid) => {
+        try {
+          parseConfig({ ...(valid ? docker : {}), ...raw }, { stack: "dev", readFile });
+        } catch (error) {
+          assert.ok(error instanceof ConfigError, String((error as Error).stack));
+          assert.ok(error.problems.length > 0);
+          for (const problem of error.problems) {
+            assert.ok(problem.key && problem.rule && problem.hint, JSON.stringify(problem));
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { renderConfigReference, withPulumiConfig } from "../../../components/model/reference.ts";
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+
+describe("generated reference", () => {
+  it("docs/config.md is up to date: npm run docs", () => {
+    assert.equal(read("docs/config.md"), renderConfigReference());
+  });
+
+  it("Pulumi.yaml's config section is up to date: npm run docs", () => {
+    assert.equal(read("Pulumi.yaml"), withPulumiConfig(read("Pulumi.yaml")));
+  });
+});

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fc from "fast-check";
+import { type ClusterConfig, type NodeConfig, postgresMajors } from "../../../components/model/config.ts";
+import { quoteValue } from "../../../components/model/render/conf.ts";
+import { renderHba } from "../../../components/model/render/hba.ts";
+import { renderParameters } from "../../../components/model/render/parameters.ts";
+import { renderPgbackrestConf } from "../../../components/model/render/pgbackrest.ts";
+import { renderPgpass } from "../../../components/model/render/pgpass.ts";
+import { renderPostgresqlConf } from "../../../components/model/render/postgresqlConf.ts";
+import { renderStandbyConf } from "../../../components/model/render/standby.ts";
+import { settingDefinition, settingDefinitions } from "../../../components/model/settings.ts";
+import { assertGolden, docker, parse, problemsOf, type Raw, ssh } from "./support.ts";
+
+const host = { memoryBytes: 2 ** 31, cpus: 4, dataDiskBytes: 100 * 2 ** 30 };
+
+function nodeOf(config: ClusterConfig, name: string): NodeConfig {
+  return config.nodes[name] as NodeConfig;
+}
+
+function conf(raw: Raw, name = "node-a"): string {
+  const config = parse(raw);
+  return renderPostgresqlConf({ config, node: nodeOf(config, name), host });
+}
+
+/** Reads name and value back as PostgreSQL's lexer does. */
+function readConf(text: string): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#") || line.startsWith("include_if_exists ")) continue;
+    const match = /^([A-Za-z_][\w.$]*) = '((?:[^'\\]|''|\\.)*)'$/.exec(line);
+    assert.ok(match, `not a line of ours: ${line}`);
+    values[match[1] as string] = (match[2] as string).replace(/''|\\(.)/g, (pair, escaped) => escaped ?? pair[0]);
+  }
+  return values;
+}
+
+describe("postgresql.conf", () => {
+  for (const postgresVersion of [13, 15, 17, 18]) {
+    it(`golden, ${postgresVersion}`, () => {
+      const nodes = {
+        "node-a": { synchronous: true },
+        "node-b": { synchronous: true },
+        "node-c": { synchronous: true },
+      };
+      const settings = { work_mem: "32MB", search_path: `"$user", public, 'it''s' \\`, wal_level: "logical" };
+      assertGolden(`postgresql-${postgresVersion}.conf`, conf({ ...docker, nodes, settings, postgresVersion }));
+    });
+  }
+
+  it("golden, a warm node of the user's", () => {
+    const db2 = {
+      host: "h2",
+      privateKeyFile: "key.pem",
+      standby: "warm",
+      postgresPort: 6432,
+      dataDirectory: "/data/pg",
+    };
+    const raw = { ...ssh, nodes: { ...(ssh.nodes as object), db2 } };
+    assertGolden("postgresql-ssh-warm.conf", conf(raw, "db2"));
+  });
+
+  it("does not depend on which node is the primary", () => {
+    for (const name of ["node-a", "node-b"]) {
+      assert.equal(conf({ ...docker, primary: "node-a" }, name), conf({ ...docker, primary: "node-b" }, name));
+    }
+  });
+
+  it("lets the user's settings win over ours by size and by default", () => {
+    const settings = { shared_buffers: "1GB", wal_retrieve_retry_interval: "50ms", max_wal_senders: 40 };
+    const values = readConf(conf({ ...docker, settings }));
+    assert.deepEqual(
+      [values.shared_buffers, values.wal_retrieve_retry_interval, values.max_wal_senders],
+      ["1GB", "50ms", "40"],
+    );
+  });
+
+  it("leaves nodes that do not take part out of the synchronous ones", () => {
+    const nodes = { "node-a": {}, "node-b": { synchronous: true }, "node-c": { synchronous: true, state: "fenced" } };
+    assert.equal(readConf(conf({ ...docker, nodes })).synchronous_standby_names, 'ANY 1 ("node-b")');
+    assert.equal(readConf(conf({ ...docker, nodes }, "node-b")).synchronous_standby_names, "");
+  });
+
+  it("holds only settings that the major knows", () => {
+    for (const postgresVersion of postgresMajors) {
+      for (const name of Object.keys(readConf(conf({ ...docker, postgresVersion })))) {
+        assert.ok(settingDefinition(name, postgresVersion), `${name} in ${postgresVersion}`);
+      }
+    }
+  });
+
+  it("keeps any text of the user's within its value", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const raw = { ...docker, settings: { search_path: text } };
+        if (problemsOf(raw).length > 0) return assert.match(text, /[\0\r\n]/);
+        assert.equal(readConf(conf(raw)).search_path, text.trim());
+      }),
+    );
+    assert.throws(() => quoteValue("a\nb"));
+  });
+
+  it("renders any legal choice of settings, sorted, each once", () => {
+    for (const major of postgresMajors) {
+      const legal = settingDefinitions(major).flatMap(({ name, type, min, max, values }) => {
+        // Legal alone, but not together.
+        if (/^(superuser_)?reserved_connections$/.test(name)) return [];
+        const choices = { bool: ["on"], enum: values ?? [], integer: [min, max], real: [min, max], string: ["x"] }[
+          type
+        ];
+        return choices
+          .filter(
+            (value) => problemsOf({ ...docker, postgresVersion: major, settings: { [name]: value } }).length === 0,
+          )
+          .map((value) => [name, String(value)] as const);
+      });
+      fc.assert(
+        fc.property(fc.subarray(legal), (chosen) => {
+          const raw = { ...docker, postgresVersion: major, settings: Object.fromEntries(chosen) };
+          assert.deepEqual(problemsOf(raw), []);
+          const text = conf(raw);
+          const read = readConf(text);
+          for (const [name, value] of Object.entries(raw.settings)) assert.equal(read[name], value, name);
+          const names = Object.keys(read);
+          assert.deepEqual(names, [...names].sort());
+          assert.equal(names.length, text.match(/^[\w.]+ = /gm)?.length);
+        }),
+        { numRuns: 5 },
+      );
+    }
+  }).timeout(20_000);
+});
+
+describe("standby.conf", () => {
+  const standby = (options: object, postgresVersion: number) => {
+    const config = parse({ ...docker, postgresVersion, nodes: { "node-a": {}, "node-b": options } });
+    const { postgresVersion: major, clusterName: stanza } = config;
+    return renderStandbyConf({
+      major,
+      node: nodeOf(config, "node-b"),
+      stanza,
+      primary: { address: "10.0.0.1", port: 5432 },
+    });
+  };
+  for (const major of [13, 17]) it(`golden, ${major}`, () => assertGolden(`standby-${major}.conf`, standby({}, major)));
+  it("golden, delayed and warm", () =>
+    assertGolden("standby-warm.conf", standby({ delay: "1h", standby: "warm" }, 17)));
+  it("golden, log shipping", () => assertGolden("standby-archive.conf", standby({ source: "archive" }, 17)));
+});
+
+describe("pg_hba.conf", () => {
+  it("golden", () => {
+    const nodeAddresses = ["10.0.0.2", "10.0.0.1", "fd00::1", "db3.example.com"];
+    assertGolden("pg_hba.conf", renderHba({ nodeAddresses, clientNetworks: ["10.0.0.0/8", "fd00::/8"] }));
+  });
+
+  it("takes no address that could end its field", () => {
+    for (const address of ["a b", "a\nhost all all all trust", "all,", ""]) {
+      assert.throws(() => renderHba({ nodeAddresses: [address], clientNetworks: [] }));
+    }
+  });
+});
+
+describe("pgbackrest.conf", () => {
+  const render = (raw: Raw, name: string, secretKey = "s3cr3t/+=") => {
+    const config = parse(raw);
+    return renderPgbackrestConf({
+      stanza: config.clusterName,
+      major: config.postgresVersion,
+      node: nodeOf(config, name),
+      archive: config.archive,
+      access: {
+        endpoint: { host: "s3.example.com", port: 7070 },
+        accessKey: "AK",
+        secretKey,
+        uriStyle: "path",
+        caFile: "/etc/understudy/tls/archive-ca.crt",
+        verifyTls: true,
+      },
+      cpus: 4,
+    });
+  };
+  it("golden", () => assertGolden("pgbackrest.conf", render(docker, "node-a")));
+  it("golden, with a prefix", () => {
+    const archive = { ...(ssh.archive as object), prefix: "/a/b/", retention: { full: 3, differential: 7 } };
+    assertGolden("pgbackrest-prefix.conf", render({ ...ssh, archive }, "db1"));
+  });
+  it("refuses a key that would end its line", () => {
+    for (const key of ["a\nb", " a", ""]) assert.throws(() => render(docker, "node-a", key));
+  });
+});
+
+describe("pgpass", () => {
+  it("escapes what separates its fields", () => {
+    assert.equal(renderPgpass({ replicationPassword: "a:b\\c" }), "*:*:*:understudy_replication:a\\:b\\\\c\n");
+    assert.throws(() => renderPgpass({ replicationPassword: "a\nb" }));
+  });
+});
+
+describe("parameters", () => {
+  it("are read back by bash as they were", () => {
+    const name = fc.stringMatching(/^v_[a-z0-9_]{1,8}$/);
+    const value = fc.string({ unit: "binary", maxLength: 50 }).filter((text) => !text.includes("\0"));
+    const sample = fc.sample(fc.dictionary(name, value, { minKeys: 1 }), 40);
+    for (const parameters of [...sample, { v_a: "'", v_b: "a\n'b'\\\n", v_c: "$(id)`id`$HOME", v_d: "" }]) {
+      const names = Object.keys(parameters);
+      const script = `source <(cat); for name in "$@"; do printf '%s\\0' "\${!name}"; done`;
+      const read = execFileSync("bash", ["-c", script, "bash", ...names], { input: renderParameters(parameters) });
+      assert.deepEqual(
+        read.toString().split("\0").slice(0, -1),
+        names.map((each) => parameters[each]),
+      );
+    }
+  }).timeout(20_000);
+
+  it("have names that are no variables of the shell's, and values that a shell can hold", () => {
+    for (const name of ["PATH", "a b", "", "a;b", "_", "1"]) assert.throws(() => renderParameters({ [name]: "x" }));
+    assert.throws(() => renderParameters({ a: "\0" }));
+    assert.throws(() => renderParameters({ a: "\ud800" }));
+  });
+});

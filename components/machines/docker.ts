@@ -69,8 +69,8 @@ export interface DockerHostArgs {
   readonly aliases?: readonly string[];
   /** Kept as they are here: a change puts the file on the host and restarts what reads it. */
   readonly files: readonly HostFile[];
-  /** Restarted, beside ssh, when one of the files changed. */
-  readonly restartUnits?: readonly string[];
+  /** What the host is for, where that is more than to log in to it: waited for at the start, restarted when a file changed. */
+  readonly unit?: string;
   /** Whether it runs, or is stopped and proven to be off. */
   readonly power: "on" | "off";
   /** Whether its volume may not be removed by an update at all (removing it from config fails then). */
@@ -123,7 +123,7 @@ export class DockerHost extends ComponentResource {
       ...(["host", "create", prefix, host, "--image", args.image, "--volume", `${host}-data`] as const),
       ...["--memory", args.memoryBytes, "--ports", args.ports.join(",")],
       ...(args.aliases ?? []).flatMap((alias) => ["--alias", alias]),
-      ...(args.restartUnits ?? []).flatMap((unit) => ["--restart-unit", unit]),
+      ...(args.unit === undefined ? [] : ["--restart-unit", args.unit]),
     );
     const container = new local.Command(
       names.host,
@@ -143,7 +143,10 @@ export class DockerHost extends ComponentResource {
     this.power = new local.Command(
       names.power,
       {
-        create: script("host", args.power === "on" ? "start" : "stop", prefix, host),
+        create:
+          args.power === "on"
+            ? script("host", "start", prefix, host, ...(args.unit === undefined ? [] : ["--unit", args.unit]))
+            : script("host", "stop", prefix, host),
         // A container that was made anew is another one to start, or to prove to be off.
         environment: { INSTANCE: this.instance },
         logging: local.Logging.Stderr,

@@ -50,7 +50,7 @@ export class DockerS3 extends ComponentResource {
           { path: "/etc/understudy/s3/users.json", mode: "600", content: s3Users(this.accessKey, this.secretKey) },
           { path: "/etc/understudy/s3/buckets", mode: "644", content: `${bucket}\n` },
         ],
-        restartUnits: ["understudy-s3"],
+        unit: "understudy-s3",
         power: "on",
         protectVolume: true,
         names: { volume: "archive-data", host: "archive-host", power: "archive-power" },

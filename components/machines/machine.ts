@@ -1,5 +1,5 @@
 import type { types } from "@pulumi/command";
-import type { Input, Output, Resource } from "@pulumi/pulumi";
+import type { Output, Resource } from "@pulumi/pulumi";
 
 /**
  * What every target hands over for one node: a host that can be reached by SSH, and a place for its data.
@@ -43,14 +43,4 @@ export interface Machine {
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
-}
-
-/** What a target needs to make its machines, beside the configuration. */
-export interface MachineContext {
-  /** Names everything that a target makes, so that several stacks live side by side: `understudy-<stack>`. */
-  readonly prefix: string;
-  /** Public key that the operator's side logs in with (OpenSSH line), for hosts that this program makes. */
-  readonly operatorPublicKey: Input<string>;
-  /** The private half, PEM or OpenSSH format; a secret. */
-  readonly operatorPrivateKey: Input<string>;
 }

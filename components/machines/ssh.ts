@@ -5,10 +5,11 @@ import {
   type Output,
   output,
   type Resource,
+  RunError,
   secret,
 } from "@pulumi/pulumi";
 import type { SshClusterConfig, SshLogin, SshNodeConfig } from "../model/config.ts";
-import { ConfigError, keyPath } from "../model/problems.ts";
+import { formatProblems, keyPath } from "../model/problems.ts";
 import { sshConnection } from "./connection.ts";
 import type { Endpoint, Machine } from "./machine.ts";
 
@@ -47,18 +48,20 @@ export class SshMachine extends ComponentResource implements Machine {
 /**
  * The machines of all nodes that take part.
  *
- * @throws ConfigError where a node is fenced: who runs the machine has to be asked for that, and it can't be yet
+ * @throws RunError where a node is fenced: who runs the machine has to be asked for that, and it can't be yet
  */
 export function sshMachines(config: SshClusterConfig, opts: ComponentResourceOptions): Record<string, SshMachine> {
   const nodes = Object.values(config.nodes);
   const fenced = nodes.filter(({ state }) => state === "fenced");
   if (fenced.length > 0) {
-    throw new ConfigError(
-      fenced.map(({ name }) => ({
-        key: `${keyPath("nodes", name)}.state`,
-        rule: "a host of the target ssh can't be fenced yet: that comes with the change of primary",
-        hint: "switch the machine off yourself and set the state to absent",
-      })),
+    throw new RunError(
+      formatProblems(
+        fenced.map(({ name }) => ({
+          key: `${keyPath("nodes", name)}.state`,
+          rule: "a host of the target ssh can't be fenced yet: that comes with the change of primary",
+          hint: "switch the machine off yourself and set the state to absent",
+        })),
+      ),
     );
   }
   const active = nodes.filter(({ state }) => state === "active");

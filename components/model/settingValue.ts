@@ -2,7 +2,12 @@ import type { SettingDefinition } from "./settings.ts";
 import { durationUnits, sizeUnits } from "./units.ts";
 
 export type ValueResult =
-  | { readonly ok: true; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly text: string;
+      /** What it is in the setting's own unit, where it is a number. */
+      readonly number?: number;
+    }
   | { readonly ok: false; readonly rule: string; readonly hint: string };
 
 /** Reads a value by PostgreSQL's own rules (`guc.c`) and gives it back as text for `postgresql.conf`. */
@@ -79,7 +84,7 @@ function round(definition: SettingDefinition, value: number): number {
 
 function bounded(definition: SettingDefinition, text: string, value: number): ValueResult {
   const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, unit } = definition;
-  if (value >= min && value <= max) return { ok: true, text };
+  if (value >= min && value <= max) return { ok: true, text, number: value };
   const range = `${min} to ${max}${unit ? ` (in units of ${unit})` : ""}`;
   return refuse(`must be in the range ${range}, not '${text}'`, `use a value from ${range}`);
 }

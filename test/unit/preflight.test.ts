@@ -59,12 +59,42 @@ describe("preflight", () => {
     assert.deepEqual(verdict.warnings, ["node-b cannot be asked: cannot be reached by SSH"]);
   });
 
-  const refusals: readonly (readonly [name: string, findings: readonly Finding[], change: Partial<Declared>, pattern: RegExp])[] = [
-    ["a declared primary that cannot be asked", [silent("node-a"), found(standby)], {}, /node-a: the declared primary cannot be asked/],
-    ["a new cluster while a node that may have data is silent", [found(empty), silent("node-b")], {}, /no node has data, and node-b cannot be asked/],
-    ["a new cluster in place of one that was", [found(empty)], { recordedSystemIdentifier: "700" }, /this stack had a cluster/],
-    ["an empty primary beside a standby with data", [found(empty), found(standby)], {}, /declared the primary and has no data, while node-b has/],
-    ["another primary, running", [found(leader), found(standby)], { primary: "node-b" }, /node-a is the primary, node-b is declared/],
+  const refusals: readonly (readonly [
+    name: string,
+    findings: readonly Finding[],
+    change: Partial<Declared>,
+    pattern: RegExp,
+  ])[] = [
+    [
+      "a declared primary that cannot be asked",
+      [silent("node-a"), found(standby)],
+      {},
+      /node-a: the declared primary cannot be asked/,
+    ],
+    [
+      "a new cluster while a node that may have data is silent",
+      [found(empty), silent("node-b")],
+      {},
+      /no node has data, and node-b cannot be asked/,
+    ],
+    [
+      "a new cluster in place of one that was",
+      [found(empty)],
+      { recordedSystemIdentifier: "700" },
+      /this stack had a cluster/,
+    ],
+    [
+      "an empty primary beside a standby with data",
+      [found(empty), found(standby)],
+      {},
+      /declared the primary and has no data, while node-b has/,
+    ],
+    [
+      "another primary, running",
+      [found(leader), found(standby)],
+      { primary: "node-b" },
+      /node-a is the primary, node-b is declared/,
+    ],
     [
       "another primary, stopped",
       [found({ ...leader, postgres: { unit: "inactive", inRecovery: null } }), found(standby)],
@@ -73,22 +103,58 @@ describe("preflight", () => {
     ],
     [
       "a promotion done by hand",
-      [found({ ...leader, postgres: { unit: "failed", inRecovery: null } }), found({ ...standby, postgres: { unit: "active", inRecovery: false } })],
+      [
+        found({ ...leader, postgres: { unit: "failed", inRecovery: null } }),
+        found({ ...standby, postgres: { unit: "active", inRecovery: false } }),
+      ],
       {},
       /node-b is the primary, node-a is declared/,
     ],
-    ["two that take writes", [found(leader), found({ ...leader, node: "node-b" })], {}, /more than one node takes writes: node-a, node-b/],
-    ["two clusters", [found(leader), found({ ...standby, data: { ...standby.data, systemIdentifier: "701" } })], {}, /different clusters/],
-    ["a cluster that is not the recorded one", [found(leader)], { recordedSystemIdentifier: "701" }, /not the one of this stack/],
-    ["the volume of another cluster", [found({ ...leader, clusterId: "cluster-2" })], {}, /belongs to another cluster \(cluster-2\)/],
+    [
+      "two that take writes",
+      [found(leader), found({ ...leader, node: "node-b" })],
+      {},
+      /more than one node takes writes: node-a, node-b/,
+    ],
+    [
+      "two clusters",
+      [found(leader), found({ ...standby, data: { ...standby.data, systemIdentifier: "701" } })],
+      {},
+      /different clusters/,
+    ],
+    [
+      "a cluster that is not the recorded one",
+      [found(leader)],
+      { recordedSystemIdentifier: "701" },
+      /not the one of this stack/,
+    ],
+    [
+      "the volume of another cluster",
+      [found({ ...leader, clusterId: "cluster-2" })],
+      {},
+      /belongs to another cluster \(cluster-2\)/,
+    ],
     [
       "a volume that is not mounted",
-      [found(leader), found({ ...on("node-b", empty), clusterId: "", data: { ...empty.data, state: "missing-volume" } })],
+      [
+        found(leader),
+        found({ ...on("node-b", empty), clusterId: "", data: { ...empty.data, state: "missing-volume" } }),
+      ],
       {},
       /node-b: its data volume is not mounted/,
     ],
-    ["a stale config", [found({ ...leader, token: { epoch: 3, from: "node-b", to: "node-a", state: "taken" } })], { epoch: 2 }, /at epoch 3, the config knows 2/],
-    ["a standby declared the primary of nobody", [found(on("node-a", standby))], {}, /it is a standby, and no reachable node is known to lead/],
+    [
+      "a stale config",
+      [found({ ...leader, token: { epoch: 3, from: "node-b", to: "node-a", state: "taken" } })],
+      { epoch: 2 },
+      /at epoch 3, the config knows 2/,
+    ],
+    [
+      "a standby declared the primary of nobody",
+      [found(on("node-a", standby))],
+      {},
+      /it is a standby, and no reachable node is known to lead/,
+    ],
   ];
   for (const [name, findings, change, pattern] of refusals) {
     it(`refuses ${name}`, () => {

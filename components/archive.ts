@@ -1,0 +1,68 @@
+import { all, type Output, output, type Resource, secret } from "@pulumi/pulumi";
+import type { ClusterKeys } from "./keys.ts";
+import type { DockerS3 } from "./machines/dockerS3.ts";
+import type { ClusterConfig } from "./model/config.ts";
+import { hostFiles } from "./model/paths.ts";
+import type { ArchiveAccess } from "./model/render/pgbackrest.ts";
+
+/** The bucket that WAL and backups go to, as the nodes reach it, whoever serves it. */
+export interface Archive {
+  /** A secret. */
+  readonly access: Output<ArchiveAccess>;
+  /** PEM of the CA to trust; "": the hosts' own trust store does. */
+  readonly caCertificate: Output<string>;
+  /** What users get to see of it. */
+  readonly description: Output<{
+    readonly bucket: string;
+    readonly endpoint: string;
+    readonly prefix: string;
+    readonly stanza: string;
+  }>;
+  /** What has to be there before a node may ask for it. */
+  readonly ready: readonly Resource[];
+}
+
+/** The archive that config declares: the stack's own S3 server (`server`), or an endpoint of the user's. */
+export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: DockerS3 | undefined): Archive {
+  const { archive } = config;
+  const describe = (endpoint: { readonly host: string; readonly port: number }) =>
+    output({
+      bucket: archive.bucket,
+      endpoint: `https://${endpoint.host}:${endpoint.port}`,
+      prefix: archive.prefix,
+      stanza: config.clusterName,
+    });
+  switch (archive.server) {
+    case "own": {
+      if (!server) throw new Error("the target made no server for the archive");
+      const { endpoint } = server;
+      return {
+        access: secret(
+          all([server.accessKey, server.secretKey]).apply(([accessKey, secretKey]) => ({
+            endpoint,
+            accessKey,
+            secretKey,
+            uriStyle: "path" as const,
+            caFile: hostFiles.archiveCaCertificate,
+            verifyTls: true,
+          })),
+        ),
+        caCertificate: keys.caCertificate,
+        description: describe(endpoint),
+        ready: server.ready,
+      };
+    }
+    case "given": {
+      const { endpoint, accessKey, secretKey, uriStyle, caCertificate, verifyTls } = archive;
+      const caFile = caCertificate === undefined ? undefined : hostFiles.archiveCaCertificate;
+      return {
+        access: secret({ endpoint, accessKey, secretKey, uriStyle, caFile, verifyTls }),
+        caCertificate: output(caCertificate ?? ""),
+        description: describe(endpoint),
+        ready: [],
+      };
+    }
+    default:
+      return archive satisfies never;
+  }
+}

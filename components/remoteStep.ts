@@ -1,0 +1,121 @@
+import { remote } from "@pulumi/command";
+import {
+  all,
+  type CustomResourceOptions,
+  type Input,
+  type Output,
+  output,
+  type Resource,
+  secret,
+} from "@pulumi/pulumi";
+import { bootConnection, loginOf } from "./machines/connection.ts";
+import type { Machine } from "./machines/machine.ts";
+import { renderParameters } from "./model/render/parameters.ts";
+
+export interface RemoteStepArgs {
+  /** Where it runs. */
+  readonly machine: Machine;
+  /** Name of the host script under `scripts/host/` that it runs. */
+  readonly script: string;
+  /** Role or state in words, for whoever reads the preview: the only part of the inputs that is not secret. */
+  readonly words?: Input<string>;
+  /** What the script gets on its standard input. A change of any value runs the step again. */
+  readonly parameters: Readonly<Record<string, Input<string>>>;
+  /** The steps that come before it. */
+  readonly after: readonly Resource[];
+}
+
+/**
+ * One step of the runbook on one host: the one place that knows how `remote.Command` behaves.
+ *
+ * - It has no `update`: a changed input runs `create` again, and every script looks first and does what is missing.
+ * - It has no `delete`: that would fail on a host that is gone. Who goes is dealt with from the side that stays.
+ * - Everything that a script needs is on its standard input, as a secret: command lines, environments and previews show none of it.
+ * - Only progress (standard error) is streamed; the outcome (standard output) is data for the next step.
+ */
+export class RemoteStep extends remote.Command {
+  /** The outcome that the script reported, as JSON text: an input of the steps behind it. */
+  readonly outcome: Output<string>;
+
+  constructor(name: string, args: RemoteStepArgs, opts: CustomResourceOptions) {
+    super(
+      name,
+      {
+        connection: args.machine.connection,
+        create: commandLine(args),
+        stdin: secret(all(args.parameters).apply((parameters) => renderParameters(definite(parameters)))),
+        logging: remote.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { ...opts, dependsOn: [...args.machine.ready, ...args.after] },
+    );
+    this.outcome = this.stdout.apply((text) => text.trim());
+  }
+}
+
+export interface InstallStepArgs {
+  readonly machine: Machine;
+  /** The host scripts, by file name. */
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly parameters: Readonly<Record<string, Input<string>>>;
+}
+
+/**
+ * Brings the host scripts to a host and runs the first of them. It is the one step that waits for a host to boot.
+ * A changed script is a changed input: it reaches the hosts with the next update.
+ */
+export class InstallStep extends remote.Command {
+  readonly outcome: Output<string>;
+
+  constructor(name: string, args: InstallStepArgs, opts: CustomResourceOptions) {
+    const { machine } = args;
+    super(
+      name,
+      {
+        connection: bootConnection(machine.connection),
+        create: asRoot(machine, `bash -s install ${machine.node}`),
+        stdin: secret(
+          all([args.parameters, machine.instance]).apply(([parameters, instance]) =>
+            selfExtracting(args.scripts, `# ${instance}\n${renderParameters(definite(parameters))}`),
+          ),
+        ),
+        logging: remote.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { ...opts, dependsOn: [...machine.ready] },
+    );
+    this.outcome = this.stdout.apply((text) => text.trim());
+  }
+}
+
+function commandLine({ script, machine, words }: RemoteStepArgs): Output<string> {
+  return output(words ?? "").apply((text) => asRoot(machine, `understudy ${script} ${machine.node} ${text}`.trimEnd()));
+}
+
+function asRoot(machine: Machine, line: string): Output<string> {
+  return loginOf(machine.connection).apply(({ user }) => (user === "root" ? line : `sudo -n ${line}`));
+}
+
+const endOfFile = "UNDERSTUDY_END_OF_FILE";
+
+/** A shell script that puts `scripts` into place, each as a whole, and runs the step with `parameters`. */
+export function selfExtracting(scripts: Readonly<Record<string, string>>, parameters: string): string {
+  const files = Object.keys(scripts)
+    .sort()
+    .map((file) => `cat >"$new/${file}" <<'${endOfFile}'\n${scripts[file]}${endOfFile}\n`);
+  return `set -eu
+directory=/usr/local/lib/understudy
+new=$(mktemp -d /usr/local/lib/understudy.XXXXXX)
+${files.join("")}chmod 755 "$new/understudy" "$new/guard"
+mkdir -p "$directory"
+mv -f "$new"/* "$directory/"
+rmdir "$new"
+ln -sfn "$directory/understudy" /usr/local/sbin/understudy
+exec "$directory/understudy" "$@" <<'${endOfFile}'
+${parameters}${endOfFile}
+`;
+}
+
+function definite(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return parameters as Record<string, string>;
+}

@@ -1,0 +1,142 @@
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { REPOSITORY } from "./pulumiStack.ts";
+
+const run = promisify(execFile);
+
+/** Every host that tests make outside Pulumi belongs to a prefix that starts so: what is left over can be swept. */
+const testPrefix = "understudy-test-";
+
+export interface TestHost {
+  readonly name: string;
+  readonly container: string;
+  /** Address at which the other hosts of the group reach it. */
+  readonly address: string;
+  /** Published on 127.0.0.1. */
+  readonly sshPort: number;
+  readonly postgresPort: number;
+  /** OpenSSH format. */
+  readonly privateKey: string;
+  /** Type and base64. */
+  readonly hostKey: string;
+  /** Runs a shell command as root, behind sshd's back; gives its standard output. */
+  exec(command: string, stdin?: string): Promise<string>;
+  restart(): Promise<void>;
+  /** Ends it at once, as a power cut would. It stays off. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** Hosts on a network of their own, made by the scripts that the docker target uses. */
+export class TestHosts {
+  readonly prefix: string;
+  readonly #operator = keyPair();
+  readonly #volumes: string[] = [];
+  readonly #hosts: TestHost[] = [];
+
+  private constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  static async create(): Promise<TestHosts> {
+    const hosts = new TestHosts(testPrefix + randomBytes(4).toString("hex"));
+    await script("network", ["create", hosts.prefix]);
+    return hosts;
+  }
+
+  /** Boots a host from `image`: a PostgreSQL major, or `bare-<suite>`. */
+  async makeHost({ name, image }: { readonly name: string; readonly image: string }): Promise<TestHost> {
+    const { prefix } = this;
+    const container = `${prefix}-${name}`;
+    const hostKey = keyPair();
+    await script("volume", ["create", prefix, `${name}-data`]);
+    this.#volumes.push(`${name}-data`);
+    const files = [
+      ["/etc/ssh/ssh_host_ed25519_key", hostKey.privateKey],
+      ["/root/.ssh/authorized_keys", `${this.#operator.publicKey}\n`],
+    ] as const;
+    const stdin = files.map(([path, content]) => `${path} 600 ${Buffer.from(content).toString("base64")}\n`).join("");
+    const args = ["--image", image, "--volume", `${name}-data`, "--memory", String(1024 ** 3)];
+    const report = JSON.parse(await script("host", ["create", prefix, name, ...args], stdin)) as {
+      readonly address: string;
+      readonly sshPort: number;
+      readonly postgresPort: number;
+    };
+    const verb = async (...words: string[]) => {
+      await script("host", [words[0] as string, prefix, name, ...words.slice(1)]);
+    };
+    const { address, sshPort, postgresPort } = report;
+    const host: TestHost = {
+      ...{ name, container, address, sshPort, postgresPort },
+      privateKey: this.#operator.privateKey,
+      hostKey: hostKey.publicKey,
+      exec: (command, input) => piped("docker", ["exec", "-i", container, "sh", "-c", command], input ?? ""),
+      restart: async () => {
+        await run("docker", ["restart", container]);
+        await verb("start");
+      },
+      kill: async () => {
+        await run("docker", ["kill", container]);
+      },
+      start: () => verb("start"),
+      stop: () => verb("stop"),
+      remove: () => verb("delete", "--kill"),
+    };
+    this.#hosts.push(host);
+    await host.start();
+    return host;
+  }
+
+  /** Removes all of it, volumes too. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.remove()));
+    await Promise.all(this.#volumes.map((volume) => script("volume", ["delete", this.prefix, volume])));
+    await script("network", ["delete", this.prefix]);
+  }
+}
+
+/** Names of all containers, volumes and networks that belong to `prefix`. */
+export function leftovers(prefix: string): string[] {
+  const filter = ["--filter", `label=understudy=${prefix}`];
+  return [
+    ["ps", "--all", "--format", "{{.Names}}"],
+    ["volume", "ls", "--format", "{{.Name}}"],
+    ["network", "ls", "--format", "{{.Name}}"],
+  ]
+    .flatMap((words) => execFileSync("docker", [...words, ...filter], { encoding: "utf8" }).split("\n"))
+    .filter((name) => name !== "");
+}
+
+/** Runs `scripts/docker/<name>`; gives its standard output. Fails with what it said on standard error. */
+export function script(name: string, words: readonly string[], stdin = ""): Promise<string> {
+  return piped(join(REPOSITORY, "scripts/docker", name), words, stdin);
+}
+
+function keyPair(): { readonly privateKey: string; readonly publicKey: string } {
+  const maker = join(REPOSITORY, "scripts/make-secret.mjs");
+  return JSON.parse(execFileSync(process.execPath, [maker, "ssh-key"], { input: "", encoding: "utf8" }));
+}
+
+function piped(command: string, words: readonly string[], stdin: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, words, { stdio: ["pipe", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve(stdout);
+      else reject(new Error(`${command} ${words.join(" ")} ended with ${code}:\n${stderr}`));
+    });
+    child.stdin.on("error", () => undefined).end(stdin);
+  });
+}

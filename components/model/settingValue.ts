@@ -68,7 +68,10 @@ function parseNumber(definition: SettingDefinition, text: string): ValueResult {
     const names = Object.keys(units).join(", ");
     return refuse(`has the unit '${unit}', which is none of ${names}`, `use one of ${names}: units heed case`);
   }
-  return bounded(definition, text, round(definition, (plain * factor) / baseFactor(definition.unit as string, units)));
+  // "30.1GB" is as many whole megabytes as come closest.
+  const smaller = Math.max(0, ...Object.values(units).filter((each) => each < factor));
+  const absolute = smaller === 0 ? plain * factor : rint((plain * factor) / smaller) * smaller;
+  return bounded(definition, text, round(definition, absolute / baseFactor(definition.unit as string, units)));
 }
 
 /** As strtol with base 0 and strtod: a whole number with a leading zero is octal. */
@@ -79,7 +82,13 @@ function parseDigits(digits: string): number {
 }
 
 function round(definition: SettingDefinition, value: number): number {
-  return definition.type === "integer" ? Math.round(value) : value;
+  return definition.type === "integer" ? rint(value) : value;
+}
+
+/** C's rint(): halves go to the even neighbour. */
+function rint(value: number): number {
+  const nearest = Math.round(value);
+  return nearest - value === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
 }
 
 function bounded(definition: SettingDefinition, text: string, value: number): ValueResult {

@@ -1,7 +1,7 @@
 import type { PostgresMajor } from "./clusterConfig.ts";
 import { closest, keyPath, type Problem } from "./problems.ts";
 import { settingsData } from "./settingsData.ts";
-import { builtInPrefixes, libraryPrefixes, ours, refusedValues, removed } from "./settingsPolicy.ts";
+import { builtInPrefixes, libraryPrefixes, multiplesOf16, ours, refusedValues, removed } from "./settingsPolicy.ts";
 import { parseSettingValue } from "./settingValue.ts";
 
 /** What PostgreSQL says of one of its settings, in a range of majors. */
@@ -99,6 +99,9 @@ function checkSetting(written: string, value: unknown, major: PostgresMajor, pre
   const refused = Object.hasOwn(refusedValues, name) ? refusedValues[name] : undefined;
   if (refused?.values.includes(parsed.text)) {
     return { rule: `must not be ${parsed.text}: ${refused.reason}`, hint: refused.hint };
+  }
+  if (multiplesOf16.includes(name) && (parsed.number ?? 0) % 16 !== 0) {
+    return { rule: "must be a multiple of 16 pages of 8kB", hint: "use a multiple of 128kB" };
   }
   return { text: parsed.text };
 }

@@ -93,6 +93,17 @@ export const refusedValues: Readonly<Record<string, Refusal & { readonly values:
   },
 };
 
+/** Buffers that PostgreSQL counts in banks: a bank is 16 pages of 8kB. Where 0 is legal it means "by shared_buffers". */
+export const multiplesOf16 = [
+  "commit_timestamp_buffers",
+  "multixact_member_buffers",
+  "multixact_offset_buffers",
+  "notify_buffers",
+  "serializable_buffers",
+  "subtransaction_buffers",
+  "transaction_buffers",
+];
+
 export interface Removal {
   /** First major that does not know the setting. */
   readonly in: string;

@@ -43,7 +43,7 @@ describe("postgresql.conf", () => {
         "node-b": { synchronous: true },
         "node-c": { synchronous: true },
       };
-      const settings = { work_mem: "32MB", search_path: `"$user", public, 'it''s' \\`, wal_level: "logical" };
+      const settings = { work_mem: "32MB", log_line_prefix: `%m 'it''s' \\n`, wal_level: "logical" };
       assertGolden(`postgresql-${postgresVersion}.conf`, conf({ ...docker, nodes, settings, postgresVersion }));
     });
   }

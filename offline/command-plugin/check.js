@@ -60,38 +60,71 @@ function checkFields(given, fields, typeName, failures) {
 function checkValue(value, field, name, typeName, failures) {
   if (isSecret(value)) return asSecret(checkValue(value.value, field, name, typeName, failures));
   if (isUnknown(value)) return value;
-  /** @param {string} wanted */
-  const wrongType = (wanted) => {
-    failures.push({
-      property: name,
-      reason: `Field '${name}' on '${typeName}' must be a '${wanted}'; got '${kindOf(value)}' instead`,
-    });
-    return value;
-  };
   const { collection, ...element } = field;
-  if (collection === "list") {
-    if (!Array.isArray(value)) return wrongType("[]");
-    return value.map((item) => checkValue(item, element, name, typeName, failures));
+  if (collection === "list" && Array.isArray(value)) {
+    return value.map((item, index) => checkValue(item, element, `${name}[${index}]`, typeName, failures));
   }
-  if (collection === "map") {
-    if (!isRecord(value)) return wrongType("map");
+  if (collection === "map" && isRecord(value)) {
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, checkValue(item, element, name, typeName, failures)]),
+      Object.entries(value).map(([key, item]) => [
+        key,
+        checkValue(item, element, `${name}[${key}] value`, typeName, failures),
+      ]),
     );
   }
-  if (field.fields) {
-    if (!isRecord(value)) return wrongType("object");
-    return checkFields(value, field.fields, field.typeName ?? name, failures);
+  if (collection === undefined && field.fields && isRecord(value)) {
+    return checkObject(value, field.fields, field.typeName ?? name, name, typeName, failures);
   }
-  const wanted = field.type === "integer" ? "number" : field.type;
-  if (wanted !== "any" && wanted !== "source" && wanted !== undefined && typeof value !== wanted)
-    return wrongType(wanted);
+  if (goType(value) !== typeOf(field) && field.type !== "any" && field.type !== "source") {
+    const reason = `Field '${name}' on '${typeName}' must be a '${typeOf(field)}'; got '${goType(value)}' instead`;
+    failures.push({ property: name, reason });
+  }
   return value;
 }
 
+/**
+ * An object inside another: what is wrong in it is told as one failure of the outer one.
+ *
+ * @param {Properties} value
+ * @param {Fields} fields
+ * @param {string} innerType
+ * @param {string} name
+ * @param {string} typeName
+ * @param {Failure[]} failures
+ */
+function checkObject(value, fields, innerType, name, typeName, failures) {
+  /** @type {Failure[]} */
+  const inner = [];
+  const checked = checkFields(value, fields, innerType, inner);
+  if (inner.length > 0) {
+    const reasons = inner.map(({ property, reason }) => `\n\t${property}: ${reason}`).join("");
+    const reason = `An error occurred decoding '${typeName}.${name}': ${inner.length} failures decoding:${reasons}`;
+    failures.push({ property: name, reason });
+  }
+  return checked;
+}
+
+/** How messages name types: as Go does, in which the real plugin is written. */
+const GO_TYPES = {
+  string: "string",
+  number: "float64",
+  integer: "float64",
+  boolean: "bool",
+  any: "interface {}",
+  source: "",
+};
+
+/** @param {Field} field */
+function typeOf({ type, collection, typeName }) {
+  const name = type ? GO_TYPES[type] : (typeName ?? "");
+  return collection === "list" ? `[]${name}` : collection === "map" ? `map[string]${name}` : name;
+}
+
 /** @param {Value} value */
-function kindOf(value) {
-  return Array.isArray(value) ? "[]" : isRecord(value) ? "map" : typeof value;
+function goType(value) {
+  if (Array.isArray(value)) return "[]interface {}";
+  if (typeof value === "object") return "map[string]interface {}";
+  return typeof value === "boolean" ? "bool" : typeof value === "number" ? "float64" : "string";
 }
 
 /**

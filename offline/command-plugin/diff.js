@@ -37,8 +37,6 @@ function diffObjects(olds, news, prefix, changes) {
  * @param {Map<string, Kind>} changes
  */
 function diffValues(old, now, path, changes) {
-  // The real plugin sees a secret that is not known yet as an output, and takes an output for unchanged.
-  if (isSecret(now) && isUnknown(now.value) && old !== null) return;
   if (Array.isArray(old) && Array.isArray(now)) {
     for (let index = 0; index < Math.max(old.length, now.length); index++) {
       diffItems(old, now, index, `${path}[${index}]`, changes);

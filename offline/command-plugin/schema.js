@@ -44,8 +44,8 @@ const endpoint = {
 
 /** @type {Field} */
 const connection = {
-  fields: { ...endpoint, proxy: { fields: endpoint, typeName: "ProxyConnection", optional: true } },
-  typeName: "Connection",
+  fields: { ...endpoint, proxy: { fields: endpoint, typeName: "remote.ProxyConnection", optional: true } },
+  typeName: "remote.Connection",
   secret: true,
 };
 
@@ -64,14 +64,14 @@ const localInputs = {
 
 /** @type {Readonly<Record<string, { typeName: string, fields: Fields, updates: boolean }>>} */
 export const resources = {
-  "command:local:Command": { typeName: "CommandInputs", fields: { ...steps, ...localInputs }, updates: true },
+  "command:local:Command": { typeName: "local.CommandInputs", fields: { ...steps, ...localInputs }, updates: true },
   "command:remote:Command": {
-    typeName: "CommandInputs",
+    typeName: "remote.CommandInputs",
     fields: { ...steps, stdin: text, logging, connection, environment, addPreviousOutputInEnv: flag },
     updates: true,
   },
   "command:remote:CopyToRemote": {
-    typeName: "CopyToRemoteInputs",
+    typeName: "remote.CopyToRemoteInputs",
     fields: { connection, triggers, source: { type: "source" }, remotePath: { type: "string" } },
     updates: true,
   },
@@ -79,5 +79,5 @@ export const resources = {
 
 /** @type {Readonly<Record<string, { typeName: string, fields: Fields }>>} */
 export const functions = {
-  "command:local:run": { typeName: "RunInputs", fields: { ...localInputs, command: { type: "string" } } },
+  "command:local:run": { typeName: "local.RunInputs", fields: { ...localInputs, command: { type: "string" } } },
 };

@@ -81,8 +81,15 @@ describe("the target docker under the real engine", function () {
     for (const secret of archive.access) assert.ok(!environment.includes(secret));
     const answer = execFileSync(
       "docker",
-      ["exec", "-i", `${prefix()}-node-a`, "pgbackrest", "--config=/dev/stdin", "--stanza=x", "repo-ls"],
-      { input: pgbackrestConf(archive.access as [string, string]), encoding: "utf8" },
+      [
+        "exec",
+        "-i",
+        `${prefix()}-node-a`,
+        "sh",
+        "-c",
+        "cat >/run/x.conf; pgbackrest --config=/run/x.conf --stanza=x repo-ls",
+      ],
+      { input: pgbackrestConf(`understudy-${stack.name}`, archive.access as [string, string]), encoding: "utf8" },
     );
     assert.equal(answer.trim(), "");
   });
@@ -155,12 +162,12 @@ describe("the target docker under the real engine", function () {
   }
 });
 
-function pgbackrestConf([key, secret]: readonly [string, string]): string {
+function pgbackrestConf(bucket: string, [key, secret]: readonly [string, string]): string {
   return `[global]
 log-level-file=off
 repo1-type=s3
 repo1-path=/
-repo1-s3-bucket=archive
+repo1-s3-bucket=${bucket}
 repo1-s3-endpoint=archive.understudy.internal
 repo1-s3-region=us-east-1
 repo1-s3-key=${key}

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { isSecret, type Output, runtime } from "@pulumi/pulumi";
+import { type ClusterKeys, clusterKeys, serverCertificate } from "../../components/keys.ts";
+import { bootConnection, loginOf } from "../../components/machines/connection.ts";
+import { hostsFor, machineOf } from "../../components/machines/machines.ts";
+import { parseConfig } from "../../components/model/config.ts";
+
+interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+const registered: Registered[] = [];
+
+function printed(command: string): string {
+  if (command.includes("make-secret.mjs password")) return '{"password":"s3cret"}';
+  if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
+  if (command.includes("make-secret.mjs")) return '{"certificate":"CERTIFICATE","privateKey":"PRIVATE"}';
+  if (command.includes("host create")) {
+    return '{"instance":"cafe","address":"10.0.0.9","sshPort":20000,"postgresPort":20001,"poolerPort":20002,"port443":20003}';
+  }
+  return "{}";
+}
+
+runtime.setMocks(
+  {
+    call: ({ inputs }) => inputs,
+    newResource: ({ type, name, inputs }) => {
+      registered.push({ type, name, inputs });
+      return { id: name, state: { ...inputs, stdout: printed(String(inputs.create)) } };
+    },
+  },
+  "understudy",
+  "dev",
+);
+
+const resolved = <T>(output: Output<T>): Promise<T> => (output as unknown as { promise(): Promise<T> }).promise();
+/** Resources are registered in the background: once this settles, all of them are. */
+const settled = async () => {
+  for (let before = -1; before !== registered.length; ) {
+    before = registered.length;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+};
+const inputsOf = (name: string, type = "command:local:Command") => {
+  const found = registered.find((resource) => resource.name === name && resource.type === type);
+  assert.ok(found, `${type} ${name} is not among ${registered.map((resource) => resource.name)}`);
+  return found.inputs;
+};
+/** Mocks get secrets in their wrapping, as the engine does. */
+const unwrapped = (value: unknown): { secret: boolean; value: unknown } => {
+  const wrapped = value as { value?: unknown } | undefined;
+  return typeof value === "object" && wrapped !== null && "value" in (wrapped as object)
+    ? { secret: true, value: wrapped?.value }
+    : { secret: false, value };
+};
+
+const context = { stack: "dev", readFile: () => key };
+const key =
+  "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n-----END OPENSSH PRIVATE KEY-----\n";
+
+beforeEach(() => {
+  registered.length = 0;
+});
+
+describe("machines of the target docker", () => {
+  const config = parseConfig(
+    { target: "docker", primary: "a", nodes: { a: {}, b: { memory: "2GB" }, c: { state: "fenced" } } },
+    context,
+  );
+
+  it("are a volume, a host and its power each", async () => {
+    const keys = clusterKeys(config, {});
+    const { machines } = hostsFor(config, keys, {});
+    await settled();
+    assert.deepEqual(Object.keys(machines), ["a", "b"]);
+    assert.equal(inputsOf("network").create, "./scripts/docker/network create understudy-dev");
+    assert.equal(inputsOf("data-b").create, "./scripts/docker/volume create understudy-dev b-data");
+    assert.equal(
+      inputsOf("host-b").create,
+      "./scripts/docker/host create understudy-dev b --image 17 --volume b-data --memory 2147483648 --ports 22,5432,6432",
+    );
+    assert.equal(inputsOf("host-b").delete, "./scripts/docker/host delete understudy-dev b");
+    assert.equal(inputsOf("power-b").create, "./scripts/docker/host start understudy-dev b");
+    assert.deepEqual(inputsOf("power-b").environment, { INSTANCE: "cafe" });
+    assert.equal(inputsOf("power-c").create, "./scripts/docker/host stop understudy-dev c");
+    assert.equal(inputsOf("power-c").delete, undefined);
+    for (const type of ["understudy:index:DockerMachine", "understudy:index:DockerHost"]) inputsOf("b", type);
+  });
+
+  it("are reached on loopback, with a key that is known beforehand", async () => {
+    const keys = clusterKeys(config, {});
+    const machine = machineOf(hostsFor(config, keys, {}).machines, "b");
+    assert.deepEqual(await resolved(machine.endpoint), { host: "127.0.0.1", port: 20001 });
+    assert.equal(await resolved(machine.address), "10.0.0.9");
+    assert.equal(machine.memoryBytes, 2 * 1024 ** 3);
+    assert.equal(machine.dataDirectory, "/var/lib/understudy");
+    const connection = await resolved(machine.connection);
+    assert.deepEqual(connection, {
+      ...{ host: "127.0.0.1", port: 20000, user: "root", privateKey: "PRIVATE", hostKey: "ssh-ed25519 AAAA" },
+      ...{ dialErrorLimit: 2, perDialTimeout: 5 },
+    });
+    assert.equal(await isSecret(machine.connection), true);
+    assert.equal(await isSecret(loginOf(machine.connection)), false);
+    assert.deepEqual(await resolved(loginOf(machine.connection)), { user: "root", host: "127.0.0.1", port: 20000 });
+    assert.notEqual((await resolved(bootConnection(machine.connection))).dialErrorLimit, connection.dialErrorLimit);
+  });
+
+  it("get their keys on stdin, as a secret, and nowhere else", async () => {
+    hostsFor(config, clusterKeys(config, {}), {});
+    await settled();
+    const { stdin, ...others } = inputsOf("host-a");
+    const given = unwrapped(stdin);
+    assert.ok(given.secret);
+    const encoded = Buffer.from("PRIVATE").toString("base64");
+    assert.match(String(given.value), new RegExp(`^/etc/ssh/ssh_host_ed25519_key 600 ${encoded}$`, "m"));
+    assert.match(String(given.value), /^\/root\/\.ssh\/authorized_keys 600 /m);
+    assert.ok(!JSON.stringify(others).includes("PRIVATE"));
+    const server = inputsOf("archive-host");
+    assert.ok(unwrapped(server.stdin).secret);
+    assert.equal(
+      server.create,
+      "./scripts/docker/host create understudy-dev archive_s3 --image s3 --volume archive_s3-data --memory 536870912 " +
+        "--ports 22,443 --alias archive.understudy.internal --restart-unit understudy-s3",
+    );
+    for (const { inputs } of registered) assert.ok(inputs.logging !== "stdout" && inputs.logging !== "stdoutAndStderr");
+  });
+});
+
+describe("machines of the target ssh", () => {
+  const node = {
+    host: "db.example.org",
+    privateKeyFile: "key",
+    hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHqtIcFmb/ev/3q/2M4lQ+yVXyYYy3L7veTPVJnSlwQi",
+  };
+  const archive = { endpoint: "https://s3.example.org", bucket: "backups", accessKey: "a", secretKey: "s" };
+
+  it("make nothing, and are reached as config says", async () => {
+    const config = parseConfig(
+      {
+        target: "ssh",
+        primary: "a",
+        archive,
+        nodes: {
+          a: { ...node, user: "admin", address: "10.1.0.1", proxy: { host: "bastion", privateKeyFile: "key" } },
+        },
+      },
+      context,
+    );
+    const machine = machineOf(hostsFor(config, {} as ClusterKeys, {}).machines, "a");
+    await settled();
+    assert.deepEqual(
+      registered.map(({ type }) => type),
+      ["understudy:index:SshMachine"],
+    );
+    assert.deepEqual(await resolved(machine.connection), {
+      ...{ host: "db.example.org", port: 22, user: "admin", privateKey: key, hostKey: node.hostKey },
+      ...{ dialErrorLimit: 2, perDialTimeout: 5 },
+      proxy: { host: "bastion", port: 22, user: "root", privateKey: key, dialErrorLimit: 2, perDialTimeout: 5 },
+    });
+    assert.equal(await isSecret(machine.connection), true);
+    assert.deepEqual(await resolved(machine.endpoint), { host: "10.1.0.1", port: 5432 });
+    assert.equal(await resolved(machine.instance), "ssh");
+    assert.equal(machine.memoryBytes, undefined);
+    assert.deepEqual(machine.ready, []);
+  });
+
+  it("can't be fenced yet, and say so", () => {
+    const config = parseConfig(
+      {
+        target: "ssh",
+        primary: "a",
+        archive,
+        nodes: { a: node, b: { ...node, host: "b.example.org", state: "fenced" } },
+      },
+      context,
+    );
+    assert.throws(
+      () => hostsFor(config, {} as ClusterKeys, {}),
+      /nodes\.b\.state: .* can't be fenced yet[\s\S]*HINT: /,
+    );
+  });
+});
+
+describe("secrets of a stack", () => {
+  const config = parseConfig(
+    {
+      target: "docker",
+      primary: "a",
+      nodes: { a: {} },
+      users: { own: { password: "given-by-user" }, made: {} },
+      databases: { d: { owner: "own" } },
+    },
+    context,
+  );
+
+  it("are made by one command each, that logs nothing", async () => {
+    const keys = clusterKeys(config, {});
+    await settled();
+    assert.deepEqual(registered.map(({ name }) => name).sort(), [
+      ...[
+        "ca",
+        "cluster-id",
+        "host-key-a",
+        "monitor-password",
+        "operator-key",
+        "password-made",
+        "replication-password",
+      ],
+    ]);
+    for (const { inputs } of registered) {
+      assert.match(String(inputs.create), /^node scripts\/make-secret\.mjs [a-z-]+$/);
+      assert.equal(inputs.logging, "none");
+      assert.equal(inputs.addPreviousOutputInEnv, false);
+    }
+    for (const made of [
+      keys.operator.privateKey,
+      keys.ca.privateKey,
+      keys.monitorPassword,
+      ...Object.values(keys.passwords),
+    ]) {
+      assert.equal(await isSecret(made), true);
+    }
+    assert.equal(await isSecret(keys.caCertificate), false);
+    assert.equal(await resolved(keys.passwords.own as Output<string>), "given-by-user");
+  });
+
+  it("give a certificate for every name and address of a node, whatever their order", async () => {
+    const keys = clusterKeys(config, {});
+    const machine = machineOf(hostsFor(config, keys, {}).machines, "a");
+    serverCertificate("a", { keys, machine }, {});
+    await settled();
+    const given = unwrapped(inputsOf("certificate-a").stdin);
+    assert.ok(given.secret);
+    assert.deepEqual(JSON.parse(String(given.value)), {
+      ca: { certificate: "CERTIFICATE", privateKey: "PRIVATE" },
+      ...{ commonName: "a", dnsNames: ["a"], ipAddresses: ["10.0.0.9", "127.0.0.1"], days: 1825 },
+    });
+  });
+});

@@ -99,7 +99,7 @@ END
   mkdir -p "$root/var/lib/understudy"
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb
   rm -f "$root"/var/log/apt/* "$root"/var/log/dpkg.log "$root"/var/log/alternatives.log "$root"/var/log/bootstrap.log
-  rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
+  rm -f "$root/etc/hostname" "$root/etc/resolv.conf" 2>/dev/null || true # mounted, where Docker builds
   # Not newer than what is said here: systemd would take the first boot for the one after a change of /usr.
   touch -r "$root/usr" "$root/etc/.updated" "$root/var/.updated"
 }

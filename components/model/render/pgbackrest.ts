@@ -49,7 +49,14 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
       "spool-path": spool,
       "start-fast": "y",
     }),
-    section("global:archive-get", { "archive-async": "y", "process-max": "2" }),
+    // An archive that is out of reach must not hold up the start or the promotion of a standby for a minute a file: it
+    // goes on streaming. What takes longer than this to fetch is in the spool at the next try.
+    section("global:archive-get", {
+      "archive-async": "y",
+      "archive-timeout": "10",
+      "io-timeout": "5",
+      "process-max": "2",
+    }),
     section("global:archive-push", { "archive-async": "y", "process-max": "2" }),
     section(input.stanza, {
       "pg1-path": pgdata(input.node.dataDirectory, input.major),

@@ -65,7 +65,8 @@ export function certificate(
     return {
       ca: { certificate: caCertificate, privateKey: caKey },
       commonName,
-      dnsNames: sorted.filter((host) => isIP(host) === 0),
+      // Addresses too: libpq before 15 looks for them among the names only.
+      dnsNames: sorted,
       ipAddresses: sorted.filter((host) => isIP(host) !== 0),
       days: certificateDays,
     };

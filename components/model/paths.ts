@@ -6,6 +6,8 @@ export const hostFiles = {
   hba: `${configDirectory}/pg_hba.conf`,
   ident: `${configDirectory}/pg_ident.conf`,
   standbyConf: `${configDirectory}/standby.conf`,
+  /** Written by `scripts/host/guard` before each start of a standby. */
+  floorConf: `${configDirectory}/floor.conf`,
   pgbackrestConf: `${configDirectory}/pgbackrest.conf`,
   pgpass: `${configDirectory}/pgpass`,
   caCertificate: `${configDirectory}/tls/ca.crt`,

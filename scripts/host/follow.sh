@@ -23,15 +23,17 @@ copy_primary() {
   local unfinished=$pgdata.basebackup size slot_option=()
   [[ $source == streaming ]] && slot_option=(--slot="$slot")
   rm -rf "$unfinished"
-  size=$(as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" -c 'select sum(pg_database_size(oid)) from pg_database') ||
-    refuse "the primary $primary does not answer at $primary_address:$primary_port" \
-      "Check the network between the nodes (port $primary_port), then run 'pulumi up' again."
+  if ! size=$(as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" \
+    -c 'select sum(pg_database_size(oid)) from pg_database' 2>&1 </dev/null); then
+    refuse "the primary $primary lets nobody in at $primary_address:$primary_port
+$(indented <<<"$size")" "Check the network between the nodes (port $primary_port), then run 'pulumi up' again."
+  fi
   require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
   say "base backup of $primary ($((size / 1048576)) MB)"
   as_postgres "$pgbin/pg_basebackup" --pgdata="$unfinished" --dbname="$conninfo" --wal-method=stream --checkpoint=fast \
     --progress "${slot_option[@]}" 2>&1 </dev/null | show_progress ||
     refuse "the base backup of $primary failed
-$(tail -n 4 "/var/log/understudy/follow.log" | sed 's/^/  | /')" "Mend what the lines above name, then run 'pulumi up' again: it starts a new copy."
+$(tail -n 4 "/var/log/understudy/follow.log" | indented)" "Mend what the lines above name, then run 'pulumi up' again: it starts a new copy."
   # A token from before (a first initdb that was cut off) must not make a primary of the copy.
   rm -f "$state/token"
   sync "$state"

@@ -88,6 +88,11 @@ redact() {
   done
 }
 
+# What a program printed, set off from our own words.
+indented() {
+  sed 's/^/  | /'
+}
+
 # attempt WHAT HINT COMMAND…: runs the command; if it fails, refuses with the last lines that it printed.
 attempt() {
   local what=$1 hint=$2 output
@@ -98,7 +103,7 @@ attempt() {
   fi
   printf '%s\n' "$output"
   refuse "$what
-$(tail -n 6 <<<"$output" | sed 's/^/  | /')" "$hint"
+$(tail -n 6 <<<"$output" | indented)" "$hint"
 }
 
 # --- parameters, lock, journal ---------------------------------------------------------------------------------------
@@ -238,8 +243,8 @@ put_in_force() {
   fi
   if [[ -n $pending ]]; then
     say "restarting PostgreSQL, because this changed: $pending"
-    systemctl restart "$unit"
-    await 600 "PostgreSQL to start" is_started
+    systemctl restart "$unit" || refuse "PostgreSQL does not start again
+$(recent_log)" "Mend what the lines above name, then run 'pulumi up' again."
   fi
 }
 
@@ -252,7 +257,7 @@ has_reloaded_since() {
 }
 
 recent_log() {
-  journalctl --no-pager --quiet --output=cat --lines=8 --unit="$unit" | sed 's/^/  | /'
+  journalctl --no-pager --quiet --output=cat --lines=8 --unit="$unit" | indented
 }
 
 # start_postgres: starts the unit and waits until the server takes connections (a warm standby: until it recovers).
@@ -320,7 +325,7 @@ require_archive() {
     return 0
   fi
   local detail
-  detail=$(grep -E 'ERROR|WARN|HINT' <<<"$output" | head -n 6 | sed 's/^/  | /')
+  detail=$(grep -E 'ERROR|WARN|HINT' <<<"$output" | head -n 6 | indented)
   case $output in
     *'[403]'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
       refuse "the archive refuses the credentials

@@ -17,8 +17,11 @@ export interface PostgresqlConfInput {
  * and what a standby needs beyond it stands in `standby.conf`.
  */
 export function renderPostgresqlConf(input: PostgresqlConfInput): string {
-  return `${header}${renderSettings(postgresqlSettings(input))}include_if_exists ${quoteValue(hostFiles.standbyConf)}\n`;
+  return `${header}${renderSettings(postgresqlSettings(input))}${included.map((file) => `include_if_exists ${quoteValue(file)}\n`).join("")}`;
 }
+
+// What the role asks for, and what the guard found a standby to need: the last one wins.
+const included = [hostFiles.standbyConf, hostFiles.floorConf];
 
 /** Ours by default, then by the host's size, then the user's, then what is ours to decide. */
 export function postgresqlSettings(input: PostgresqlConfInput): Readonly<Record<string, string>> {

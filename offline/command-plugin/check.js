@@ -8,6 +8,8 @@ import { asSecret, isArchive, isAsset, isRecord, isSecret, isUnknown } from "./v
 /** @typedef {import("./schema.js").Fields} Fields */
 /** @typedef {{ property: string, reason: string }} Failure */
 
+const HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /**
  * @param {{ typeName: string, fields: Fields }} type
  * @param {Properties} given
@@ -137,7 +139,9 @@ function sourceFailures(source) {
   const value = isSecret(source) ? source.value : source;
   if (isUnknown(value)) return [];
   if (isAsset(value)) {
-    if (value.path || value.text !== undefined) return [];
+    // The engine leaves an empty text out; then its hash tells it from a text that is not known.
+    const isEmptyText = !value.uri && (!value.hash || value.hash === HASH_OF_NOTHING);
+    if (value.path || value.text || isEmptyText) return [];
     return [{ property: "asset", reason: "asset must be a path-based file asset or a text asset" }];
   }
   if (isArchive(value)) {

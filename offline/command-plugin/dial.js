@@ -139,7 +139,6 @@ function clientConfig(endpoint) {
     username: endpoint.user,
     // The limit of a dial is one for the TCP connection only.
     readyTimeout: 0,
-    tryKeyboard: endpoint.password !== undefined,
     ...(endpoint.password === undefined ? {} : { password: endpoint.password }),
     ...(endpoint.privateKey === undefined
       ? {}
@@ -186,6 +185,8 @@ function hostKeyConfig(expected) {
 function handshake(socket, config) {
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
+    /** @type {string[]} */
+    const attempted = [];
     client.once("ready", () => {
       client.removeAllListeners("error");
       // What breaks later shows as a command that ends without an exit status.
@@ -196,24 +197,45 @@ function handshake(socket, config) {
       client.end();
       socket.destroy();
       client.on("error", () => {});
-      reject(new Error(`ssh: handshake failed: ${handshakeFailure(error, config)}`));
+      reject(new Error(`ssh: handshake failed: ${handshakeFailure(error, config, attempted)}`));
     });
     client.once("close", () => reject(new Error("ssh: handshake failed: EOF")));
     client.on("keyboard-interactive", (_name, _instructions, _language, prompts, finish) =>
       finish(prompts.map(() => config.password ?? "")),
     );
-    client.connect({ ...config, sock: /** @type {any} */ (socket) });
+    client.connect({ ...config, sock: /** @type {any} */ (socket), authHandler: authentication(config, attempted) });
   });
 }
 
-/** @param {Error & { level?: string }} error @param {ssh2.ConnectConfig} config */
-function handshakeFailure(error, config) {
+/**
+ * Tries each method that there is something for and that the server offers, once.
+ *
+ * @param {ssh2.ConnectConfig} config
+ * @param {string[]} attempted is told what was tried
+ * @returns {ssh2.AuthHandlerMiddleware}
+ */
+function authentication(config, attempted) {
+  const methods = /** @type {const} */ ([
+    ...(config.privateKey === undefined ? [] : ["publickey"]),
+    ...(config.password === undefined ? [] : ["password", "keyboard-interactive"]),
+    ...(config.agent === undefined ? [] : ["agent"]),
+  ]);
+  return (offered, _partial, use) => {
+    const next =
+      offered === null
+        ? "none"
+        : methods.find((method) => {
+            const name = /** @type {ssh2.AuthenticationType} */ (method === "agent" ? "publickey" : method);
+            return offered.includes(name) && !attempted.includes(name);
+          });
+    if (next !== undefined) attempted.push(next === "agent" ? "publickey" : next);
+    use(/** @type {any} */ (next ?? false));
+  };
+}
+
+/** @param {Error & { level?: string }} error @param {ssh2.ConnectConfig} config @param {readonly string[]} attempted */
+function handshakeFailure(error, config, attempted) {
   if (error.level === "client-authentication") {
-    const attempted = [
-      "none",
-      ...(config.privateKey || config.agent ? ["publickey"] : []),
-      ...(config.password === undefined ? [] : ["password", "keyboard-interactive"]),
-    ];
     return `ssh: unable to authenticate, attempted methods [${attempted.join(" ")}], no supported methods remain`;
   }
   if (/host denied|verification failed/i.test(error.message)) return "ssh: host key mismatch";

@@ -93,7 +93,10 @@ for (const major of imageMajors) {
       assertSame(major, settings, await read(server, files, Object.keys(settings)));
       const [conninfo, restore] = await read(server, files, ["primary_conninfo", "restore_command"]);
       assert.match(conninfo as string, /^application_name=node-b channel_binding=require .*sslmode=verify-full/);
-      assert.equal(restore, 'pgbackrest --config=/etc/understudy/pgbackrest.conf --stanza=dev archive-get %f "%p"');
+      assert.equal(
+        restore,
+        'timeout 10 pgbackrest --config=/etc/understudy/pgbackrest.conf --stanza=dev archive-get %f "%p"',
+      );
     });
 
     it("agrees with ours on every number, with every unit", async () => {

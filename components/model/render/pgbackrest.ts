@@ -28,6 +28,15 @@ export function pgbackrestCommand(stanza: string): string {
 }
 
 /**
+ * The command by which a standby fetches WAL. An archive that is out of reach must not hold up its start or promotion:
+ * for a history file, pgBackRest 2.55 tried for 18 times `io-timeout`. `timeout` ends it with 124, which PostgreSQL takes
+ * for "not there"; with `--kill-after` it could be 137, at which PostgreSQL stops the standby.
+ */
+export function restoreCommand(stanza: string): string {
+  return `timeout 10 ${pgbackrestCommand(stanza)} archive-get %f "%p"`;
+}
+
+/**
  * `/etc/understudy/pgbackrest.conf` of one node: a secret as a whole. It uses no option that pgBackRest 2.33 lacks, the
  * oldest one that a Debian with a known major has.
  */
@@ -49,11 +58,10 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
       "spool-path": spool,
       "start-fast": "y",
     }),
-    // An archive that is out of reach must not hold up the start or the promotion of a standby for a minute a file: it
-    // goes on streaming. What takes longer than this to fetch is in the spool at the next try.
+    // See restoreCommand: within its limit. What takes longer to fetch is in the spool at the next try.
     section("global:archive-get", {
       "archive-async": "y",
-      "archive-timeout": "10",
+      "archive-timeout": "8",
       "io-timeout": "5",
       "process-max": "2",
     }),

@@ -2,7 +2,7 @@ import type { NodeConfig, PostgresMajor } from "../clusterConfig.ts";
 import { replicationRole, slotName } from "../names.ts";
 import { hostFiles } from "../paths.ts";
 import { header, renderSettings } from "./conf.ts";
-import { pgbackrestCommand } from "./pgbackrest.ts";
+import { restoreCommand } from "./pgbackrest.ts";
 
 export interface StandbyConfInput {
   readonly major: PostgresMajor;
@@ -25,7 +25,7 @@ export function renderStandbyConf(input: StandbyConfInput): string {
     hot_standby: node.standby === "hot" ? "on" : "off",
     recovery_min_apply_delay: node.delay ?? "0",
     recovery_target_timeline: "latest",
-    restore_command: `${pgbackrestCommand(stanza)} archive-get %f "%p"`,
+    restore_command: restoreCommand(stanza),
   };
   switch (node.source) {
     case "streaming":

@@ -30,8 +30,9 @@ export async function runRemote(call, command, inputs, previous) {
   const client = await dial(call, inputs.connection);
   try {
     const output = new CommandOutput(inputs.logging, (line) => call.log("info", line, { status: true }));
-    const channel = await execute(call, client, command, environmentOf(inputs, previous));
-    const reason = await outcome(channel, inputs.stdin ?? "", output);
+    const reason = await execute(call, client, command, environmentOf(inputs, previous), (channel) =>
+      outcome(channel, inputs.stdin ?? "", output),
+    );
     output.end();
     if (reason !== undefined) throw output.failure(reason, command);
     return output.results;
@@ -68,9 +69,11 @@ function environmentOf(inputs, previous) {
  * @param {import("ssh2").Client} client
  * @param {string} command
  * @param {Variable[]} variables
- * @returns {Promise<import("ssh2").ClientChannel>}
+ * @param {(channel: import("ssh2").ClientChannel) => Promise<string | undefined>} follow called before anything else of
+ *   the channel is read: of a quick command, start and exit status arrive in one piece
+ * @returns {Promise<string | undefined>} what `follow` found
  */
-function execute(call, client, command, variables) {
+function execute(call, client, command, variables, follow) {
   const internals = /** @type {any} */ (client);
   const protocol = internals._protocol;
   const exec = protocol.exec.bind(protocol);
@@ -94,7 +97,7 @@ function execute(call, client, command, variables) {
   };
   return new Promise((resolve, reject) => {
     client.once("close", () => reject(new Error("EOF")));
-    client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel)));
+    client.exec(command, (error, channel) => (error ? reject(error) : resolve(follow(channel))));
   });
 }
 

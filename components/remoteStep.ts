@@ -106,8 +106,9 @@ export function selfExtracting(scripts: Readonly<Record<string, string>>, parame
   return `set -eu
 directory=/usr/local/lib/understudy
 new=$(mktemp -d /usr/local/lib/understudy.XXXXXX)
-${files.join("")}chmod 755 "$new/understudy" "$new/guard"
+${files.join("")}chmod 755 "$new/understudy" "$new/guard" "$new/archive-wal"
 mkdir -p "$directory"
+chmod 755 "$directory"
 mv -f "$new"/* "$directory/"
 rmdir "$new"
 ln -sfn "$directory/understudy" /usr/local/sbin/understudy

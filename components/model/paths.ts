@@ -17,6 +17,9 @@ export const hostFiles = {
   archiveCaCertificate: `${configDirectory}/tls/archive-ca.crt`,
 } as const;
 
+/** What PostgreSQL calls for each WAL file; put in place by `install`. */
+export const archiveCommand = "/usr/local/lib/understudy/archive-wal";
+
 /** Directory of PostgreSQL's Unix-domain sockets: Debian's. */
 export const socketDirectory = "/run/postgresql";
 

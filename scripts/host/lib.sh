@@ -189,7 +189,7 @@ read_token() {
 }
 
 write_token() {
-  printf '%s %s %s %s\n' "$1" "${2:--}" "$3" "$4" | write_file "$state/token" root:root 600 || true
+  printf '%s %s %s %s\n' "$1" "${2:--}" "$3" "$4" | write_file "$state/token" root:postgres 640 || true
 }
 
 leads_by_token() {
@@ -268,12 +268,14 @@ start_postgres() {
   await 600 "PostgreSQL to start" is_started
 }
 
+# A server that systemd has started again and again is as failed as one that it has given up on.
 is_started() {
-  if systemctl is-failed --quiet "$unit"; then
+  is_active && return 0
+  if systemctl is-failed --quiet "$unit" || (($(systemctl show --property=NRestarts --value "$unit") >= 3)); then
     refuse "PostgreSQL does not start
 $(recent_log)" "Mend what the lines above name, then run 'pulumi up' again."
   fi
-  is_active
+  return 1
 }
 
 # await SECONDS WHAT CONDITION…: polls until the condition holds, says what it waits for, refuses when time is up.
@@ -319,11 +321,19 @@ backrest() {
 
 # require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
 require_archive() {
-  local output
-  if output=$(backrest "$@" 2>&1); then
-    printf '%s\n' "$output"
-    return 0
-  fi
+  local output begin=$SECONDS
+  until output=$(backrest "$@" 2>&1); do
+    # The archiver works at the same time, and holds the same lock for a moment.
+    if [[ $output != *'[050]'* ]] || ((SECONDS - begin >= 60)); then
+      refuse_archive "$1" "$output"
+    fi
+    sleep 0.2
+  done
+  printf '%s\n' "$output"
+}
+
+refuse_archive() {
+  local output=$2
   local detail
   detail=$(grep -E 'ERROR|WARN|HINT' <<<"$output" | head -n 6 | indented)
   case $output in

@@ -1,10 +1,9 @@
 import { activeNodes, type ClusterConfig, type NodeConfig } from "../clusterConfig.ts";
 import { quoteIdentifier } from "../names.ts";
-import { hostFiles, pgdata, socketDirectory } from "../paths.ts";
+import { archiveCommand, hostFiles, pgdata, socketDirectory } from "../paths.ts";
 import { replicationCapacity } from "../settingsConflicts.ts";
 import { type HostSize, sizeSettings } from "../sizing.ts";
 import { header, quoteValue, renderSettings } from "./conf.ts";
-import { pgbackrestCommand } from "./pgbackrest.ts";
 
 export interface PostgresqlConfInput {
   readonly config: ClusterConfig;
@@ -59,7 +58,8 @@ function defaultSettings(config: ClusterConfig): Readonly<Record<string, string>
 
 function mandatorySettings({ config, node }: PostgresqlConfInput): Readonly<Record<string, string>> {
   return {
-    archive_command: `${pgbackrestCommand(config.clusterName)} archive-push %p`,
+    // pgBackRest's, on a node that leads; refused on any other.
+    archive_command: `${archiveCommand} %p`,
     archive_mode: "on",
     // What the WAL receiver goes by where its conninfo does not say.
     cluster_name: node.name,

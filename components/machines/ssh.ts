@@ -5,9 +5,9 @@ import {
   type Output,
   output,
   type Resource,
-  RunError,
   secret,
 } from "@pulumi/pulumi";
+import { mistake } from "../mistake.ts";
 import type { SshClusterConfig, SshLogin, SshNodeConfig } from "../model/config.ts";
 import { formatProblems, keyPath } from "../model/problems.ts";
 import { sshConnection } from "./connection.ts";
@@ -48,13 +48,13 @@ export class SshMachine extends ComponentResource implements Machine {
 /**
  * The machines of all nodes that take part.
  *
- * @throws RunError where a node is fenced: who runs the machine has to be asked for that, and it can't be yet
+ * @throws a mistake where a node is fenced: who runs the machine has to be asked for that, and it can't be yet
  */
 export function sshMachines(config: SshClusterConfig, opts: ComponentResourceOptions): Record<string, SshMachine> {
   const nodes = Object.values(config.nodes);
   const fenced = nodes.filter(({ state }) => state === "fenced");
   if (fenced.length > 0) {
-    throw new RunError(
+    throw mistake(
       formatProblems(
         fenced.map(({ name }) => ({
           key: `${keyPath("nodes", name)}.state`,

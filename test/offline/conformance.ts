@@ -6,7 +6,7 @@ import { mkdtempSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { PulumiStack, type RunResult, type UpdateOptions } from "../support/pulumiStack.ts";
+import { PulumiStack, type RunningUpdate, type RunResult, type UpdateOptions } from "../support/pulumiStack.ts";
 
 export interface ResourceSpec {
   readonly type: "local" | "remote" | "copy";
@@ -76,6 +76,12 @@ export class Conformance {
   async up(resources: Spec["resources"], options: UpdateOptions & Omit<Spec, "resources"> = {}): Promise<RunResult> {
     await this.#declare(resources, options);
     return this.stack.up(options);
+  }
+
+  /** An update that the test watches, or ends. */
+  async start(resources: Spec["resources"]): Promise<RunningUpdate> {
+    await this.#declare(resources, {});
+    return this.stack.spawnUp();
   }
 
   /** An update that has to succeed. */

@@ -140,6 +140,7 @@ function serveFiles(sftp: ssh2.SFTPWrapper): void {
     mtime: Math.trunc(Number(mtimeMs) / 1000),
   });
 
+  sftp.on("end", () => sftp.end());
   sftp.on("STAT", (id, path) => answer(id, () => sftp.attrs(id, attributes(statSync(path)))));
   sftp.on("LSTAT", (id, path) => answer(id, () => sftp.attrs(id, attributes(statSync(path)))));
   sftp.on("FSTAT", (id, handle) => answer(id, () => sftp.attrs(id, attributes(fstatSync(descriptor(handle))))));

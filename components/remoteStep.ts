@@ -106,7 +106,7 @@ export function selfExtracting(scripts: Readonly<Record<string, string>>, parame
   return `set -eu
 directory=/usr/local/lib/understudy
 new=$(mktemp -d /usr/local/lib/understudy.XXXXXX)
-${files.join("")}chmod 755 "$new/understudy" "$new/guard" "$new/archive-wal"
+${files.join("")}chmod 755 "$new/understudy" "$new/guard" "$new/pgbackrest-push"
 mkdir -p "$directory"
 chmod 755 "$directory"
 mv -f "$new"/* "$directory/"

@@ -18,7 +18,7 @@ export const hostFiles = {
 } as const;
 
 /** What PostgreSQL calls for each WAL file; put in place by `install`. */
-export const archiveCommand = "/usr/local/lib/understudy/archive-wal";
+export const archiveCommand = "/usr/local/lib/understudy/pgbackrest-push";
 
 /** Directory of PostgreSQL's Unix-domain sockets: Debian's. */
 export const socketDirectory = "/run/postgresql";

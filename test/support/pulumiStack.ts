@@ -175,6 +175,7 @@ export class PulumiStack {
   /** Forgets the stack; what it has made stays unless it was destroyed. */
   async dispose(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
+    await rm(join(this.#program, ".understudy", this.name), { recursive: true, force: true });
   }
 
   #spawn(args: readonly string[]): ChildProcess {

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { PostgresCluster } from "../../components/cluster.ts";
+import { parseConfig } from "../../components/model/config.ts";
+import { forget, inputsOf, registered, settled, unwrapped } from "../support/mockEngine.ts";
+
+const context = { stack: "dev", readFile: () => "" };
+const declare = (config: object) => parseConfig({ target: "docker", ...config }, context);
+const remote = "command:remote:Command";
+
+async function graphOf(config: object): Promise<string[]> {
+  forget();
+  new PostgresCluster("dev", { config: declare(config) });
+  await settled();
+  return registered.map(({ type, name }) => `${type} ${name}`).sort();
+}
+const created = (name: string) => unwrapped(inputsOf(name, remote).create);
+const parameters = (name: string) => String(unwrapped(inputsOf(name, remote).stdin).value);
+
+describe("the cluster's graph", () => {
+  const nodes = { "node-a": {}, "node-b": {}, "node-c": { source: "archive", standby: "warm" } };
+
+  it("has every step of the runbook, for every node that takes part", async () => {
+    const graph = await graphOf({ primary: "node-a", nodes: { ...nodes, "node-d": { state: "absent" } } });
+    const steps = graph.filter((line) => line.startsWith(remote)).map((line) => line.slice(remote.length + 1));
+    const everywhere = ["claim", "configure", "follow", "install", "yield"];
+    assert.deepEqual(
+      steps,
+      [
+        ...["archive", "arm", "databases", "lead", "slots"],
+        ...everywhere.flatMap((step) => ["node-a", "node-b", "node-c"].map((node) => `${step}-${node}`)),
+      ].sort(),
+    );
+    for (const name of ["intent", "preflight", "receipt"]) assert.ok(graph.includes(`command:local:Command ${name}`));
+  });
+
+  it("has the same names whoever is declared primary: a change of roles creates and deletes nothing", async () => {
+    const graphs = [await graphOf({ primary: "node-a", nodes }), await graphOf({ primary: "node-b", nodes })];
+    assert.deepEqual(graphs[0], graphs[1]);
+  });
+
+  it("says in the open what a step is about, and hides all that it is given", async () => {
+    await graphOf({ primary: "node-a", nodes });
+    assert.deepEqual(created("lead"), { secret: false, value: "understudy lead node-a as primary" });
+    assert.deepEqual(created("follow-node-b"), {
+      secret: false,
+      value: "understudy follow node-b as hot standby of node-a",
+    });
+    assert.deepEqual(created("follow-node-c"), {
+      secret: false,
+      value: "understudy follow node-c as warm standby of node-a by archive",
+    });
+    for (const { type, name, inputs } of registered) {
+      if (type !== remote) continue;
+      assert.equal(unwrapped(inputs.stdin).secret, true, `${name}: its parameters are no secret`);
+      assert.equal(inputs.addPreviousOutputInEnv, false, name);
+      assert.equal(inputs.logging, "stderr", name);
+      assert.equal(inputs.update, undefined, name);
+      assert.equal(inputs.delete, undefined, name);
+      assert.equal(inputs.triggers, undefined, name);
+      assert.equal(inputs.environment, undefined, name);
+    }
+  });
+
+  it("gives every role step the intent, and configure none: that knows nothing of roles", async () => {
+    await graphOf({ primary: "node-a", nodes });
+    const roleSteps = registered.filter(({ type, name }) => type === remote && !/^(install|configure)-/.test(name));
+    assert.equal(roleSteps.length, 5 + 3 * 3);
+    for (const { name } of roleSteps) assert.match(parameters(name), /^intent='intent-1'$/m, name);
+    for (const node of Object.keys(nodes)) {
+      assert.doesNotMatch(parameters(`configure-${node}`), /intent|primary=/);
+    }
+  });
+
+  it("makes a slot for each standby that streams, and for no other", async () => {
+    await graphOf({ primary: "node-b", nodes });
+    assert.match(parameters("slots"), /^slots='understudy_node_a'$/m);
+  });
+
+  it("configures a node in the same way whoever is primary", async () => {
+    await graphOf({ primary: "node-a", nodes });
+    const before = parameters("configure-node-b");
+    await graphOf({ primary: "node-b", nodes });
+    assert.equal(parameters("configure-node-b"), before);
+  });
+
+  it("sends no password to a host where a verifier does", async () => {
+    await graphOf({ primary: "node-a", nodes });
+    assert.match(parameters("databases"), /app SCRAM-SHA-256\$/);
+    assert.doesNotMatch(parameters("databases") + parameters("lead"), /s3cret/);
+  });
+});

@@ -14,7 +14,5 @@ const config = (() => {
 
 const cluster = new PostgresCluster(config.clusterName, { config });
 
-export const { primary, nodes, connectionUri, readOnlyUri, archive, handover, monitoring } = stackOutputs(
-  config,
-  cluster,
-);
+export const { primary, nodes, connectionUri, readOnlyUri, archive, caCertificate, handover, monitoring } =
+  stackOutputs(config, cluster);

@@ -17,6 +17,7 @@ import type { LeadOutcome, Receipt } from "./model/receipt.ts";
 import { renderStandbyConf } from "./model/render/standby.ts";
 import { scramVerifier } from "./model/scram.ts";
 import { ClusterNode } from "./node.ts";
+import { sshCommand } from "./operatorFiles.ts";
 import { RemoteStep } from "./remoteStep.ts";
 
 export interface PostgresClusterArgs {
@@ -43,6 +44,8 @@ export class PostgresCluster extends ComponentResource {
   /** Passwords by user name: secrets. */
   readonly passwords: Readonly<Record<string, Output<string>>>;
   readonly monitorPassword: Output<string>;
+  /** How to log in to hosts that only this program's key opens; undefined: the hosts are the user's, and so are the keys. */
+  readonly ssh: Output<string> | undefined;
 
   constructor(name: string, { config }: PostgresClusterArgs, opts?: ComponentResourceOptions) {
     super("understudy:index:PostgresCluster", name, {}, opts);
@@ -195,6 +198,7 @@ export class PostgresCluster extends ComponentResource {
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
+    this.ssh = config.target === "docker" ? sshCommand(Object.values(machines), keys) : undefined;
     this.registerOutputs({ primary: this.primary, receipt: this.receipt });
   }
 }

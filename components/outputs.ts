@@ -1,11 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { all, getStack, type Output, runtime, secret } from "@pulumi/pulumi";
+import { all, type Output, secret } from "@pulumi/pulumi";
 import type { PostgresCluster } from "./cluster.ts";
 import { loginOf } from "./machines/connection.ts";
 import { type ClusterConfig, nodesOf } from "./model/config.ts";
 import { connectionUri } from "./model/connectionUri.ts";
 import { monitorRole, slotName } from "./model/names.ts";
+import { operatorFile } from "./operatorFiles.ts";
 
 /** The stack's outputs: what users and scripts rely on (docs/config.md, "Outputs"). */
 export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
@@ -15,7 +14,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
   const connections = all(cluster.nodes.map(({ machine }) => machine.connection));
   const roleOf = (name: string, primary: string) => (name === primary ? "primary" : "standby");
 
-  const nodes = all([endpoints, cluster.primary]).apply(([known, primary]) =>
+  const nodes = all([endpoints, cluster.primary, cluster.ssh ?? ""]).apply(([known, primary, ssh]) =>
     Object.fromEntries(
       known.map(([name, endpoint, login]) => [
         name,
@@ -23,7 +22,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
           role: roleOf(name, primary),
           address: endpoint.host,
           port: endpoint.port,
-          ssh: `ssh -p ${login.port} ${login.user}@${login.host}`,
+          ssh: ssh === "" ? `ssh -p ${login.port} ${login.user}@${login.host}` : `${ssh} ${name}`,
         },
       ]),
     ),
@@ -78,23 +77,8 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
     connectionUri: uri("read-write"),
     readOnlyUri: uri("read-only"),
     archive: cluster.archive.description,
+    caCertificate: cluster.caCertificate,
     handover: cluster.receipt,
     monitoring,
   };
-}
-
-/**
- * Puts a file where tools of this machine find it, `.understudy/<stack>/`, and gives its path. Written by every update, not by
- * a resource: the state may be shared by machines, the file system is not.
- */
-function operatorFile(name: string, content: Output<string>): Output<string> {
-  return content.apply((text) => {
-    const directory = resolve(".understudy", getStack());
-    const path = join(directory, name);
-    if (!runtime.isDryRun()) {
-      mkdirSync(directory, { recursive: true });
-      writeFileSync(path, text);
-    }
-    return path;
-  });
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { getProject, getStack, runtime } from "@pulumi/pulumi";
 import { type ClusterConfig, parseConfig } from "./model/config.ts";
 
@@ -14,5 +16,10 @@ export function loadConfig(): ClusterConfig {
   for (const [key, value] of Object.entries(runtime.allConfig())) {
     if (key.startsWith(prefix)) raw[key.slice(prefix.length)] = value;
   }
-  return parseConfig(raw, { stack: getStack(), readFile: (path) => readFileSync(path, "utf8") });
+  return parseConfig(raw, { stack: getStack(), readFile: (path) => readFileSync(expandHome(path), "utf8") });
+}
+
+/** `~/` is the operator's home, as in the shell that the path was copied from. */
+function expandHome(path: string): string {
+  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
 }

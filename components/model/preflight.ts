@@ -186,7 +186,7 @@ function refuseOtherPrimary(
 /** The message that a person reads. */
 export function formatRefusal(reasons: readonly Reason[]): string {
   return [
-    "preflight refuses; nothing was changed",
+    "preflight refuses; no role was touched",
     ...reasons.map(({ what, hint }) => `  ${what}\n    HINT: ${hint}`),
   ].join("\n");
 }

@@ -18,8 +18,8 @@ export interface Receipt {
   readonly to: string;
   readonly timeline: number;
   readonly epoch: number;
-  /** In the order in which they began. */
-  readonly steps: readonly JournalEntry[];
+  /** In the order in which they began, a line each: start (UTC, by the host's clock), step, node, outcome, duration. */
+  readonly steps: readonly string[];
   /** Nodes whose journal could not be read, with the reason. */
   readonly missing: Readonly<Record<string, string>>;
 }
@@ -42,11 +42,12 @@ export function receipt(input: {
 }): Receipt {
   const steps = Object.values(input.journals)
     .flatMap((journal) => journal.split("\n").filter((line) => line !== ""))
-    .map((line) => {
-      const { node, step, outcome, startedMs, tookMs } = JSON.parse(line) as JournalEntry;
-      return { node, step, outcome, startedMs, tookMs };
-    })
-    .sort((a, b) => a.startedMs - b.startedMs);
+    .map((line) => JSON.parse(line) as JournalEntry)
+    .sort((a, b) => a.startedMs - b.startedMs)
+    .map(
+      ({ node, step, outcome, startedMs, tookMs }) =>
+        `${new Date(startedMs).toISOString()} ${step} ${node} ${outcome} ${tookMs} ms`,
+    );
   return {
     intent: input.intent,
     kind: input.fresh ? "provisioned" : "unchanged",

@@ -17,7 +17,7 @@ recorded=''
 [[ -f $marker ]] && recorded=$(<"$marker")
 if [[ -n $recorded && $recorded != "$cluster" ]]; then
   refuse "the data directory $data_directory is in use by another cluster ($recorded)" \
-    "Give this node another dataDirectory or volume. Nothing was changed."
+    "Give this node another dataDirectory or volume. If it is what a destroyed stack left, and is not needed: remove it on the host. Nothing was changed."
 fi
 if [[ -z $recorded ]]; then
   if [[ -f $host_file ]]; then

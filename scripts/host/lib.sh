@@ -110,8 +110,11 @@ $(tail -n 6 <<<"$output" | indented)" "$hint"
 
 read_parameters() {
   local text
-  text=$(cat)
-  eval "$text"
+  # A person at a terminal (understudy facts node-a) gives none.
+  if [[ ! -t 0 ]]; then
+    text=$(cat)
+    eval "$text"
+  fi
   [[ $step != install ]] || return 0
   local asked=$node
   load_host || refuse "this host was never installed" "Run 'pulumi up'; if it does not install this node, change 'reconcile'."

@@ -2,25 +2,19 @@
 /** Reads `pulumi stack output --json` from stdin and prints what a person wants to know next. Secrets stay hidden. */
 import { readFileSync } from "node:fs";
 
-/** @typedef {{ role?: string, address?: string, port?: number, ssh?: string | { host?: string, port?: number, user?: string } }} NodeOutput */
+/** @typedef {{ role: string, address: string, port: number, ssh: string }} NodeOutput */
 
 /** @type {{ primary?: string, nodes?: Record<string, NodeOutput> }} */
 const outputs = JSON.parse(readFileSync(0, "utf8"));
-
-/** @param {NodeOutput["ssh"]} ssh */
-function sshOf(ssh) {
-  if (ssh === undefined || typeof ssh === "string") return ssh ?? "";
-  return `ssh -p ${ssh.port ?? 22} ${ssh.user ?? "root"}@${ssh.host}`;
-}
 
 const rows = [
   ["node", "role", "address", "port", "ssh"],
   ...Object.entries(outputs.nodes ?? {}).map(([name, node]) => [
     name,
-    node.role ?? "",
-    node.address ?? "",
-    String(node.port ?? ""),
-    sshOf(node.ssh),
+    node.role,
+    node.address,
+    String(node.port),
+    node.ssh,
   ]),
 ];
 const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -36,5 +30,4 @@ console.log(`${lines.join("\n")}
 The primary is ${outputs.primary ?? "not known yet"}. What to do next:
   npm run status                                        what is true now
   psql "$(./scripts/pulumi stack output connectionUri --show-secrets --stack dev)"
-  ./scripts/pulumi config set primary <node> --stack dev && ./scripts/pulumi up --stack dev
   npm run down                                          removes the stack and all that it made`);

@@ -100,7 +100,8 @@ function checkObject(value, fields, innerType, name, typeName, failures) {
   const checked = checkFields(value, fields, innerType, inner);
   if (inner.length > 0) {
     const reasons = inner.map(({ property, reason }) => `\n\t${property}: ${reason}`).join("");
-    const reason = `An error occurred decoding '${typeName}.${name}': ${inner.length} failures decoding:${reasons}`;
+    const outer = typeName.replace(/^.*\./, "");
+    const reason = `An error occurred decoding '${outer}.${name}': ${inner.length} failures decoding:${reasons}`;
     failures.push({ property: name, reason });
   }
   return checked;

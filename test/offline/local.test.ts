@@ -269,7 +269,7 @@ describe("local.Command", () => {
     assert.equal(await message({ interpreter: ["sh", 1] }), wrong("interpreter[1]", "string", "float64"));
     assert.equal(await message({ environment: { A: 1 } }), wrong("environment[A] value", "string", "float64"));
     const nested = await message({ create: "true", connection: { port: "x" } }, remote);
-    assert.match(nested, /^An error occurred decoding 'remote.CommandInputs.connection': 2 failures decoding:\n/);
+    assert.match(nested, /^An error occurred decoding 'CommandInputs.connection': 2 failures decoding:\n/);
     assert.match(nested, /\n\thost: Missing required field 'host' on 'remote.Connection'/);
     assert.match(nested, /\n\tport: Field 'port' on 'remote.Connection' must be a 'float64'; got 'string' instead/);
   });

@@ -2,7 +2,9 @@ import { remote } from "@pulumi/command";
 import {
   all,
   type CustomResourceOptions,
+  ErrorHook,
   type Input,
+  log,
   type Output,
   output,
   type Resource,
@@ -10,6 +12,7 @@ import {
 } from "@pulumi/pulumi";
 import { bootConnection, loginOf } from "./machines/connection.ts";
 import type { Machine } from "./machines/machine.ts";
+import { dialFailure } from "./model/dialFailure.ts";
 import { renderParameters } from "./model/render/parameters.ts";
 
 export interface RemoteStepArgs {
@@ -47,7 +50,7 @@ export class RemoteStep extends remote.Command {
         logging: remote.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
-      { ...opts, dependsOn: [...args.machine.ready, ...args.after] },
+      { ...opts, ...explained(args.machine), dependsOn: [...args.machine.ready, ...args.after] },
     );
     this.outcome = this.stdout.apply((text) => text.trim());
   }
@@ -82,10 +85,34 @@ export class InstallStep extends remote.Command {
         logging: remote.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
-      { ...opts, dependsOn: [...machine.ready] },
+      { ...opts, ...explained(machine), dependsOn: [...machine.ready] },
     );
     this.outcome = this.stdout.apply((text) => text.trim());
   }
+}
+
+const explanations = new WeakMap<Machine, ErrorHook>();
+
+/**
+ * Whatever a script refuses it explains itself; a connection that does not come about is explained here, in the same form,
+ * beside the plugin's own message.
+ */
+function explained(machine: Machine): Pick<CustomResourceOptions, "hooks"> {
+  let hook = explanations.get(machine);
+  if (!hook) {
+    const where = loginOf(machine.connection).apply(
+      ({ user, host, port }) => `${machine.node} (${user}@${host}:${port})`,
+    );
+    hook = new ErrorHook(`ssh-${machine.node}`, async ({ errors: [message = ""] }) => {
+      where.apply((known) => {
+        const explanation = dialFailure(message, known);
+        if (explanation !== undefined) void log.error(explanation);
+      });
+      return false;
+    });
+    explanations.set(machine, hook);
+  }
+  return { hooks: { onError: [hook] } };
 }
 
 function commandLine({ script, machine, words }: RemoteStepArgs): Output<string> {

@@ -116,9 +116,12 @@ export function script(name: string, words: readonly string[], stdin = ""): Prom
   return piped(join(REPOSITORY, "scripts/docker", name), words, stdin);
 }
 
-function keyPair(): { readonly privateKey: string; readonly publicKey: string } {
-  const maker = join(REPOSITORY, "scripts/make-secret.mjs");
-  return JSON.parse(execFileSync(process.execPath, [maker, "ssh-key"], { input: "", encoding: "utf8" }));
+const keyPair = () => makeSecret<{ readonly privateKey: string; readonly publicKey: string }>("ssh-key", {});
+
+/** Makes what the program's own secrets are made by: `scripts/make-secret.mjs <kind>`. */
+export function makeSecret<T>(kind: string, parameters: object): T {
+  const options = { cwd: REPOSITORY, input: JSON.stringify(parameters), encoding: "utf8" } as const;
+  return JSON.parse(execFileSync(process.execPath, ["scripts/make-secret.mjs", kind], options)) as T;
 }
 
 function piped(command: string, words: readonly string[], stdin: string): Promise<string> {

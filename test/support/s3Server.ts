@@ -1,8 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { script, type TestHosts } from "./hosts.ts";
-import { REPOSITORY } from "./pulumiStack.ts";
+import { makeSecret, script, type TestHosts } from "./hosts.ts";
 
 const name = "s3";
 const alias = "s3.understudy.test";
@@ -30,9 +28,9 @@ export class S3Server {
   }
 
   static async start(hosts: TestHosts, bucket: string): Promise<S3Server> {
-    const ca = make<Pair>("ca", { commonName: "tests", days: 2 });
-    const tls = make<Pair>("certificate", { ca, commonName: alias, dnsNames: [alias], ipAddresses: [], days: 1 });
-    const ssh = make<{ privateKey: string }>("ssh-key", {});
+    const ca = makeSecret<Pair>("ca", { commonName: "tests", days: 2 });
+    const tls = makeSecret<Pair>("certificate", { ca, commonName: alias, dnsNames: [alias], ipAddresses: [], days: 1 });
+    const ssh = makeSecret<{ privateKey: string }>("ssh-key", {});
     const server = new S3Server(hosts, bucket, ca.certificate);
     const { accessKey: access, secretKey: secret } = server;
     const account = { access, secret, role: "admin", userID: 0, groupID: 0, projectID: 0 };
@@ -74,10 +72,4 @@ export class S3Server {
     await script("host", ["delete", this.#hosts.prefix, name, "--kill"]);
     await script("volume", ["delete", this.#hosts.prefix, `${name}-data`]);
   }
-}
-
-function make<T>(kind: string, parameters: object): T {
-  const maker = join(REPOSITORY, "scripts/make-secret.mjs");
-  const input = JSON.stringify(parameters);
-  return JSON.parse(execFileSync(process.execPath, [maker, kind], { cwd: REPOSITORY, input, encoding: "utf8" })) as T;
 }

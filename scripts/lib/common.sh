@@ -50,7 +50,14 @@ run_long() {
     say "$what: done in $((SECONDS - started)) s"
   else
     say "$what: failed after $((SECONDS - started)) s with exit code $status"
-    tail -n 30 "$log" >&2
+    # What went wrong stands first with some tools (npm), last with others.
+    if (($(wc -l <"$log") > 40)); then
+      head -n 12 "$log" >&2
+      say "..."
+      tail -n 25 "$log" >&2
+    else
+      cat "$log" >&2
+    fi
   fi
   rm -f "$log"
   return "$status"

@@ -56,7 +56,9 @@ install_node_modules() {
   if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then return; fi
   if ! node_modules_match; then
     command -v npm >/dev/null || fail "npm is not installed" "install npm, which comes with Node"
+    # A registry that lacks the packages of some platform makes `ci` refuse; what is installed is as the lock file says either way.
     run_long "installing npm packages" npm --prefix "$UNDERSTUDY_ROOT" ci --no-audit --no-fund ||
+      run_long "installing npm packages in another way" npm --prefix "$UNDERSTUDY_ROOT" install --no-save --no-audit --no-fund ||
       fail "the npm packages could not be installed" "see npm's message above"
   fi
   printf '%s\n' "$wanted" >"$stamp"

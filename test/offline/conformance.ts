@@ -2,7 +2,7 @@
  * Runs commands under the real engine, with the stand-in of the command plugin or with the real one: a folder that has
  * `pulumi-resource-command` in UNDERSTUDY_COMMAND_PLUGIN makes it that one.
  */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -37,6 +37,7 @@ export interface ResourceState {
 }
 
 const specFolder = mkdtempSync(join(tmpdir(), "understudy-conformance-"));
+process.once("exit", () => rmSync(specFolder, { recursive: true, force: true }));
 
 const plugin = process.env.UNDERSTUDY_COMMAND_PLUGIN;
 

@@ -10,7 +10,8 @@ leads_by_token || refuse_change_of_primary
 require_archive stanza-create
 say "checking that WAL reaches the archive"
 require_archive check
-if ! require_archive info --output=json | grep -q '"backup":\[{'; then
+held=$(require_archive info --output=json)
+if ! grep -q '"backup":\[{' <<<"$held"; then
   say "first full backup"
   require_archive backup --type=full
 fi

@@ -9,10 +9,12 @@ require_volume
 
 # Killed half-way, initdb leaves a directory of its own name; it becomes PGDATA only when it is whole.
 initialize() {
-  local unfinished=$pgdata.initdb
+  local unfinished=$pgdata.initdb held
   [[ $fresh == yes ]] || refuse "this node has no data, but the cluster is not new" \
     "Restore the data volume of $node, or make a node that has data the primary: pulumi config set primary <node>"
-  if require_archive info --output=json | grep -q '"system-id"'; then
+  # Not in a condition: there an archive that does not answer would count as one that holds nothing.
+  held=$(require_archive info --output=json)
+  if grep -q '"system-id"' <<<"$held"; then
     refuse "the archive already holds a cluster under stanza '$stanza'" \
       "Use another clusterName, bucket or prefix; or restore that cluster. No database was made."
   fi

@@ -325,6 +325,7 @@ backrest() {
 # require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
 require_archive() {
   local output begin=$SECONDS
+  require_archive_answers
   until output=$(backrest "$@" 2>&1); do
     # The archiver works at the same time, and holds the same lock for a moment.
     if [[ $output != *'[050]'* ]] || ((SECONDS - begin >= 60)); then
@@ -333,6 +334,22 @@ require_archive() {
     sleep 0.2
   done
   printf '%s\n' "$output"
+}
+
+# pgBackRest itself tries for minutes before it says that nobody answers.
+require_archive_answers() {
+  local host port message begin=$SECONDS
+  host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
+  port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
+  # shellcheck disable=SC2016  # the inner shell's
+  until message=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${host//[][]/}" "${port:-443}" 2>&1); do
+    if ((SECONDS - begin >= 10)); then
+      refuse "the archive cannot be reached from this node
+$(indented <<<"$host:${port:-443}: ${message:-no answer}" | head -n 1)" \
+        "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again."
+    fi
+    sleep 0.5
+  done
 }
 
 refuse_archive() {

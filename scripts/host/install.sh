@@ -88,6 +88,7 @@ chmod 755 "$etc" "$data_directory"
 chown postgres: "$etc/tls"
 install -d -m 755 -o postgres -g postgres "$data_directory/$major" "$data_directory/spool" /var/log/pgbackrest
 install -d -m 750 -g postgres "$state"
+[[ -f $data_directory/spool/push.lock ]] || install -m 600 -o postgres -g postgres /dev/null "$data_directory/spool/push.lock"
 printf '%s\n' "$cluster" | write_file "$marker" root:root 644 || true
 for name in node cluster major data_directory port stanza; do
   printf '%s=%q\n' "$name" "${!name}"

@@ -57,7 +57,7 @@ sql -c "do \$\$ begin
 end \$\$"
 
 # Before the first standby asks the archive for WAL; `archive` makes up for it if this step is cut off here.
-[[ $made == no ]] || require_archive stanza-create
+[[ $made == no ]] || create_stanza
 
 read_token
 result primary "$node" \

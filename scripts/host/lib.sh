@@ -352,6 +352,16 @@ $(indented <<<"$host:${port:-443}: ${message:-no answer}" | head -n 1)" \
   done
 }
 
+# stanza-create and the archiver's own pgBackRest want the same lock, and a push that does not get it gives up for a minute. So
+# pushes stand back here (pgbackrest-push), and those that run are waited for.
+create_stanza() {
+  exec 8>>"$data_directory/spool/push.lock"
+  flock -w 120 8 || refuse "the archiver has been pushing WAL for two minutes" \
+    "See 'ps -ef | grep archive-push' on the host, then run 'pulumi up' again."
+  require_archive stanza-create
+  exec 8>&-
+}
+
 refuse_archive() {
   local output=$2
   local detail
@@ -363,6 +373,9 @@ $detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' ag
     *'[404]'* | *NoSuchBucket*)
       refuse "the archive's bucket does not exist
 $detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
+    *'[082]'*)
+      refuse "WAL does not reach the archive
+$detail" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
     *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
       refuse "the archive cannot be reached from this node
 $detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { parseConfig } from "../../components/model/config.ts";
-import { forget, inputsOf, registered, settled, unwrapped } from "../support/mockEngine.ts";
+import { forget, inputsOf, registered, unwrapped } from "../support/mockEngine.ts";
+import { until } from "../support/until.ts";
 
 const context = { stack: "dev", readFile: () => "" };
 const declare = (config: object) => parseConfig({ target: "docker", ...config }, context);
@@ -10,13 +11,15 @@ const remote = "command:remote:Command";
 async function graphOf(config: object): Promise<string[]> {
   forget();
   new PostgresCluster("dev", { config: declare(config) });
-  await settled();
+  // The last step: every other one is behind it.
+  await until("the receipt", 60, () => registered.some(({ name }) => name === "receipt"));
   return registered.map(({ type, name }) => `${type} ${name}`).sort();
 }
 const created = (name: string) => unwrapped(inputsOf(name, remote).create);
 const parameters = (name: string) => String(unwrapped(inputsOf(name, remote).stdin).value);
 
-describe("the cluster's graph", () => {
+describe("the cluster's graph", function () {
+  this.timeout(120_000);
   const nodes = { "node-a": {}, "node-b": {}, "node-c": { source: "archive", standby: "warm" } };
 
   it("has every step of the runbook, for every node that takes part", async () => {

@@ -37,13 +37,18 @@ refuse() {
   trap - ERR
   printf 'understudy: %s: %s\nHINT: %s\n' "$node" "$1" "$2" | redact >&4
   printf 'refused: %s\n' "$1"
-  ((BASH_SUBSHELL == 0)) || exit "$already_said"
+  if ((BASH_SUBSHELL > 0)); then
+    kill -s USR1 $$
+    exit "$already_said"
+  fi
   journal_end failed
   exit 1
 }
 
-# Exit code of a subshell that has refused: its parent ends without a message of its own.
+# A subshell that has refused (one side of a pipe, a command substitution) ends the step, also where it stands in a condition:
+# there its exit code would be one more answer. Nothing is said twice.
 readonly already_said=97
+trap 'trap - ERR; journal_end failed; exit 1' USR1
 
 # result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has a number or a literal as its value.
 result() {
@@ -157,19 +162,20 @@ journal_end() {
 # --- files that must survive a power cut -----------------------------------------------------------------------------
 
 # write_file PATH OWNER MODE: stdin becomes the file, whole or not at all. Status 0: changed, 1: it was like that already.
+# Its status is an answer, so it stands in conditions; there a command that fails would not end the step by itself.
 write_file() {
   local path=$1 owner=$2 mode=$3 temporary
-  temporary=$(mktemp "$path.XXXXXX")
-  cat >"$temporary"
-  chown "$owner" "$temporary"
-  chmod "$mode" "$temporary"
+  temporary=$(mktemp "$path.XXXXXX") || cannot_write "$path"
+  { cat >"$temporary" && chown "$owner" "$temporary" && chmod "$mode" "$temporary"; } || cannot_write "$path"
   if [[ -f $path ]] && cmp -s "$temporary" "$path" && [[ $(stat -c '%U:%G %a' "$path") == "$(stat -c '%U:%G %a' "$temporary")" ]]; then
     rm -f "$temporary"
     return 1
   fi
-  sync "$temporary"
-  mv -f "$temporary" "$path"
-  sync "$(dirname "$path")"
+  { sync "$temporary" && mv -f "$temporary" "$path" && sync "$(dirname "$path")"; } || cannot_write "$path"
+}
+
+cannot_write() {
+  refuse "cannot write $1" "Look for a full disk, a read-only file system or a missing directory on the host, then run 'pulumi up' again."
 }
 
 # --- intent and token ------------------------------------------------------------------------------------------------
@@ -326,7 +332,8 @@ backrest() {
 require_archive() {
   local output begin=$SECONDS
   require_archive_answers
-  until output=$(backrest "$@" 2>&1); do
+  # `info` succeeds with code 99 where it could not look: as if the archive held nothing.
+  until output=$(backrest "$@" 2>&1) && [[ $output != *'"code":99,'* ]]; do
     # The archiver works at the same time, and holds the same lock for a moment.
     if [[ $output != *'[050]'* ]] || ((SECONDS - begin >= 60)); then
       refuse_archive "$1" "$output"
@@ -365,12 +372,12 @@ create_stanza() {
 refuse_archive() {
   local output=$2
   local detail
-  detail=$(grep -E 'ERROR|WARN|HINT' <<<"$output" | head -n 6 | indented)
+  detail=$(grep -oE '.*(ERROR|WARN|HINT).*|\[\w+Error\] [^"\\]*' <<<"$output" | head -n 6 | indented || true)
   case $output in
-    *'[403]'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
+    *'with 403'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
       refuse "the archive refuses the credentials
 $detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' again." ;;
-    *'[404]'* | *NoSuchBucket*)
+    *'with 404'* | *NoSuchBucket*)
       refuse "the archive's bucket does not exist
 $detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
     *'[082]'*)

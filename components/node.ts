@@ -50,7 +50,8 @@ export class ClusterNode extends ComponentResource {
     );
 
     const certificate = serverCertificate(name, { keys, machine }, parent);
-    const host = install.outcome.apply((text) => hostSize(JSON.parse(text) as HostSize, machine));
+    const found = install.outcome.apply((text) => JSON.parse(text) as HostSize & { readonly pgbackrest: string });
+    const host = found.apply((reported) => hostSize(reported, machine));
 
     const configure = new RemoteStep(
       `configure-${name}`,
@@ -65,7 +66,7 @@ export class ClusterNode extends ComponentResource {
           ),
           pg_ident_conf: "",
           pgpass: keys.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
-          pgbackrest_conf: all([archive.access, host]).apply(([access, { cpus }]) =>
+          pgbackrest_conf: all([archive.access, found]).apply(([access, { cpus, pgbackrest }]) =>
             renderPgbackrestConf({
               stanza: config.clusterName,
               major: config.postgresVersion,
@@ -73,6 +74,7 @@ export class ClusterNode extends ComponentResource {
               archive: config.archive,
               access,
               cpus,
+              version: pgbackrest,
             }),
           ),
           archive_ca_crt: archive.caCertificate,

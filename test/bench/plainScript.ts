@@ -76,6 +76,7 @@ async function writeInputs(cluster: SshCluster, directory: string): Promise<void
         archive: config.archive,
         access: { ...config.archive, caFile: hostFiles.archiveCaCertificate },
         cpus: host.cpus,
+        version: "2.55.1",
       }),
       [hostFiles.archiveCaCertificate]: cluster.s3.caCertificate,
       [hostFiles.caCertificate]: ca.certificate,

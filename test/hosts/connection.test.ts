@@ -137,7 +137,10 @@ class Pair {
       caFile: hostFiles.caCertificate,
       verifyTls: true,
     } as const;
-    const archive = { stanza: config.clusterName, major: this.major, node, archive: config.archive, access, cpus: 2 };
+    const archive = {
+      ...{ stanza: config.clusterName, major: this.major, node, archive: config.archive, access, cpus: 2 },
+      version: this.major === 13 ? "2.33" : "2.45",
+    };
     const files: Readonly<Record<string, string>> = {
       [hostFiles.postgresqlConf]: renderPostgresqlConf({ config, node, host }),
       [hostFiles.hba]: renderHba({ nodeAddresses: ["127.0.0.1"], clientNetworks: ["127.0.0.0/8"] }),

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
+import { newKey } from "../support/sshKey.ts";
 import { Conformance, errorsOf, linesOf, remote, stepsOf } from "./conformance.ts";
-import { newKey, publicLine, SshServer } from "./sshServer.ts";
+import { publicLine, SshServer } from "./sshServer.ts";
 
 /** A port on which nobody listens. */
 async function closedPort(): Promise<number> {

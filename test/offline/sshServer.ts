@@ -3,21 +3,9 @@ import { spawn } from "node:child_process";
 import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
 import ssh2 from "ssh2";
+import { type KeyPair, newKey } from "../support/sshKey.ts";
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
-
-export interface KeyPair {
-  readonly private: string;
-  readonly public: string;
-}
-
-/** A new key. One in 256 that ssh2 makes is malformed: it drops a leading zero of the public half. */
-export function newKey(): KeyPair {
-  for (;;) {
-    const pair = ssh2.utils.generateKeyPairSync("ed25519");
-    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
-  }
-}
 
 /** The key as `hostKey` and `authorized_keys` have it. */
 export const publicLine = (key: KeyPair): string => key.public.trim();

@@ -25,7 +25,8 @@ function printed(command: string): string {
   }
   if (command.includes("toISOString")) return "intent-1\n";
   if (command.includes("preflight.ts")) return '{"fresh":true,"systemIdentifier":"","epoch":0}';
-  if (command.includes("bash -s install")) return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240}';
+  if (command.includes("bash -s install"))
+    return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1"}';
   const lead = /understudy lead (\S+)/.exec(command);
   if (lead) return `{"primary":"${lead[1]}","systemIdentifier":"700","timeline":1,"epoch":1}`;
   return "{}";

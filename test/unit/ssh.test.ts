@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
 import { type Host, type RunFailure, type RunOptions, runOnHosts, type SshConnection } from "../../scripts/lib/ssh.ts";
+import { newKey } from "../support/sshKey.ts";
 
 // The package is CommonJS: only some of its names can be imported one by one.
 const { Server, utils } = ssh2;
 
-const operator = utils.generateKeyPairSync("ed25519");
-const stranger = utils.generateKeyPairSync("ed25519");
+const operator = newKey();
+const stranger = newKey();
 const hostKeys = {
-  ed25519: utils.generateKeyPairSync("ed25519"),
+  ed25519: newKey(),
   ecdsa: utils.generateKeyPairSync("ecdsa", { bits: 256 }),
 };
 
@@ -174,7 +175,7 @@ describe("runOnHosts", () => {
   });
 
   it("refuses a changed host key", async () => {
-    const connection = await start(echo, [utils.generateKeyPairSync("ed25519").private]);
+    const connection = await start(echo, [newKey().private]);
     assert.equal((await failure(connection)).reason, "host-key-changed");
   });
 
@@ -263,7 +264,7 @@ describe("runOnHosts", () => {
     const jump = await start(echo);
     const target = { ...(await start(echo)), hostKey: hostKeys.ecdsa.public };
     assert.deepEqual(await run({ ...target, proxy: jump }), { ok: true, stdout: "hello|" });
-    const changed = utils.generateKeyPairSync("ed25519").public;
+    const changed = newKey().public;
     const atJump = await failure({ ...target, proxy: { ...jump, hostKey: changed } });
     assert.equal(atJump.reason, "host-key-changed");
     assert.match(atJump.message, /jump host .* of node-a/);

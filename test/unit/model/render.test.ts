@@ -162,7 +162,7 @@ describe("pg_hba.conf", () => {
 });
 
 describe("pgbackrest.conf", () => {
-  const render = (raw: Raw, name: string, secretKey = "s3cr3t/+=") => {
+  const render = (raw: Raw, name: string, secretKey = "s3cr3t/+=", version = "2.55.1") => {
     const config = parse(raw);
     return renderPgbackrestConf({
       stanza: config.clusterName,
@@ -178,12 +178,17 @@ describe("pgbackrest.conf", () => {
         verifyTls: true,
       },
       cpus: 4,
+      version,
     });
   };
   it("golden", () => assertGolden("pgbackrest.conf", render(docker, "node-a")));
   it("golden, with a prefix", () => {
     const archive = { ...(ssh.archive as object), prefix: "/a/b/", retention: { full: 3, differential: 7 } };
     assertGolden("pgbackrest-prefix.conf", render({ ...ssh, archive }, "db1"));
+  });
+  it("uses no option that the host's version lacks", () => {
+    const bundles = (version: string) => /^repo1-bundle=y$/m.test(render(docker, "node-a", "secret-key", version));
+    assert.deepEqual(["2.33", "2.38", "2.39", "2.60.0", "3.0"].map(bundles), [false, false, true, true, true]);
   });
   it("refuses a key that would end its line", () => {
     for (const key of ["a\nb", " a", ""]) assert.throws(() => render(docker, "node-a", key));

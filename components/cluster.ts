@@ -11,8 +11,10 @@ import { Intent } from "./intent.ts";
 import { clusterKeys } from "./keys.ts";
 import { LocalStep } from "./localStep.ts";
 import { hostsFor, machineOf } from "./machines/machines.ts";
-import { activeNodes, type ClusterConfig, type NodeConfig } from "./model/config.ts";
+import { mistake } from "./mistake.ts";
+import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "./model/config.ts";
 import { monitorRole, replicationRole, slotName } from "./model/names.ts";
+import { formatProblems, keyPath } from "./model/problems.ts";
 import type { LeadOutcome, Receipt } from "./model/receipt.ts";
 import { renderStandbyConf } from "./model/render/standby.ts";
 import { scramVerifier } from "./model/scram.ts";
@@ -48,9 +50,9 @@ export class PostgresCluster extends ComponentResource {
   readonly ssh: Output<string> | undefined;
 
   constructor(name: string, { config }: PostgresClusterArgs, opts?: ComponentResourceOptions) {
+    refuseFences(config);
     super("understudy:index:PostgresCluster", name, {}, opts);
     const parent = { parent: this };
-
     const keys = clusterKeys(config, parent);
     const { machines, archiveServer } = hostsFor(config, keys, parent);
     const archive = archiveOf(config, keys, archiveServer);
@@ -201,6 +203,24 @@ export class PostgresCluster extends ComponentResource {
     this.ssh = config.target === "docker" ? sshCommand(Object.values(machines), keys) : undefined;
     this.registerOutputs({ primary: this.primary, receipt: this.receipt });
   }
+}
+
+/**
+ * A fence comes before everything else, so that on the primary it would stop the cluster with nobody to take over: it is
+ * refused until the change of primary is there.
+ */
+function refuseFences(config: ClusterConfig): void {
+  const fenced = nodesOf(config).filter(({ state }) => state === "fenced");
+  if (fenced.length === 0) return;
+  throw mistake(
+    formatProblems(
+      fenced.map(({ name }) => ({
+        key: `${keyPath("nodes", name)}.state`,
+        rule: "a node can't be fenced yet: that comes with the change of primary",
+        hint: "stop a standby's machine yourself and set its state to absent",
+      })),
+    ),
+  );
 }
 
 function role(config: ClusterConfig, node: NodeConfig): string {

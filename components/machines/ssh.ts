@@ -7,9 +7,7 @@ import {
   type Resource,
   secret,
 } from "@pulumi/pulumi";
-import { mistake } from "../mistake.ts";
 import type { SshClusterConfig, SshLogin, SshNodeConfig } from "../model/config.ts";
-import { formatProblems, keyPath } from "../model/problems.ts";
 import { sshConnection } from "./connection.ts";
 import type { Endpoint, Machine } from "./machine.ts";
 
@@ -45,26 +43,9 @@ export class SshMachine extends ComponentResource implements Machine {
   }
 }
 
-/**
- * The machines of all nodes that take part.
- *
- * @throws a mistake where a node is fenced: who runs the machine has to be asked for that, and it can't be yet
- */
+/** The machines of all nodes that take part. */
 export function sshMachines(config: SshClusterConfig, opts: ComponentResourceOptions): Record<string, SshMachine> {
-  const nodes = Object.values(config.nodes);
-  const fenced = nodes.filter(({ state }) => state === "fenced");
-  if (fenced.length > 0) {
-    throw mistake(
-      formatProblems(
-        fenced.map(({ name }) => ({
-          key: `${keyPath("nodes", name)}.state`,
-          rule: "a host of the target ssh can't be fenced yet: that comes with the change of primary",
-          hint: "switch the machine off yourself and set the state to absent",
-        })),
-      ),
-    );
-  }
-  const active = nodes.filter(({ state }) => state === "active");
+  const active = Object.values(config.nodes).filter(({ state }) => state === "active");
   return Object.fromEntries(active.map((node) => [node.name, new SshMachine(node.name, { config: node }, opts)]));
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { parseConfig } from "../../components/model/config.ts";
-import { forget, inputsOf, registered, unwrapped } from "../support/mockEngine.ts";
+import { forget, inputsOf, registered, settled, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
 const context = { stack: "dev", readFile: () => "" };
@@ -90,5 +90,16 @@ describe("the cluster's graph", function () {
     await graphOf({ primary: "node-a", nodes });
     assert.match(parameters("databases"), /app SCRAM-SHA-256\$/);
     assert.doesNotMatch(parameters("databases") + parameters("lead"), /s3cret/);
+  });
+
+  it("refuses a fence, which nothing could follow yet, before it makes anything", async () => {
+    forget();
+    const config = declare({ primary: "node-a", nodes: { "node-a": {}, "node-b": { state: "fenced" } } });
+    assert.throws(
+      () => new PostgresCluster("dev", { config }),
+      /nodes\.node-b\.state: .* can't be fenced yet[\s\S]*HINT: /,
+    );
+    await settled();
+    assert.deepEqual(registered, []);
   });
 });

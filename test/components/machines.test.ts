@@ -113,22 +113,6 @@ describe("machines of the target ssh", () => {
     assert.equal(machine.memoryBytes, undefined);
     assert.deepEqual(machine.ready, []);
   });
-
-  it("can't be fenced yet, and say so", () => {
-    const config = parseConfig(
-      {
-        target: "ssh",
-        primary: "a",
-        archive,
-        nodes: { a: node, b: { ...node, host: "b.example.org", state: "fenced" } },
-      },
-      context,
-    );
-    assert.throws(
-      () => hostsFor(config, {} as ClusterKeys, {}),
-      /nodes\.b\.state: .* can't be fenced yet[\s\S]*HINT: /,
-    );
-  });
 });
 
 describe("secrets of a stack", () => {

@@ -35,7 +35,8 @@ export const topOptions = {
   },
   primary: {
     schema: z.string(),
-    description: "Name of the node that is to be the primary. A change of it is a switchover.",
+    description:
+      "Name of the node that is to be the primary. A change of it is a switchover, which is still to come: for now it is refused.",
     rule: "must be the name of a node",
     hint: "name one of the nodes: pulumi config set primary <node>",
     required: true,

@@ -7,7 +7,8 @@
  * environment  PULUMI_COMMAND_STDOUT: this step's own previous outcome, which remembers the system identifier
  */
 import { text } from "node:stream/consumers";
-import { type Declared, type Finding, formatRefusal, type HostFacts, judge } from "../components/model/preflight.ts";
+import { parseHostFacts } from "../components/model/hostFacts.ts";
+import { type Declared, type Finding, formatRefusal, judge } from "../components/model/preflight.ts";
 import { type Host, runOnHost } from "./lib/ssh.ts";
 
 interface Input extends Omit<Declared, "recordedSystemIdentifier"> {
@@ -19,7 +20,9 @@ const input = JSON.parse(await text(process.stdin)) as Input;
 async function ask(host: Host): Promise<Finding> {
   const result = await runOnHost(host, `understudy facts ${host.name}`, { timeoutSeconds: 20 });
   if (!result.ok) return { node: host.name, reachable: false, reason: result.message.split("\n")[0] ?? result.reason };
-  return { node: host.name, reachable: true, facts: JSON.parse(result.stdout) as HostFacts };
+  const facts = parseHostFacts(result.stdout);
+  if (!facts) return { node: host.name, reachable: false, reason: "its host scripts are of another version" };
+  return { node: host.name, reachable: true, facts };
 }
 
 const verdict = judge(

@@ -1,26 +1,8 @@
-/** What one host says about itself: the outcome of `scripts/host/facts.sh`. */
-export interface HostFacts {
+import type { HostFacts } from "./hostFacts.ts";
+
+/** What a host says about itself, with the name of its node. */
+export interface NodeFacts extends HostFacts {
   readonly node: string;
-  /** Id of the cluster that the data volume belongs to; "" where the volume carries no mark. */
-  readonly clusterId: string;
-  readonly data: {
-    readonly state: "missing-volume" | "empty" | "cluster";
-    readonly systemIdentifier: string;
-    /** Timeline of the latest checkpoint; 0 without data. */
-    readonly timeline: number;
-    readonly controlState: string;
-  };
-  readonly postgres: {
-    readonly unit: string;
-    /** null: PostgreSQL does not run, or takes no SQL (warm standby). */
-    readonly inRecovery: boolean | null;
-  };
-  readonly token: {
-    readonly epoch: number;
-    readonly from: string;
-    readonly to: string;
-    readonly state: string;
-  } | null;
 }
 
 /** A node as preflight found it: its facts, or why there are none. */
@@ -61,7 +43,7 @@ export function judge(declared: Declared, findings: readonly Finding[]): Verdict
   const reasons: Reason[] = [];
   const refuse = (what: string, hint: string) => reasons.push({ what, hint });
 
-  const known = findings.flatMap((finding) => (finding.reachable ? [finding.facts] : []));
+  const known = findings.flatMap((finding) => (finding.reachable ? [{ ...finding.facts, node: finding.node }] : []));
   const unreachable = findings.flatMap((finding) => (finding.reachable ? [] : [finding]));
   const withData = known.filter(({ data }) => data.state === "cluster");
   const primary = known.find(({ node }) => node === declared.primary);
@@ -152,7 +134,7 @@ export function judge(declared: Declared, findings: readonly Finding[]): Verdict
 /** Somebody else who is, or was made, primary; or a declared primary that is a standby. */
 function refuseOtherPrimary(
   declared: Declared,
-  known: readonly HostFacts[],
+  known: readonly NodeFacts[],
   refuse: (what: string, hint: string) => void,
 ): void {
   const writers = known.filter(({ postgres }) => postgres.inRecovery === false).map(({ node }) => node);

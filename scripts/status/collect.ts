@@ -1,17 +1,12 @@
+import { type HostFacts, parseHostFacts } from "../../components/model/hostFacts.ts";
 import type {
   Backup,
   DeclaredNode,
-  HostFacts,
   Observation,
   Reading,
   SqlFacts,
 } from "../../components/model/status/observation.ts";
-import {
-  type MonitoredNode,
-  type Monitoring,
-  parseBackups,
-  parseHostFacts,
-} from "../../components/model/status/sources.ts";
+import { type MonitoredNode, type Monitoring, parseBackups } from "../../components/model/status/sources.ts";
 import { type Host, type RunResult, runOnHost } from "../lib/ssh.ts";
 import { readServer } from "./sql.ts";
 

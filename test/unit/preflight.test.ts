@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Declared, type Finding, formatRefusal, type HostFacts, judge } from "../../components/model/preflight.ts";
+import { type Declared, type Finding, formatRefusal, judge, type NodeFacts } from "../../components/model/preflight.ts";
 
 const declared: Declared = {
   primary: "node-a",
@@ -8,20 +8,22 @@ const declared: Declared = {
   recordedSystemIdentifier: undefined,
 };
 
-const empty: HostFacts = {
+const empty: NodeFacts = {
   node: "node-a",
   clusterId: "cluster-1",
   data: { state: "empty", systemIdentifier: "", timeline: 0, controlState: "" },
   postgres: { unit: "inactive", inRecovery: null },
   token: null,
+  disk: { totalBytes: 100, freeBytes: 50 },
+  archive: { ready: 0 },
 };
-const leader: HostFacts = {
+const leader: NodeFacts = {
   ...empty,
   data: { state: "cluster", systemIdentifier: "700", timeline: 1, controlState: "in production" },
   postgres: { unit: "active", inRecovery: false },
   token: { epoch: 1, from: "", to: "node-a", state: "taken" },
 };
-const standby: HostFacts = {
+const standby: NodeFacts = {
   ...leader,
   node: "node-b",
   data: { ...leader.data, controlState: "in archive recovery" },
@@ -29,9 +31,9 @@ const standby: HostFacts = {
   token: null,
 };
 
-const found = (facts: HostFacts): Finding => ({ node: facts.node, reachable: true, facts });
+const found = (facts: NodeFacts): Finding => ({ node: facts.node, reachable: true, facts });
 const silent = (node: string): Finding => ({ node, reachable: false, reason: "cannot be reached by SSH" });
-const on = (node: string, facts: HostFacts): HostFacts => ({ ...facts, node });
+const on = (node: string, facts: NodeFacts): NodeFacts => ({ ...facts, node });
 
 function reasons(findings: readonly Finding[], change: Partial<Declared> = {}): string[] {
   return judge({ ...declared, ...change }, findings).reasons.map(({ what }) => what);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { parseHostFacts } from "../../components/model/hostFacts.ts";
 import type { Observation } from "../../components/model/status/observation.ts";
-import { parseBackups, parseHostFacts, parseMonitoring } from "../../components/model/status/sources.ts";
+import { parseBackups, parseMonitoring } from "../../components/model/status/sources.ts";
 import { parseArguments } from "../../scripts/status/arguments.ts";
 import { type StatusWorld, status } from "../../scripts/status/main.ts";
 import type { Terminal } from "../../scripts/status/screen.ts";

@@ -1,7 +1,7 @@
+import type { HostFacts } from "../../components/model/hostFacts.ts";
 import type {
   Backup,
   DeclaredNode,
-  HostFacts,
   NodeObservation,
   Observation,
   Reading,

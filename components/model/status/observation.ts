@@ -1,4 +1,5 @@
 import type { NodeState } from "../clusterConfig.ts";
+import type { HostFacts } from "../hostFacts.ts";
 
 /**
  * Everything that was read in one look at the cluster, and what is declared about it. The judgement (`judge`) and all
@@ -106,34 +107,6 @@ export interface Archiver {
   readonly failedCount: number;
   /** Segments that wait to be archived; null: may not be read. */
   readonly backlog: number | null;
-}
-
-/** What `understudy facts` prints on a host. */
-export interface HostFacts {
-  readonly clusterId: string;
-  readonly data: {
-    /** `cluster`, `empty` or `missing-volume`. */
-    readonly state: string;
-    readonly systemIdentifier: string;
-    readonly timeline: number;
-    readonly controlState: string;
-  };
-  readonly postgres: {
-    /** State of the systemd unit: `active`, `inactive`, `failed`, `activating`, … */
-    readonly unit: string;
-    readonly inRecovery: boolean | null;
-  };
-  readonly token: Token | null;
-  readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
-  readonly archive: { readonly ready: number };
-}
-
-/** Who leads, or is about to: see docs on the handover. */
-export interface Token {
-  readonly epoch: number;
-  readonly from: string;
-  readonly to: string;
-  readonly state: string;
 }
 
 /** One backup in the archive. */

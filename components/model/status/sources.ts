@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Backup, HostFacts } from "./observation.ts";
+import { parseJson } from "../hostFacts.ts";
+import type { Backup } from "./observation.ts";
 
 const endpoint = z.object({ host: z.string(), port: z.number().int() });
 
@@ -48,25 +49,6 @@ export function parseMonitoring(value: unknown): Monitoring | undefined {
   return monitoring.safeParse(value).data;
 }
 
-const hostFacts = z.object({
-  clusterId: z.string(),
-  data: z.object({
-    state: z.string(),
-    systemIdentifier: z.string(),
-    timeline: z.number(),
-    controlState: z.string(),
-  }),
-  postgres: z.object({ unit: z.string(), inRecovery: z.boolean().nullable() }),
-  token: z.object({ epoch: z.number(), from: z.string(), to: z.string(), state: z.string() }).nullable(),
-  disk: z.object({ totalBytes: z.number(), freeBytes: z.number() }),
-  archive: z.object({ ready: z.number() }),
-});
-
-/** Parses what `understudy facts` printed; undefined where it is something else. */
-export function parseHostFacts(text: string): HostFacts | undefined {
-  return hostFacts.safeParse(parseJson(text)).data;
-}
-
 const backupInfo = z.array(
   z.object({
     name: z.string(),
@@ -96,12 +78,4 @@ export function parseBackups(text: string, stanza: string): Backup[] | undefined
       error: error ?? false,
     }))
     .sort((a, b) => a.finishedAt.getTime() - b.finishedAt.getTime());
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

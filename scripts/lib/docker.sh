@@ -35,12 +35,21 @@ start_docker() {
   fi
   say "starting the Docker engine ..."
   as_root mkdir -p "$DOCKER_RUN"
+  forget_stale_pid "$DOCKER_PID" dockerd
+  forget_stale_pid /run/docker/containerd/containerd.pid containerd
   # shellcheck disable=SC2016 # the inner shell expands them
   as_root sh -c 'setsid dockerd --pidfile "$1" >>"$2" 2>&1 </dev/null &' sh "$DOCKER_PID" "$DOCKER_LOG"
   wait_for_docker || {
     as_root tail -n 15 "$DOCKER_LOG" >&2 || true
     fail "the Docker engine did not become ready in $DOCKER_READY_SECONDS s" "its log is $DOCKER_LOG"
   }
+}
+
+# An engine that was killed leaves files with process ids, and takes whoever has the number now for itself.
+forget_stale_pid() {
+  local pid
+  pid=$(as_root cat "$1" 2>/dev/null || true)
+  if [[ -n $pid && $(cat "/proc/$pid/comm" 2>/dev/null) != "$2" ]]; then as_root rm -f "$1"; fi
 }
 
 wait_for_docker() {

@@ -14,7 +14,12 @@ DOCKER_READY_SECONDS=60
 docker_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
 ensure_docker() {
-  if command -v docker >/dev/null && docker_answers; then return; fi
+  if ! { command -v docker >/dev/null && docker_answers; }; then provide_docker; fi
+  # Whoever uses the engine says so: a build that runs in another checkout shows in no list of containers.
+  if [[ -d $DOCKER_RUN/users ]]; then : >"$DOCKER_RUN/users/$$"; fi
+}
+
+provide_docker() {
   if [[ -n ${DOCKER_HOST:-} ]]; then
     fail "the Docker engine at DOCKER_HOST ($DOCKER_HOST) does not answer" "start it, or unset DOCKER_HOST"
   fi
@@ -34,7 +39,7 @@ start_docker() {
     return
   fi
   say "starting the Docker engine ..."
-  as_root mkdir -p "$DOCKER_RUN"
+  as_root install -d -m 1777 "$DOCKER_RUN/users"
   forget_stale_pid "$DOCKER_PID" dockerd
   forget_stale_pid /run/docker/containerd/containerd.pid containerd
   # shellcheck disable=SC2016 # the inner shell expands them
@@ -60,9 +65,24 @@ wait_for_docker() {
   done
 }
 
+# Whether another run of our scripts that has asked for the engine goes on.
+docker_has_other_users() {
+  local file pid
+  for file in "$DOCKER_RUN"/users/*; do
+    pid=${file##*/}
+    if [[ $pid == "$$" || ! -d /proc/$pid ]]; then
+      rm -f "$file" 2>/dev/null || true
+    else
+      return 0
+    fi
+  done
+  return 1
+}
+
 # Only the engine that ensure_docker has started, and only when it runs nothing for anybody.
 stop_docker_if_ours() {
   local pid deadline=$((SECONDS + 30))
+  if docker_has_other_users; then return; fi
   pid=$(cat "$DOCKER_PID" 2>/dev/null || true)
   if [[ -z $pid || $(cat "/proc/$pid/comm" 2>/dev/null) != dockerd ]]; then return; fi
   if [[ -n $(docker ps --quiet 2>/dev/null) ]]; then return; fi

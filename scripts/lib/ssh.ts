@@ -156,6 +156,8 @@ function dial(
     }, milliseconds);
     client.on("connect", () => {
       connected = true;
+      // Two small packets in a row would wait 40 ms for an acknowledgement, several times in a login.
+      client.setNoDelay(true);
     });
     client.on("ready", () => {
       clearTimeout(timer);

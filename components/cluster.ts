@@ -67,6 +67,9 @@ export class PostgresCluster extends ComponentResource {
     if (!declaredPrimary) throw new Error(`no node ${config.primary}`);
     const everywhere = <T>(make: (node: ClusterNode) => T): T[] => nodes.map(make);
 
+    // For the steps that look at all hosts at once.
+    const hosts = nodes.map(({ node, machine }) => ({ name: node.name, connection: machine.connection }));
+
     // The runbook.
     const intent = new Intent("intent", config, parent);
     const step = (
@@ -92,12 +95,8 @@ export class PostgresCluster extends ComponentResource {
       "preflight",
       {
         command: "node --import tsx scripts/preflight.ts",
-        stdin: all([
-          intent.intentId,
-          keys.clusterId,
-          nodes.map(({ node, machine }) => ({ name: node.name, connection: machine.connection })),
-        ]).apply(([intentId, clusterId, hosts]) =>
-          JSON.stringify({ intent: intentId, clusterId, primary: config.primary, epoch: config.epoch, hosts }),
+        stdin: all([intent.intentId, keys.clusterId, hosts]).apply(([intentId, clusterId, known]) =>
+          JSON.stringify({ intent: intentId, clusterId, primary: config.primary, epoch: config.epoch, hosts: known }),
         ),
         remembers: true,
         after: nodes.flatMap(({ steps }) => steps),
@@ -180,13 +179,8 @@ export class PostgresCluster extends ComponentResource {
       "receipt",
       {
         command: "node --import tsx scripts/receipt.ts",
-        stdin: all([
-          intent.intentId,
-          fresh,
-          led,
-          nodes.map(({ node, machine }) => ({ name: node.name, connection: machine.connection })),
-        ]).apply(([intentId, wasFresh, outcome, hosts]) =>
-          JSON.stringify({ intent: intentId, fresh: wasFresh === "yes", lead: outcome, hosts }),
+        stdin: all([intent.intentId, fresh, led, hosts]).apply(([intentId, wasFresh, outcome, known]) =>
+          JSON.stringify({ intent: intentId, fresh: wasFresh === "yes", lead: outcome, hosts: known }),
         ),
         after: [databases, archived, ...follows],
       },

@@ -13,7 +13,6 @@ if ! grep -q '"system-id"' <<<"$held"; then
 fi
 say "checking that WAL reaches the archive"
 require_archive check
-held=$(require_archive info --output=json)
 if ! grep -q '"backup":\[{' <<<"$held"; then
   say "first full backup"
   require_archive backup --type=full

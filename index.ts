@@ -14,5 +14,4 @@ const config = (() => {
 
 const cluster = new PostgresCluster(config.clusterName, { config });
 
-export const { primary, nodes, connectionUri, readOnlyUri, archive, caCertificate, handover, monitoring } =
-  stackOutputs(config, cluster);
+export default stackOutputs(config, cluster);

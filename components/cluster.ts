@@ -3,6 +3,7 @@ import {
   ComponentResource,
   type ComponentResourceOptions,
   type Input,
+  interpolate,
   type Output,
   type Resource,
 } from "@pulumi/pulumi";
@@ -10,16 +11,18 @@ import { type Archive, archiveOf } from "./archive.ts";
 import { Intent } from "./intent.ts";
 import { clusterKeys } from "./keys.ts";
 import { LocalStep } from "./localStep.ts";
+import type { Fence } from "./machines/machine.ts";
 import { hostsFor, machineOf } from "./machines/machines.ts";
-import { mistake } from "./mistake.ts";
 import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "./model/config.ts";
 import { monitorRole, replicationRole, slotName } from "./model/names.ts";
-import { formatProblems, keyPath } from "./model/problems.ts";
-import type { LeadOutcome, Receipt } from "./model/receipt.ts";
+import type { Outcome as PreflightOutcome } from "./model/preflight.ts";
+import type { ArmOutcome, Handover, LeadOutcome, ReceiptOutcome } from "./model/receipt.ts";
 import { renderStandbyConf } from "./model/render/standby.ts";
 import { scramVerifier } from "./model/scram.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
+import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
+import { previewed } from "./preflightHook.ts";
 import { RemoteStep } from "./remoteStep.ts";
 
 export interface PostgresClusterArgs {
@@ -38,8 +41,8 @@ export interface PostgresClusterArgs {
 export class PostgresCluster extends ComponentResource {
   /** The one writable primary, as the hosts report it. */
   readonly primary: Output<string>;
-  /** What was done about the present intent, as the hosts wrote it down. */
-  readonly receipt: Output<Receipt>;
+  /** How it came to be the primary, as the hosts wrote it down. */
+  readonly handover: Output<Handover>;
   readonly nodes: readonly ClusterNode[];
   readonly archive: Archive;
   readonly caCertificate: Output<string>;
@@ -50,11 +53,10 @@ export class PostgresCluster extends ComponentResource {
   readonly ssh: Output<string> | undefined;
 
   constructor(name: string, { config }: PostgresClusterArgs, opts?: ComponentResourceOptions) {
-    refuseFences(config);
     super("understudy:index:PostgresCluster", name, {}, opts);
     const parent = { parent: this };
     const keys = clusterKeys(config, parent);
-    const { machines, archiveServer } = hostsFor(config, keys, parent);
+    const { machines, archiveServer, fences } = hostsFor(config, keys, parent);
     const archive = archiveOf(config, keys, archiveServer);
 
     // Host by host, whatever its role.
@@ -65,7 +67,26 @@ export class PostgresCluster extends ComponentResource {
     );
     const declaredPrimary = nodes.find(({ node }) => node.name === config.primary);
     if (!declaredPrimary) throw new Error(`no node ${config.primary}`);
+    const upstreams = all(nodes.map(upstreamOf));
     const everywhere = <T>(make: (node: ClusterNode) => T): T[] => nodes.map(make);
+
+    const peers = all(
+      nodes.map(({ node, machine, found }) =>
+        all([machine.address, found]).apply(([address, { sshHostKey }]) => ({
+          name: node.name,
+          address,
+          sshPort: machine.sshPort,
+          hostKey: sshHostKey,
+        })),
+      ),
+    );
+    const configured = nodes.map((node) => node.configure(peers));
+    const { pooler } = config;
+    const pooled = pooler
+      ? nodes.map(
+          (node) => new NodePooler(node.node.name, { config, pooler, node, nodes, keys, after: configured }, parent),
+        )
+      : [];
 
     // For the steps that look at all hosts at once.
     const hosts = nodes.map(({ node, machine }) => ({ name: node.name, connection: machine.connection }));
@@ -94,23 +115,65 @@ export class PostgresCluster extends ComponentResource {
     const preflight = new LocalStep(
       "preflight",
       {
-        command: "node --import tsx scripts/preflight.ts",
+        command: "node scripts/step.mjs preflight",
         stdin: all([intent.intentId, keys.clusterId, hosts]).apply(([intentId, clusterId, known]) =>
-          JSON.stringify({ intent: intentId, clusterId, primary: config.primary, epoch: config.epoch, hosts: known }),
+          JSON.stringify({ intent: intentId, clusterId, ...declaration(config), hosts: known }),
         ),
         remembers: true,
-        after: nodes.flatMap(({ steps }) => steps),
+        after: [...configured, ...pooled.map((node) => node.step)],
       },
-      parent,
+      { ...parent, ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts }) },
     );
-    const fresh = preflight.outcome.apply((text) => ((JSON.parse(text) as { fresh: boolean }).fresh ? "yes" : "no"));
+    const asked = preflight.outcome.apply((text) => JSON.parse(text) as PreflightOutcome);
+    const fresh = asked.apply((known) => (known.fresh ? "yes" : "no"));
+    const kind = asked.apply((known) => known.kind);
 
-    const claims = everywhere((node) => step(`claim-${node.node.name}`, node, {}, [preflight]));
+    const claims = everywhere((node) => step(`claim-${node.node.name}`, node, { kind }, [preflight]));
 
-    const arm = step("arm", declaredPrimary, { fresh }, claims, "as primary");
+    const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
+    const slotNames = followers.map(({ node }) => slotName(node.name)).join(" ");
+    const leader = all([asked.from, upstreams]).apply(([from, known]) => known.find(({ name }) => name === from));
+    const arm = step(
+      "arm",
+      declaredPrimary,
+      {
+        kind,
+        from: asked.apply((known) => known.from),
+        epoch: asked.apply((known) => String(known.epoch)),
+        at_risk: asked.apply((known) => JSON.stringify(known.atRisk ?? null)),
+        seconds: String(armedSeconds),
+        slots: slotNames,
+        join: asked.apply(({ join }) => (join ? `${join.epoch} ${join.from}` : "")),
+        system_identifier: asked.systemIdentifier,
+        ...followParameters(config, declaredPrimary.node, leader),
+      },
+      claims,
+      "as primary",
+    );
+    const armed = arm.outcome.apply((text) => JSON.parse(text) as ArmOutcome);
+    const epoch = armed.apply((outcome) => String(outcome.epoch));
+
+    const fenced = fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [arm] });
+
+    const pauses = pooler
+      ? everywhere((node) =>
+          step(
+            `pause-${node.node.name}`,
+            node,
+            pauseParameters(pooler, { target: declaredPrimary.machine, kind, leader }),
+            [arm],
+          ),
+        )
+      : [];
 
     const yields = everywhere((node) =>
-      step(`yield-${node.node.name}`, node, { primary: config.primary }, [arm], role(config, node.node)),
+      step(
+        `yield-${node.node.name}`,
+        node,
+        { primary: config.primary, kind, epoch },
+        [arm, ...pauses],
+        role(config, node.node),
+      ),
     );
 
     const lead = step(
@@ -118,13 +181,19 @@ export class PostgresCluster extends ComponentResource {
       declaredPrimary,
       {
         fresh,
+        armed: arm.outcome,
+        fenced: fencedParameter(fenced),
         replication_verifier: keys.replicationPassword.apply((password) => scramVerifier(replicationRole, password)),
         monitor_verifier: keys.monitorPassword.apply((password) => scramVerifier(monitorRole, password)),
       },
-      yields,
+      [...yields, ...fenced.map((fence) => fence.step)],
       "as primary",
     );
     const led = lead.outcome.apply((text) => JSON.parse(text) as LeadOutcome);
+
+    const resumes = pooler
+      ? everywhere((node) => step(`resume-${node.node.name}`, node, resumeParameters(led.primary, nodes), [lead]))
+      : [];
 
     const databases = step(
       "databases",
@@ -134,18 +203,13 @@ export class PostgresCluster extends ComponentResource {
         databases: Object.values(config.databases)
           .map(({ name: database, owner }) => `${database} ${owner}`)
           .join("\n"),
+        ...lookupParameters(pooler, keys, nodes),
         lead: lead.outcome,
       },
       [lead],
     );
 
-    const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
-    const slots = step(
-      "slots",
-      declaredPrimary,
-      { slots: followers.map(({ node }) => slotName(node.name)).join(" "), lead: lead.outcome },
-      [lead],
-    );
+    const slots = step("slots", declaredPrimary, { slots: slotNames, lead: lead.outcome }, [lead]);
 
     const follows = everywhere((node) =>
       step(
@@ -153,19 +217,10 @@ export class PostgresCluster extends ComponentResource {
         node,
         {
           primary: led.primary,
-          primary_address: declaredPrimary.machine.address,
-          primary_port: String(declaredPrimary.machine.postgresPort),
+          epoch: led.apply((outcome) => String(outcome.epoch)),
+          from: led.apply((outcome) => outcome.from),
           system_identifier: led.systemIdentifier,
-          source: node.node.source,
-          slot: slotName(node.node.name),
-          standby_conf: declaredPrimary.machine.address.apply((address) =>
-            renderStandbyConf({
-              major: config.postgresVersion,
-              node: node.node,
-              stanza: config.clusterName,
-              primary: { address, port: declaredPrimary.machine.postgresPort },
-            }),
-          ),
+          ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
         },
         [slots],
         role(config, node.node),
@@ -178,48 +233,86 @@ export class PostgresCluster extends ComponentResource {
     const receipt = new LocalStep(
       "receipt",
       {
-        command: "node --import tsx scripts/receipt.ts",
-        stdin: all([intent.intentId, fresh, led, hosts]).apply(([intentId, wasFresh, outcome, known]) =>
-          JSON.stringify({ intent: intentId, fresh: wasFresh === "yes", lead: outcome, hosts: known }),
+        command: "node scripts/step.mjs receipt",
+        stdin: all([intent.intentId, led, hosts]).apply(([intentId, outcome, known]) =>
+          JSON.stringify({
+            intent: intentId,
+            lead: outcome,
+            fences: fenced.map(({ node, how }) => ({ node, how })),
+            hosts: known,
+          }),
         ),
-        after: [databases, archived, ...follows],
+        after: [databases, archived, ...resumes, ...follows],
       },
       parent,
     );
 
     this.primary = led.primary;
-    this.receipt = receipt.outcome.apply((text) => JSON.parse(text) as Receipt);
+    this.handover = receipt.outcome.apply((text) => (JSON.parse(text) as ReceiptOutcome).handover);
     this.nodes = nodes;
     this.archive = archive;
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
     this.ssh = config.target === "docker" ? sshCommand(Object.values(machines), keys) : undefined;
-    this.registerOutputs({ primary: this.primary, receipt: this.receipt });
+    this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
 }
 
-/**
- * A fence comes before everything else, so that on the primary it would stop the cluster with nobody to take over: it is
- * refused until the change of primary is there.
- */
-function refuseFences(config: ClusterConfig): void {
-  const fenced = nodesOf(config).filter(({ state }) => state === "fenced");
-  if (fenced.length === 0) return;
-  throw mistake(
-    formatProblems(
-      fenced.map(({ name }) => ({
-        key: `${keyPath("nodes", name)}.state`,
-        rule: "a node can't be fenced yet: that comes with the change of primary",
-        hint: "stop a standby's machine yourself and set its state to absent",
-      })),
-    ),
-  );
+/** How long the target waits for the primary to hand over: time for the poolers to pause and for a checkpoint. */
+const armedSeconds = 60;
+
+/** What preflight holds against the real world. */
+function declaration(config: ClusterConfig) {
+  return {
+    primary: config.primary,
+    epoch: config.epoch,
+    nodes: nodesOf(config).map((node) => {
+      const { name, state, source, standby, synchronous, delay } = node;
+      return { name, state, source, standby, synchronous, delay };
+    }),
+    limits: { ...config.limits, maxLossBytes: config.limits.maxLossBytes ?? null },
+  };
 }
 
 function role(config: ClusterConfig, node: NodeConfig): string {
   if (node.name === config.primary) return "as primary";
   return `as ${node.standby} standby of ${config.primary}${node.source === "archive" ? " by archive" : ""}`;
+}
+
+interface Upstream {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+function upstreamOf({ node, machine }: ClusterNode): Output<Upstream> {
+  return machine.address.apply((address) => ({ name: node.name, address, port: machine.postgresPort }));
+}
+
+/** How `node` follows a primary: for `follow`, and for `arm` where the target of a change has to join the one that leads first. */
+function followParameters(config: ClusterConfig, node: NodeConfig, primary: Output<Upstream | undefined>) {
+  return {
+    primary_address: primary.apply((known) => known?.address ?? ""),
+    primary_port: primary.apply((known) => String(known?.port ?? "")),
+    source: node.source,
+    slot: slotName(node.name),
+    standby_conf: primary.apply((known) =>
+      known
+        ? renderStandbyConf({ major: config.postgresVersion, node, stanza: config.clusterName, primary: known })
+        : "",
+    ),
+  };
+}
+
+/** The parameter of `lead.sh`: a line for each node that is proven to be off. */
+function fencedParameter(fences: readonly Fence[]): Output<string> {
+  return all(
+    fences.map(
+      ({ node, proof, address, sshPort, postgresPort }) =>
+        interpolate`${node} ${proof} ${address} ${sshPort} ${postgresPort}`,
+    ),
+  ).apply((lines) => lines.join("\n"));
 }
 
 /** The parameter of `databases.sh`: a line for each user. */

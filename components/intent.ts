@@ -1,11 +1,15 @@
 import { local } from "@pulumi/command";
-import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
+import { type CustomResourceOptions, getStack, type Output, output, runtime } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "./model/config.ts";
+
+/** In the order of time; without Node, whose start takes longer than all the rest of the step. */
+export const freshId = `echo "$(date -u +%Y-%m-%dT%H:%M:%SZ)-$(od -An -N4 -tx1 /dev/urandom | tr -d ' ')"`;
 
 /**
  * What is declared about roles has a fresh id: whenever anything of it changes, so does the id, and with it the inputs of
  * every role step. The engine's own memory cannot stand in for that: a step that failed or was killed keeps its old inputs,
- * so that going back would find "nothing changed" and run nothing (docs/decisions/intent.md).
+ * so that going back would find "nothing changed" and run nothing. An update that did not get to its receipt is followed by
+ * one with a fresh id, too: steps that went well in it may be undone since (docs/decisions/intent.md).
  */
 export class Intent extends local.Command {
   readonly intentId: Output<string>;
@@ -14,8 +18,11 @@ export class Intent extends local.Command {
     super(
       name,
       {
-        create: `node -p "new Date().toISOString() + '-' + crypto.randomUUID().slice(0, 8)"`,
-        environment: declaredRoles(config),
+        create: freshId,
+        environment: output(lastUnfinished()).apply((id) => ({
+          ...declaredRoles(config),
+          ...(id === "" ? {} : { CONTINUES: id }),
+        })),
         logging: local.Logging.None,
         addPreviousOutputInEnv: false,
       },
@@ -36,4 +43,30 @@ export function declaredRoles(config: ClusterConfig): Record<string, string> {
     roles[`NODE_${node.name.replace(/[-.]/g, "_")}`] = words.join(" ");
   }
   return roles;
+}
+
+interface StoredResource {
+  readonly type: string;
+  readonly outputs: { readonly stdout?: string; readonly environment?: Readonly<Record<string, string>> };
+}
+
+/**
+ * Id of the last intent whose update did not reach its receipt; "": there was none. It stays what it is until another one is
+ * left unfinished. The stack's own state knows it: the engine answers this question from its snapshot, no host is asked.
+ */
+async function lastUnfinished(): Promise<string> {
+  const answer: { outputs?: Readonly<Record<string, StoredResource>> } = await runtime.invoke(
+    "pulumi:pulumi:readStackResourceOutputs",
+    { stackName: getStack() },
+  );
+  const step = (name: string) =>
+    Object.entries(answer.outputs ?? {}).find(
+      ([urn, { type }]) => type === "command:local:Command" && urn.endsWith(`::${name}`),
+    )?.[1].outputs;
+  const intent = step("intent");
+  if (!intent?.stdout) return "";
+  const id = intent.stdout.trim();
+  const receipt = step("receipt")?.stdout;
+  const finished = receipt !== undefined && (JSON.parse(receipt) as { intent: string }).intent === id;
+  return finished ? (intent.environment?.CONTINUES ?? "") : id;
 }

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { local } from "@pulumi/command";
-import { all, type CustomResourceOptions, type Input, type Output, secret, unsecret } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, type Input, type Output, output, secret, unsecret } from "@pulumi/pulumi";
 import type { Machine } from "./machines/machine.ts";
 import { type ClusterConfig, nodesOf } from "./model/config.ts";
 
@@ -82,10 +82,14 @@ export interface ClusterKeys {
   readonly operator: SshKeyPair;
   /** SSH host keys of the hosts that this program makes, by node name: known before the first boot. */
   readonly hosts: Readonly<Record<string, SshKeyPair>>;
+  /** What the nodes ask one another with, who leads: it opens nothing else. */
+  readonly peer: SshKeyPair;
   readonly ca: CertificateAuthority;
   readonly caCertificate: Output<string>;
   readonly replicationPassword: Output<string>;
   readonly monitorPassword: Output<string>;
+  /** Empty where there are no poolers. */
+  readonly poolerPassword: Output<string>;
   /** Of every user in config, given or made, by name. */
   readonly passwords: Readonly<Record<string, Output<string>>>;
 }
@@ -97,11 +101,13 @@ export function clusterKeys(config: ClusterConfig, opts: SecretOptions): Cluster
   return {
     clusterId: unsecret(password("cluster-id", opts)),
     operator: sshKeyPair("operator-key", opts),
+    peer: sshKeyPair("peer-key", opts),
     hosts: Object.fromEntries(ownHosts.map(({ name }) => [name, sshKeyPair(`host-key-${name}`, opts)])),
     ca,
     caCertificate: unsecret(ca.certificate),
     replicationPassword: password("replication-password", opts),
     monitorPassword: password("monitor-password", opts),
+    poolerPassword: config.pooler === undefined ? output("") : password("pooler-password", opts),
     passwords: Object.fromEntries(
       Object.values(config.users).map((user) => [
         user.name,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import type { Archive } from "./archive.ts";
-import { type ClusterKeys, serverCertificate } from "./keys.ts";
+import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import type { Machine } from "./machines/machine.ts";
 import type { ClusterConfig, NodeConfig } from "./model/config.ts";
 import { renderHba } from "./model/render/hba.ts";
@@ -21,18 +21,38 @@ export interface ClusterNodeArgs {
   readonly archive: Archive;
 }
 
+/** What `install.sh` reports. */
+export interface InstalledHost extends HostSize {
+  /** Version of pgBackRest. */
+  readonly pgbackrest: string;
+  /** Version of PgBouncer; empty where there are no poolers. */
+  readonly pgbouncer: string;
+  /** The host's own SSH key (type and base64), for the other nodes. */
+  readonly sshHostKey: string;
+}
+
+/** Where the other nodes find a node, to ask it who leads. */
+export interface Peer {
+  readonly name: string;
+  readonly address: string;
+  readonly sshPort: number;
+  /** Type and base64. */
+  readonly hostKey: string;
+}
+
 /** A host with PostgreSQL on it, configured, whatever its role: the steps `install` and `configure`. */
 export class ClusterNode extends ComponentResource {
   readonly node: NodeConfig;
   readonly machine: Machine;
-  /** What has to be done before roles are looked at. */
-  readonly steps: readonly Resource[];
+  readonly found: Output<InstalledHost>;
+  /** What its PostgreSQL and its poolers are known by. */
+  readonly certificate: Certificate;
+  private readonly args: ClusterNodeArgs;
+  private readonly install: Resource;
 
   constructor(name: string, args: ClusterNodeArgs, opts: ComponentResourceOptions) {
     super("understudy:index:ClusterNode", name, {}, opts);
-    const { config, node, machine, keys, archive } = args;
-    const parent = { parent: this };
-
+    const { config, node, machine, keys } = args;
     const install = new InstallStep(
       `install-${name}`,
       {
@@ -44,29 +64,40 @@ export class ClusterNode extends ComponentResource {
           data_directory: machine.dataDirectory,
           port: String(machine.postgresPort),
           stanza: config.clusterName,
+          pooler_ports: config.pooler === undefined ? "" : `${config.pooler.port} ${config.pooler.readOnlyPort}`,
         },
       },
-      parent,
+      { parent: this },
     );
+    this.node = node;
+    this.machine = machine;
+    this.args = args;
+    this.install = install;
+    this.certificate = serverCertificate(name, { keys, machine }, { parent: this });
+    this.found = install.outcome.apply((text) => JSON.parse(text) as InstalledHost);
+    this.registerOutputs({});
+  }
 
-    const certificate = serverCertificate(name, { keys, machine }, parent);
-    const found = install.outcome.apply((text) => JSON.parse(text) as HostSize & { readonly pgbackrest: string });
-    const host = found.apply((reported) => hostSize(reported, machine));
-
-    const configure = new RemoteStep(
-      `configure-${name}`,
+  /** What has to be done before roles are looked at. Called once all nodes are known to have a host. */
+  configure(peers: Output<Peer[]>): Resource {
+    const { config, node, machine, keys, archive, addresses } = this.args;
+    const parent = { parent: this };
+    const size = this.found.apply((reported) => hostSize(reported, machine));
+    const others = peers.apply((known) => known.filter(({ name }) => name !== node.name));
+    return new RemoteStep(
+      `configure-${node.name}`,
       {
         machine,
         script: "configure",
         parameters: {
           instance: machine.instance,
-          postgresql_conf: host.apply((size) => renderPostgresqlConf({ config, node, host: size })),
-          pg_hba_conf: all([...args.addresses]).apply((nodeAddresses) =>
-            renderHba({ nodeAddresses, clientNetworks: config.clientNetworks }),
+          postgresql_conf: size.apply((host) => renderPostgresqlConf({ config, node, host })),
+          pg_hba_conf: all([...addresses]).apply((nodeAddresses) =>
+            renderHba({ nodeAddresses, clientNetworks: config.clientNetworks, pooler: config.pooler !== undefined }),
           ),
           pg_ident_conf: "",
           pgpass: keys.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
-          pgbackrest_conf: all([archive.access, found]).apply(([access, { cpus, pgbackrest }]) =>
+          pgbackrest_conf: all([archive.access, this.found]).apply(([access, { cpus, pgbackrest }]) =>
             renderPgbackrestConf({
               stanza: config.clusterName,
               major: config.postgresVersion,
@@ -79,19 +110,20 @@ export class ClusterNode extends ComponentResource {
           ),
           archive_ca_crt: archive.caCertificate,
           ca_crt: keys.caCertificate,
-          server_crt: certificate.certificate,
-          server_key: certificate.privateKey,
+          server_crt: this.certificate.certificate,
+          server_key: this.certificate.privateKey,
+          peers: others.apply((known) =>
+            known.map(({ name, address, sshPort }) => `${name} ${address} ${sshPort}\n`).join(""),
+          ),
+          peer_known_hosts: others.apply((known) => known.map(({ name, hostKey }) => `${name} ${hostKey}\n`).join("")),
+          peer_private_key: keys.peer.privateKey,
+          peer_public_key: keys.peer.publicKey,
           backup_schedules: backupSchedules(config),
         },
-        after: [install, ...archive.ready],
+        after: [this.install, ...archive.ready],
       },
       parent,
     );
-
-    this.node = node;
-    this.machine = machine;
-    this.steps = [configure];
-    this.registerOutputs({});
   }
 }
 

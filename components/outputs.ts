@@ -1,6 +1,7 @@
 import { all, type Output, secret } from "@pulumi/pulumi";
 import type { PostgresCluster } from "./cluster.ts";
 import { loginOf } from "./machines/connection.ts";
+import type { Endpoint } from "./machines/machine.ts";
 import { type ClusterConfig, nodesOf } from "./model/config.ts";
 import { connectionUri } from "./model/connectionUri.ts";
 import { monitorRole, slotName } from "./model/names.ts";
@@ -11,10 +12,17 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
   const endpoints = all(
     cluster.nodes.map(({ node, machine }) => all([node.name, machine.endpoint, loginOf(machine.connection)])),
   );
+  const poolers = all(
+    cluster.nodes.flatMap(({ node, machine }) =>
+      machine.poolerEndpoints === undefined
+        ? []
+        : [all([node.name, machine.poolerEndpoints.primary, machine.poolerEndpoints.standbys])],
+    ),
+  );
   const connections = all(cluster.nodes.map(({ machine }) => machine.connection));
   const roleOf = (name: string, primary: string) => (name === primary ? "primary" : "standby");
 
-  const nodes = all([endpoints, cluster.primary, cluster.ssh ?? ""]).apply(([known, primary, ssh]) =>
+  const nodes = all([endpoints, poolers, cluster.primary, cluster.ssh ?? ""]).apply(([known, pooled, primary, ssh]) =>
     Object.fromEntries(
       known.map(([name, endpoint, login]) => [
         name,
@@ -22,6 +30,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
           role: roleOf(name, primary),
           address: endpoint.host,
           port: endpoint.port,
+          ...poolerPorts(pooled.find(([pooledName]) => pooledName === name)),
           ssh: ssh === "" ? `ssh -p ${login.port} ${login.user}@${login.host}` : `${ssh} ${name}`,
         },
       ]),
@@ -30,19 +39,20 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
 
   const caFile = operatorFile("ca.crt", cluster.caCertificate);
   const [database] = Object.values(config.databases);
-  const uri = (mode: "read-write" | "read-only"): Output<string> => {
+  const reached = endpoints.apply((known) => known.map(([name, endpoint]) => ({ name, ...endpoint })));
+  const uri = (mode: "read-write" | "read-only" | "pooled", at: typeof reached, role: "primary" | "standby") => {
     if (!database) throw new Error("config has no database");
     return secret(
-      all([endpoints, cluster.primary, cluster.passwords[database.owner] as Output<string>, caFile]).apply(
+      all([at, cluster.primary, cluster.passwords[database.owner] as Output<string>, caFile]).apply(
         ([known, primary, password, file]) => {
-          const wanted = mode === "read-write" ? "primary" : "standby";
-          const first = (name: string) => (roleOf(name, primary) === wanted ? 0 : 1);
-          const hosts = [...known].sort(([a], [b]) => first(a) - first(b)).map(([, endpoint]) => endpoint);
+          const first = ({ name }: { readonly name: string }) => (roleOf(name, primary) === role ? 0 : 1);
+          const hosts = [...known].sort((a, b) => first(a) - first(b));
           return connectionUri({ user: database.owner, password, database: database.name, hosts, caFile: file, mode });
         },
       ),
     );
   };
+  const poolerTo = (which: 1 | 2) => poolers.apply((known) => known.map((row) => ({ name: row[0], ...row[which] })));
 
   const monitoring = secret(
     all([endpoints, connections, cluster.primary, cluster.monitorPassword, cluster.caCertificate]).apply(
@@ -74,11 +84,21 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
   return {
     primary: cluster.primary,
     nodes,
-    connectionUri: uri("read-write"),
-    readOnlyUri: uri("read-only"),
+    connectionUri: uri("read-write", reached, "primary"),
+    readOnlyUri: uri("read-only", reached, "standby"),
+    ...(config.pooler === undefined
+      ? {}
+      : {
+          poolerUri: uri("pooled", poolerTo(1), "primary"),
+          poolerReadOnlyUri: uri("pooled", poolerTo(2), "standby"),
+        }),
     archive: cluster.archive.description,
     caCertificate: cluster.caCertificate,
-    handover: cluster.receipt,
+    handover: cluster.handover,
     monitoring,
   };
+}
+
+function poolerPorts(pooled: readonly [string, Endpoint, Endpoint] | undefined) {
+  return pooled && { poolerPort: pooled[1].port, poolerReadOnlyPort: pooled[2].port };
 }

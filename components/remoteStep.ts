@@ -10,6 +10,7 @@ import {
   type Resource,
   secret,
 } from "@pulumi/pulumi";
+import { gzipSync } from "fflate";
 import { bootConnection, loginOf } from "./machines/connection.ts";
 import type { Machine } from "./machines/machine.ts";
 import { dialFailure } from "./model/dialFailure.ts";
@@ -130,10 +131,14 @@ export function selfExtracting(scripts: Readonly<Record<string, string>>, parame
   const files = Object.keys(scripts)
     .sort()
     .map((file) => `cat >"$new/${file}" <<'${endOfFile}'\n${scripts[file]}${endOfFile}\n`);
-  return `set -eu
+  return `set -euo pipefail
 directory=/usr/local/lib/understudy
 new=$(mktemp -d /usr/local/lib/understudy.XXXXXX)
-${files.join("")}chmod 755 "$new/understudy" "$new/guard" "$new/pgbackrest-push"
+export new
+base64 -d <<'${endOfFile}' | gzip -d | bash -eu
+${packed(files.join(""))}
+${endOfFile}
+chmod 755 "$new/understudy" "$new/guard" "$new/handover" "$new/peer" "$new/pgbackrest-push"
 mkdir -p "$directory"
 chmod 755 "$directory"
 mv -f "$new"/* "$directory/"
@@ -142,6 +147,18 @@ ln -sfn "$directory/understudy" /usr/local/sbin/understudy
 exec "$directory/understudy" "$@" <<'${endOfFile}'
 ${parameters}${endOfFile}
 `;
+}
+
+const packedTexts = new Map<string, string>();
+
+/**
+ * The engine writes the whole state before and after each step, and these scripts are most of it: twice for each node. It is not
+ * Node's own gzip, which may pack differently from one machine to the next: an update would see a change where there is none.
+ */
+function packed(text: string): string {
+  const known = packedTexts.get(text) ?? Buffer.from(gzipSync(Buffer.from(text), { mtime: 0 })).toString("base64");
+  packedTexts.set(text, known);
+  return known;
 }
 
 function definite(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -1,44 +1,22 @@
 /**
- * The step `preflight`: asks every active host for its facts and refuses, with all reasons at once, what nobody declared.
- * Run by `components/cluster.ts`.
+ * The step `preflight`: asks every active host for its facts and refuses, with all reasons at once, what nobody declared and what
+ * a change of primary would break. Run by `components/cluster.ts`; `components/preflightHook.ts` does the same in a preview.
  *
- * stdin   JSON: { clusterId, primary, epoch?, hosts: [{ name, connection }] }
- * stdout  JSON: { fresh, systemIdentifier, epoch }
- * environment  PULUMI_COMMAND_STDOUT: this step's own previous outcome, which remembers the system identifier
+ * stdin   JSON: { intent, clusterId, primary, epoch?, nodes, limits, hosts: [{ name, connection }] }
+ * stdout  JSON: { fresh, systemIdentifier, epoch, kind, from, atRisk, synchronous } (`Outcome`)
+ * environment  PULUMI_COMMAND_STDOUT: this step's own previous outcome, which remembers the cluster
  */
 import { text } from "node:stream/consumers";
-import { parseHostFacts } from "../components/model/hostFacts.ts";
-import { type Declared, type Finding, formatRefusal, judge } from "../components/model/preflight.ts";
-import { type Host, runOnHost } from "./lib/ssh.ts";
+import { formatRefusal } from "../components/model/preflight.ts";
+import { type PreflightInput, preflight } from "./lib/preflight.ts";
 
-interface Input extends Omit<Declared, "recordedSystemIdentifier"> {
-  readonly hosts: readonly Host[];
-}
-
-const input = JSON.parse(await text(process.stdin)) as Input;
-
-async function ask(host: Host): Promise<Finding> {
-  const result = await runOnHost(host, `understudy facts ${host.name}`, { timeoutSeconds: 20 });
-  if (!result.ok) return { node: host.name, reachable: false, reason: result.message.split("\n")[0] ?? result.reason };
-  const facts = parseHostFacts(result.stdout);
-  if (!facts) return { node: host.name, reachable: false, reason: "its host scripts are of another version" };
-  return { node: host.name, reachable: true, facts };
-}
-
-const verdict = judge(
-  { ...input, recordedSystemIdentifier: recordedSystemIdentifier() },
-  await Promise.all(input.hosts.map(ask)),
-);
-for (const warning of verdict.warnings) console.error(`preflight: ${warning}`);
-if (verdict.reasons.length > 0) {
-  console.error(formatRefusal(verdict.reasons));
+const input = JSON.parse(await text(process.stdin)) as PreflightInput;
+const say = (line: string) => console.error(`preflight: ${line}`);
+const { reasons, warnings, outcome, summary } = await preflight(input, process.env.PULUMI_COMMAND_STDOUT, say);
+for (const warning of warnings) say(warning);
+if (reasons.length > 0) {
+  console.error(formatRefusal(reasons));
   process.exit(1);
 }
-const { fresh, systemIdentifier, epoch } = verdict;
-console.log(JSON.stringify({ fresh, systemIdentifier, epoch }));
-
-function recordedSystemIdentifier(): string | undefined {
-  const previous = process.env.PULUMI_COMMAND_STDOUT;
-  if (!previous) return undefined;
-  return (JSON.parse(previous) as { systemIdentifier: string }).systemIdentifier || undefined;
-}
+say(summary);
+console.log(JSON.stringify(outcome));

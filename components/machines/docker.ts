@@ -11,9 +11,9 @@ import {
   secret,
 } from "@pulumi/pulumi";
 import type { ClusterKeys, SshKeyPair } from "../keys.ts";
-import { type DockerClusterConfig, type DockerNodeConfig, nodesOf } from "../model/config.ts";
+import { type DockerClusterConfig, type DockerNodeConfig, nodesOf, type PoolerConfig } from "../model/config.ts";
 import { sshConnection } from "./connection.ts";
-import type { Endpoint, Machine } from "./machine.ts";
+import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
 const script = (name: string, ...words: readonly (string | number)[]) =>
   ["./scripts/docker", name].join("/").concat(" ", words.join(" "));
@@ -71,8 +71,10 @@ export interface DockerHostArgs {
   readonly files: readonly HostFile[];
   /** What the host is for, where that is more than to log in to it: waited for at the start, restarted when a file changed. */
   readonly unit?: string;
-  /** Whether it runs, or is stopped and proven to be off. */
-  readonly power: "on" | "off";
+  /** Whether it runs, is stopped and proven to be off, or is left as it is once it was made. */
+  readonly power: "on" | "off" | "as-is";
+  /** Where it is off: what for. Proven anew for each change. */
+  readonly fence?: FenceChange;
   /** Whether its volume may not be removed by an update at all (removing it from config fails then). */
   readonly protectVolume?: boolean;
   /** Names of the three resources: volume, host, power. They never change. */
@@ -97,7 +99,7 @@ export class DockerHost extends ComponentResource {
   readonly address: Output<string>;
   readonly instance: Output<string>;
   /** Done when the host answers. */
-  readonly power: Resource;
+  readonly power: local.Command;
 
   constructor(name: string, args: DockerHostArgs, opts?: ComponentResourceOptions) {
     super("understudy:index:DockerHost", name, {}, opts);
@@ -144,15 +146,19 @@ export class DockerHost extends ComponentResource {
       names.power,
       {
         create:
-          args.power === "on"
-            ? script("host", "start", prefix, host, ...(args.unit === undefined ? [] : ["--unit", args.unit]))
-            : script("host", "stop", prefix, host),
+          args.power === "off"
+            ? script("host", "stop", prefix, host)
+            : script("host", "start", prefix, host, ...(args.unit === undefined ? [] : ["--unit", args.unit])),
         // A container that was made anew is another one to start, or to prove to be off.
-        environment: { INSTANCE: this.instance },
+        environment: { INSTANCE: this.instance, ...(args.fence ? { CHANGE: args.fence.proof } : {}) },
         logging: local.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [container] },
+      {
+        parent: this,
+        dependsOn: [container, ...(args.fence?.after ?? [])],
+        ...(args.power === "as-is" ? { ignoreChanges: ["create", "environment"] } : {}),
+      },
     );
     this.registerOutputs({ address: this.address, instance: this.instance });
   }
@@ -184,7 +190,10 @@ export interface DockerMachineArgs {
   readonly config: DockerNodeConfig;
   /** PostgreSQL major of the host's image. Another one replaces the container; its data stays. */
   readonly major: number;
+  readonly pooler: PoolerConfig | undefined;
   readonly keys: Pick<ClusterKeys, "operator" | "hosts">;
+  /** Given where the node is fenced. */
+  readonly fence?: FenceChange;
 }
 
 /** A node's host on this machine: a container. Its ports are published on loopback, so that this works where container addresses can't be reached. */
@@ -192,17 +201,26 @@ export class DockerMachine extends ComponentResource implements Machine {
   readonly node: string;
   readonly connection: Output<types.input.remote.ConnectionArgs>;
   readonly address: Output<string>;
+  readonly sshPort = sshPort;
   readonly postgresPort: number;
   readonly endpoint: Output<Endpoint>;
+  readonly poolerEndpoints: PoolerEndpoints | undefined;
   readonly dataDirectory: string;
   readonly memoryBytes: number;
   readonly instance: Output<string>;
   readonly ready: readonly Resource[];
+  readonly power: local.Command;
 
-  constructor(name: string, { stack, config, major, keys }: DockerMachineArgs, opts?: ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { stack, config, major, pooler, keys, fence }: DockerMachineArgs,
+    opts?: ComponentResourceOptions,
+  ) {
     super("understudy:index:DockerMachine", name, {}, opts);
     const hostKey = keys.hosts[name];
     if (!hostKey) throw new Error(`no SSH host key for node ${name}`);
+    // Published from the start: with a pooler switched on later, no host has to be made anew.
+    const { port, readOnlyPort } = pooler ?? { port: 6432, readOnlyPort: 6433 };
     const host = new DockerHost(
       name,
       {
@@ -210,9 +228,10 @@ export class DockerMachine extends ComponentResource implements Machine {
         host: name,
         image: String(major),
         memoryBytes: config.memoryBytes,
-        ports: [22, config.postgresPort, poolerPort],
+        ports: [sshPort, config.postgresPort, port, readOnlyPort],
         files: loginFiles(keys.operator, hostKey),
-        power: config.state === "fenced" ? "off" : "on",
+        power: fence ? "off" : config.state === "absent" ? "as-is" : "on",
+        ...(fence ? { fence } : {}),
         names: { volume: `data-${name}`, host: `host-${name}`, power: `power-${name}` },
       },
       { parent: this },
@@ -229,19 +248,29 @@ export class DockerMachine extends ComponentResource implements Machine {
       privateKey: keys.operator.privateKey,
       hostKey: hostKey.publicKey,
     });
+    this.poolerEndpoints = pooler && {
+      primary: host.report.apply((report) => published(report, port)),
+      standbys: host.report.apply((report) => published(report, readOnlyPort)),
+    };
     this.dataDirectory = config.dataDirectory;
     this.memoryBytes = config.memoryBytes;
     this.instance = host.instance;
+    this.power = host.power;
     this.ready = [host.power];
     this.registerOutputs({ address: this.address, endpoint: this.endpoint, instance: this.instance });
   }
 }
 
-const poolerPort = 6432;
+const sshPort = 22;
+
+/** Where a port of the host's is reached on this machine. */
+function published(report: HostReport, port: number): Endpoint {
+  return { host: "127.0.0.1", port: (port === 6432 ? report.poolerPort : report[`port${port}`]) as number };
+}
 
 /**
- * The hosts of all nodes; given back are those of nodes that take part. The host of a node that is absent is left as it is: it keeps its container and its
- * volume, which go only when the node is removed from config.
+ * The hosts of all nodes but fenced ones; given back are those of nodes that take part. The host of a node that is absent is left as
+ * it is: it keeps its container and its volume, which go only when the node is removed from config.
  */
 export function dockerMachines(
   config: DockerClusterConfig,
@@ -249,15 +278,38 @@ export function dockerMachines(
   keys: Pick<ClusterKeys, "operator" | "hosts">,
   opts: ComponentResourceOptions,
 ): Record<string, DockerMachine> {
-  const machines = nodesOf(config).map(
-    (node) =>
-      new DockerMachine(
-        node.name,
-        { stack, config: node as DockerNodeConfig, major: config.postgresVersion, keys },
-        opts,
-      ),
-  );
+  const machines = nodesOf(config)
+    .filter(({ state }) => state !== "fenced")
+    .map((node) => new DockerMachine(node.name, { stack, ...dockerNode(config, node.name), keys }, opts));
   return Object.fromEntries(
     machines.filter(({ node }) => config.nodes[node]?.state === "active").map((machine) => [machine.node, machine]),
   );
+}
+
+/** The hosts of fenced nodes: each is stopped, and proven to be off, for the change that is under way. */
+export function dockerFences(
+  config: DockerClusterConfig,
+  stack: DockerStack,
+  keys: Pick<ClusterKeys, "operator" | "hosts">,
+  fence: FenceChange,
+  opts: CustomResourceOptions,
+): Fence[] {
+  return nodesOf(config)
+    .filter(({ state }) => state === "fenced")
+    .map(({ name }) => {
+      const machine = new DockerMachine(name, { stack, ...dockerNode(config, name), keys, fence }, opts);
+      return {
+        node: name,
+        how: "its container is stopped, and nothing starts it again",
+        step: machine.power,
+        proof: machine.power.environment.apply((known) => known?.CHANGE ?? ""),
+        address: machine.address,
+        sshPort,
+        postgresPort: machine.postgresPort,
+      };
+    });
+}
+
+function dockerNode(config: DockerClusterConfig, node: string): Pick<DockerMachineArgs, "config" | "major" | "pooler"> {
+  return { config: config.nodes[node] as DockerNodeConfig, major: config.postgresVersion, pooler: config.pooler };
 }

@@ -15,11 +15,17 @@ export interface Machine {
   /** Address by which the other nodes reach this host (IP address, or a name that resolves on every node). */
   readonly address: Output<string>;
 
+  /** Port sshd listens on at `address`: the way for nodes to ask one another. */
+  readonly sshPort: number;
+
   /** Port PostgreSQL listens on at `address`. */
   readonly postgresPort: number;
 
   /** Where clients (and `status`, on the operator's machine) reach PostgreSQL. Differs from `address` where ports are published. */
   readonly endpoint: Output<Endpoint>;
+
+  /** Where clients reach the node's poolers; undefined where there are none. */
+  readonly poolerEndpoints: PoolerEndpoints | undefined;
 
   /** Directory on the data volume; survives a replacement of the host. It holds the cluster, the spool and the node's journal. */
   readonly dataDirectory: string;
@@ -43,4 +49,34 @@ export interface Machine {
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+}
+
+export interface PoolerEndpoints {
+  /** Of the pooler that leads to the primary. */
+  readonly primary: Output<Endpoint>;
+  /** Of the pooler that leads to the standbys. */
+  readonly standbys: Output<Endpoint>;
+}
+
+/** What a fence is made for. */
+export interface FenceChange {
+  /** Intent and number of the change: a proof made for another one proves nothing, since the host may have been powered on in between. */
+  readonly proof: Output<string>;
+  /** The step that has written down who is going to take over: no fence before it. */
+  readonly after: readonly Resource[];
+}
+
+/** A host that is kept out, and proven to be off. */
+export interface Fence {
+  readonly node: string;
+  /** How it is proven, for the receipt. */
+  readonly how: string;
+  /** Done when it is proven. */
+  readonly step: Resource;
+  /** `FenceChange.proof`, given back by what proved it. */
+  readonly proof: Output<string>;
+  /** Where it would answer if it were not off. */
+  readonly address: Output<string>;
+  readonly sshPort: number;
+  readonly postgresPort: number;
 }

@@ -1,10 +1,10 @@
 import type { CustomResourceOptions } from "@pulumi/pulumi";
 import type { ClusterKeys } from "../keys.ts";
 import type { ClusterConfig } from "../model/config.ts";
-import { dockerMachines, dockerStack } from "./docker.ts";
+import { dockerFences, dockerMachines, dockerStack } from "./docker.ts";
 import { DockerS3 } from "./dockerS3.ts";
-import type { Machine } from "./machine.ts";
-import { sshMachines } from "./ssh.ts";
+import type { Fence, FenceChange, Machine } from "./machine.ts";
+import { sshFences, sshMachines } from "./ssh.ts";
 
 /** The machines of all nodes that take part, by node name. */
 export type Machines = Readonly<Record<string, Machine>>;
@@ -14,6 +14,8 @@ export interface Hosts {
   readonly machines: Machines;
   /** The archive's server, where the stack makes one of its own. */
   readonly archiveServer: DockerS3 | undefined;
+  /** Stops what is to be fenced, and proves it. */
+  fences(change: FenceChange): readonly Fence[];
 }
 
 /** Makes the hosts, or finds those that exist: the one place that tells targets apart. */
@@ -26,10 +28,15 @@ export function hostsFor(config: ClusterConfig, keys: ClusterKeys, opts: CustomR
         machines: dockerMachines(config, stack, keys, opts),
         archiveServer:
           archive.server === "own" ? new DockerS3("archive", { stack, bucket: archive.bucket, keys }, opts) : undefined,
+        fences: (change) => dockerFences(config, stack, keys, change, opts),
       };
     }
     case "ssh":
-      return { machines: sshMachines(config, opts), archiveServer: undefined };
+      return {
+        machines: sshMachines(config, opts),
+        archiveServer: undefined,
+        fences: (change) => sshFences(config, change, opts),
+      };
     default:
       return config satisfies never;
   }

@@ -30,6 +30,7 @@ interface ClusterBase {
   readonly reconcile: string;
   /** Number of the last change of primary that this config knows; undefined: no guard. */
   readonly epoch: number | undefined;
+  readonly limits: HandoverLimits;
   /** Checked `postgresql.conf` parameters of the user's, as PostgreSQL writes them. */
   readonly settings: Readonly<Record<string, string>>;
   readonly databases: Readonly<Record<string, DatabaseConfig>>;
@@ -38,6 +39,32 @@ interface ClusterBase {
   readonly deletionProtection: boolean;
   /** Networks in CIDR notation that clients may come from. */
   readonly clientNetworks: readonly string[];
+  /** Undefined: there are no poolers. */
+  readonly pooler: PoolerConfig | undefined;
+}
+
+/** The two PgBouncers of each node: one leads to the primary, one to the standbys. */
+export interface PoolerConfig {
+  readonly port: number;
+  readonly readOnlyPort: number;
+  readonly poolMode: "transaction" | "session";
+  /** Connections to PostgreSQL for each user and database, from each node. */
+  readonly poolSize: number;
+  readonly maxClients: number;
+  /** How long a change of primary waits for open transactions. */
+  readonly pauseTimeoutMs: number;
+}
+
+/** What a change of primary may cost; preflight refuses beyond it. */
+export interface HandoverLimits {
+  /** WAL that a failover may lose; undefined: nothing, and nothing unknown. */
+  readonly maxLossBytes: number | undefined;
+  /** WAL that the target of a planned change may still have to replay. */
+  readonly maxLagBytes: number;
+  /** Whether a failover may go to a node that is not the furthest ahead of those in reach. */
+  readonly acceptBehind: boolean;
+  /** Age of an open transaction on the primary from which on a planned change is refused. */
+  readonly maxTransactionAgeSeconds: number;
 }
 
 /**
@@ -86,7 +113,14 @@ export interface SshNodeConfig extends NodeBase, SshLogin {
   readonly address: string;
   /** A bastion to go through. */
   readonly proxy: SshLogin | undefined;
+  /** How it is proven that the host is off; always there while `state` is `fenced`. */
+  readonly fence: SshFence | undefined;
 }
+
+/** command: run on the operator's machine; exit code 0 proves that the host is off. statement: the operator's word for it. */
+export type SshFence =
+  | { readonly command: string; readonly statement?: undefined }
+  | { readonly statement: string; readonly command?: undefined };
 
 export type ArchiveConfig = OwnArchiveConfig | GivenArchiveConfig;
 

@@ -12,10 +12,12 @@ import { ConfigError, keyPath, type Problem } from "./problems.ts";
 import { readAccounts } from "./read/accounts.ts";
 import { readArchive } from "./read/archive.ts";
 import { readNodes } from "./read/nodes.ts";
+import { readPooler } from "./read/pooler.ts";
 import { asObject, readOptions } from "./schema/option.ts";
 import { defaultClientNetworks, topOptions } from "./schema/topOptions.ts";
 import { checkSettings } from "./settings.ts";
 import { settingsConflicts } from "./settingsConflicts.ts";
+import { parseDuration, sizeUnits } from "./units.ts";
 
 export * from "./clusterConfig.ts";
 export { ConfigError, type Problem } from "./problems.ts";
@@ -46,6 +48,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const accounts = readAccounts(top.databases, top.users, major, problems);
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
   const clientNetworks = readNetworks(top.clientNetworks, top.target, problems);
+  const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
   // Without problems, target, nodes and archive fit together: readNodes and readArchive went by the target.
@@ -57,11 +60,18 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     postgresVersion: major,
     reconcile: top.reconcile ?? "",
     epoch: top.epoch,
+    limits: {
+      maxLossBytes: top.maxLossBytes,
+      maxLagBytes: top.maxLagBytes ?? 16 * sizeUnits.MB,
+      acceptBehind: top.acceptBehind ?? false,
+      maxTransactionAgeSeconds: (parseDuration(top.maxTransactionAge ?? "1min") as number) / 1000,
+    },
     settings,
     archive: archive as ArchiveConfig & GivenArchiveConfig,
     ...accounts,
     deletionProtection: top.deletionProtection ?? true,
     clientNetworks,
+    pooler,
   } as ClusterConfig;
 }
 

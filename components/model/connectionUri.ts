@@ -11,8 +11,11 @@ export interface ConnectionUriInput {
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   /** Absolute path of the CA certificate on the client's machine. */
   readonly caFile: string;
-  /** read-write: only a writable server will do. read-only: a standby if there is one, else the primary. */
-  readonly mode: "read-write" | "read-only";
+  /**
+   * read-write: only a writable server will do. read-only: a standby if there is one, else the primary. pooled: any of them,
+   * since each leads to the right server.
+   */
+  readonly mode: "read-write" | "read-only" | "pooled";
 }
 
 /**
@@ -35,10 +38,12 @@ export function connectionUri(input: ConnectionUriInput): string {
   const forLibpq = [
     `host=${input.hosts.map(({ host }) => percentEncode(host)).join(",")}`,
     `port=${input.hosts.map(({ port }) => port).join(",")}`,
-    `target_session_attrs=${input.mode === "read-write" ? "read-write" : "prefer-standby"}`,
+    ...(input.mode === "pooled" ? [] : [`target_session_attrs=${sessionAttributes[input.mode]}`]),
   ];
   return `postgresql://${authority}/${percentEncode(input.database)}?${forBoth.join("&")}#&${forLibpq.join("&")}`;
 }
+
+const sessionAttributes = { "read-write": "read-write", "read-only": "prefer-standby" } as const;
 
 /** Percent-encodes everything that means something in a URI or between single quotes in a shell. */
 function percentEncode(text: string): string {

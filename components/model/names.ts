@@ -5,6 +5,8 @@ export const ownPrefix = "understudy_";
 
 export const replicationRole = "understudy_replication";
 export const monitorRole = "understudy_monitor";
+/** Poolers look verifiers up as this role, and routers ask with it who leads. */
+export const poolerRole = "understudy_pooler";
 export const superuser = "postgres";
 
 /** Longest identifier of PostgreSQL in bytes (NAMEDATALEN - 1). */

@@ -17,6 +17,26 @@ export const hostFiles = {
   archiveCaCertificate: `${configDirectory}/tls/archive-ca.crt`,
 } as const;
 
+/** While it is there, a promotion is close and the archive is not asked: put in place by `arm`, gone with a restart of the host. */
+export const handoverFlag = "/run/understudy-handover";
+
+/** Files of one of a node's two poolers, and what they share. */
+export function poolerFiles(kind: "primary" | "standbys") {
+  const directory = `${configDirectory}/pooler`;
+  const suffix = kind === "primary" ? "" : "-ro";
+  return {
+    /** Where it leads: written by the host's router, and by the steps that change where the primary is. */
+    route: `${directory}/route${suffix}.ini`,
+    hba: `${directory}/hba.conf`,
+    userlist: `${directory}/userlist.txt`,
+    caCertificate: `${directory}/ca.crt`,
+    certificate: `${directory}/server.crt`,
+    key: `${directory}/server.key`,
+    /** Of the console: its own user alone gets in. */
+    socketDirectory: `/run/understudy-pooler${suffix}`,
+  } as const;
+}
+
 /** What PostgreSQL calls for each WAL file; put in place by `install`. */
 export const archiveCommand = "/usr/local/lib/understudy/pgbackrest-push";
 

@@ -51,6 +51,8 @@ export function renderConfigReference(): string {
     table("nodes.<name>.", sshNodeOptions),
     "## Archive",
     table("archive.", archive),
+    "## Pooler\n\nHow it works: [decisions/pooler.md](decisions/pooler.md).",
+    table("pooler.", topOptions.pooler.options),
     "## Databases",
     table("databases.<name>.", databaseOptions),
     "## Users",

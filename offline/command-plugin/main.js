@@ -3,7 +3,9 @@
  * A stand-in for the plugin of @pulumi/command, for machines that cannot have the real one: the same inputs, outputs,
  * messages and rules of update and replacement, which `test/offline` pins against both.
  */
+
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
@@ -28,6 +30,21 @@ const { Struct } = structPb;
 
 const log = new EngineLog(process.argv.slice(2).find((argument) => !argument.startsWith("-")) ?? "");
 const cancelled = new AbortController();
+// Each operation that runs listens to it.
+setMaxListeners(0, cancelled.signal);
+
+/**
+ * Not by AbortSignal.any and AbortSignal.timeout: Node 20 collects what they make while only its listeners hold it, and nothing fires.
+ *
+ * @param {number} seconds
+ */
+function endsAfter(seconds) {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  cancelled.signal.addEventListener("abort", abort);
+  setTimeout(abort, seconds * 1000).unref();
+  return controller.signal;
+}
 
 /** One operation that the engine has asked for: where its messages go, and what ends it early. */
 export class Call {
@@ -39,10 +56,7 @@ export class Call {
   /** @param {string} urn @param {number} [timeoutSeconds] 0 for none */
   constructor(urn, timeoutSeconds = 0) {
     this.#urn = urn;
-    this.signal =
-      timeoutSeconds > 0
-        ? AbortSignal.any([cancelled.signal, AbortSignal.timeout(timeoutSeconds * 1000)])
-        : cancelled.signal;
+    this.signal = timeoutSeconds > 0 ? endsAfter(timeoutSeconds) : cancelled.signal;
   }
 
   /**

@@ -1,10 +1,9 @@
 // @ts-check
 /** What commands print: collected for the outputs and for messages, and streamed to the engine line by line. */
-import { createRequire } from "node:module";
 import grpc from "@grpc/grpc-js";
+import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import engine from "@pulumi/pulumi/proto/engine_pb.js";
 import { channelOptions } from "../lib/serve.js";
-
-const require = createRequire(import.meta.url);
 
 /** @typedef {"debug" | "info" | "warning" | "error"} Severity */
 
@@ -30,14 +29,7 @@ export class EngineLog {
    */
   write(urn, severity, message, { status = false } = {}) {
     if (this.#address === "") return;
-    // Loaded with the first line: most steps say nothing.
-    const { EngineClient } = /** @type {typeof import("@pulumi/pulumi/proto/engine_grpc_pb.js")} */ (
-      require("@pulumi/pulumi/proto/engine_grpc_pb.js")
-    );
-    const engine = /** @type {typeof import("@pulumi/pulumi/proto/engine_pb.js")} */ (
-      require("@pulumi/pulumi/proto/engine_pb.js")
-    );
-    this.#client ??= new EngineClient(this.#address, grpc.credentials.createInsecure(), channelOptions);
+    this.#client ??= new engineGrpc.EngineClient(this.#address, grpc.credentials.createInsecure(), channelOptions);
     const client = this.#client;
     const request = new engine.LogRequest();
     request.setSeverity({ debug: 0, info: 1, warning: 2, error: 3 }[severity] ?? 1);

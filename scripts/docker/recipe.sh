@@ -24,7 +24,7 @@ packages() {
   printf '%s\n' systemd systemd-sysv dbus openssh-server openssh-client sudo iproute2 procps ca-certificates netbase tzdata
   case "$1" in
     bare-*) ;;
-    *) printf '%s\n' "postgresql-$1" "postgresql-client-$1" pgbackrest nftables openssl ;;
+    *) printf '%s\n' "postgresql-$1" "postgresql-client-$1" pgbackrest pgbouncer nftables openssl ;;
   esac
 }
 
@@ -64,6 +64,8 @@ finish() {
     # the kernel's parameters, name service and clock are the machine's
     systemd-sysctl.service systemd-resolved.service systemd-networkd.service systemd-networkd.socket systemd-timesyncd.service
     systemd-networkd-wait-online.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-firstboot.service
+    # a pooler runs under a unit of the program's own
+    pgbouncer.service
     # audit needs a capability that a container does not have
     systemd-journald-audit.socket
     # nothing may hold apt's lock, or change packages, behind the program's back

@@ -1,9 +1,17 @@
 # shellcheck shell=bash
-# This node knows the intent; whatever still runs for an older one stops at its next look.
+# This node knows the intent; whatever still runs for an older one stops at its next look, and whoever was armed for one is not
+# any more.
 #
-# parameters: intent
+# parameters: intent kind
 # outcome: {"node","intent"}
 
 require_volume
 printf '%s\n' "$intent" | write_file "$state/intent" root:root 600 || true
+if revoke_token; then
+  say "was to take over by change $token_epoch, and is not any more"
+fi
+# The first of the two checkpoints before a planned stop: here, because behind it clients may have to wait.
+if [[ $kind == switchover ]] && leads_by_token && is_active; then
+  sql -c checkpoint
+fi
 result node "$node" intent "$intent"

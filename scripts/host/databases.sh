@@ -2,6 +2,7 @@
 # Users and databases that config declares. What config does not name is left alone.
 #
 # parameters: users (a line each: name verifier connection_limit member,member) databases (a line each: name owner)
+#             pooler_verifier (empty: no poolers) pooler_everywhere (yes: PgBouncer looks up in the database that the client wants)
 # outcome: {"databases","users"}
 
 require_volume
@@ -34,5 +35,33 @@ select format('alter database %I owner to %I', :'name', :'owner') where not exis
   (select from pg_database d join pg_roles r on r.oid = d.datdba where datname = :'name' and rolname = :'owner') \gexec
 SQL
 done <<<"$databases"
+
+# Poolers look verifiers up as a role that can do nothing else, of nobody who is more than a user.
+lookup_for_poolers() {
+  sql -d "$1" <<'SQL'
+set client_min_messages = warning;
+create schema if not exists understudy;
+create or replace function understudy.pooler_lookup(wanted text, out name text, out verifier text)
+  returns setof record language sql stable security definer set search_path = pg_catalog as $$
+    select rolname::text, rolpassword from pg_authid
+    where rolname = wanted and rolcanlogin and not rolsuper and not rolreplication and rolname not like 'understudy\_%'
+      and rolpassword like 'SCRAM-SHA-256$%' and (rolvaliduntil is null or rolvaliduntil > now())
+  $$;
+revoke all on function understudy.pooler_lookup(text) from public;
+grant usage on schema understudy to understudy_pooler;
+grant execute on function understudy.pooler_lookup(text) to understudy_pooler;
+SQL
+}
+
+if [[ -n $pooler_verifier ]]; then
+  sql -v verifier="$pooler_verifier" <<'SQL'
+select 'create role understudy_pooler login' where not exists (select from pg_roles where rolname = 'understudy_pooler') \gexec
+select format('alter role understudy_pooler login password %L', :'verifier')
+  where not exists (select from pg_authid where rolname = 'understudy_pooler' and rolpassword = :'verifier') \gexec
+SQL
+  everywhere=postgres
+  [[ $pooler_everywhere == no ]] || everywhere=$(sql -c 'select datname from pg_database where datallowconn order by 1')
+  while read -r name; do lookup_for_poolers "$name"; done <<<"$everywhere"
+fi
 
 result databases "$(awk '{print $1}' <<<"$databases" | paste -sd' ')" users "$(awk '{print $1}' <<<"$users" | paste -sd' ')"

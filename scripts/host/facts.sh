@@ -1,7 +1,92 @@
 # shellcheck shell=bash
-# What is true on this host now. Reads only; preflight and status ask for it.
+# What is true on this host now. Reads only; preflight and status ask for it. Works on a stopped server and on a warm standby,
+# too, which take no SQL. Positions in the WAL are bytes from its beginning.
+#
+# outcome: components/model/hostFacts.ts
 
 data_state=empty system_identifier='' timeline=0 control_state=''
+checkpoint=0 wal_timeline=0 end=null forked_at=null heard=null checksums=false hints=false
+wal=$pgdata/pg_wal
+
+# One call for everything that PostgreSQL is asked.
+ask_postgres() {
+  as_postgres env PGCONNECT_TIMEOUT=3 PGOPTIONS='-c statement_timeout=4s -c log_statement=none -c log_min_error_statement=panic' \
+    timeout 5 "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres <<'SQL'
+select json_build_object(
+  'major', current_setting('server_version_num')::int / 10000,
+  'inRecovery', recovering,
+  'settings', (select json_object_agg(name, setting::bigint) from pg_settings where name in ('max_connections',
+    'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction', 'max_replication_slots')),
+  'slots', (select coalesce(json_agg(json_build_object(
+      'name', slot_name, 'type', slot_type, 'database', database, 'temporary', temporary,
+      'failover', coalesce((row->>'failover')::boolean, false),
+      'synced', coalesce((row->>'synced')::boolean, false) and row->>'invalidation_reason' is null) order by slot_name), '[]')
+    from pg_replication_slots s, to_jsonb(s) row),
+  'senders', (select coalesce(json_agg(json_build_object(
+      'name', application_name, 'state', state, 'sync', sync_state,
+      'flushedBytes', pg_wal_lsn_diff(flush_lsn, '0/0'), 'replayedBytes', pg_wal_lsn_diff(replay_lsn, '0/0')) order by pid), '[]')
+    from pg_stat_replication),
+  'backups', (select count(*) from pg_stat_progress_basebackup)
+    + (select count(distinct application_name) from pg_stat_activity where application_name like 'pgBackRest [backup]%'),
+  'primary', case when not recovering then json_build_object(
+    'currentBytes', pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'),
+    'synchronousStandbyNames', current_setting('synchronous_standby_names'),
+    'failingWal', (select last_failed_wal from pg_stat_archiver
+      where last_failed_time > coalesce(last_archived_time, '-infinity')),
+    'oldestTransaction', (select json_build_object('seconds', round(extract(epoch from clock_timestamp() - xact_start)::numeric, 1),
+        'pid', pid, 'user', usename)
+      from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() and xact_start is not null
+      order by xact_start limit 1),
+    'preparedTransactions', (select count(*) from pg_prepared_xacts)) end,
+  'standby', case when recovering then json_build_object(
+    'receivedBytes', pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0'),
+    'replayedBytes', pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'),
+    'replayPaused', pg_is_wal_replay_paused(),
+    'delaySeconds', (select setting::numeric / 1000 from pg_settings where name = 'recovery_min_apply_delay'),
+    'receiver', (select json_build_object('status', status, 'host', sender_host, 'timeline', received_tli,
+        'latestEndBytes', pg_wal_lsn_diff(latest_end_lsn, '0/0'),
+        'heardSeconds', round(extract(epoch from clock_timestamp() - last_msg_receipt_time)::numeric, 1))
+      from pg_stat_wal_receiver where status is not null)) end)
+from (select pg_is_in_recovery() as recovering) as server;
+SQL
+}
+
+# Where the WAL of a server that takes no SQL ends: what its WAL receiver says, else what is found by reading on from where
+# recovery has got at least.
+end_of_wal() {
+  local received from output
+  look_at_receiver "$(receiver_pid)"
+  if [[ -n $received ]]; then
+    bytes "$received"
+    return 0
+  fi
+  from=$(value 'Minimum recovery ending location')
+  [[ -n $from && $from != 0/0 ]] || from=$(value 'Latest checkpoint location')
+  output=$(timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$from" 2>&1 >/dev/null || true)
+  if [[ $output =~ at\ ([0-9A-F]+/[0-9A-F]+)(:|,|$)[^/]*$ ]]; then from=${BASH_REMATCH[1]}; fi
+  bytes "$from"
+}
+
+# What a running server that takes no SQL was started with, and the slots that it holds.
+warm_server() {
+  local name settings='' slots=''
+  for name in max_connections max_worker_processes max_wal_senders max_prepared_transactions max_locks_per_transaction max_replication_slots; do
+    settings+=",\"$name\":$(as_postgres "$pgbin/postgres" --config-file="$started_configuration" -C "$name")"
+  done
+  for name in "$pgdata"/pg_replslot/*/; do
+    [[ ! -d $name ]] || slots+=",\"$(basename "$name")\""
+  done
+  printf '{"settings":{%s},"slots":[%s]}' "${settings#,}" "${slots#,}"
+}
+
+# The position at which the timeline of this node left the one before.
+fork_of() {
+  local history
+  history=$(printf '%s/%08X.history' "$wal" "$1")
+  [[ -f $history ]] || return 0
+  awk '$1 ~ /^[0-9]+$/ { at = $2 } END { print at }' "$history"
+}
+
 if [[ ! -f $marker ]]; then
   data_state=missing-volume
 elif has_data; then
@@ -11,31 +96,78 @@ elif has_data; then
   system_identifier=$(value 'Database system identifier')
   timeline=$(value "Latest checkpoint's TimeLineID")
   control_state=$(value 'Database cluster state')
+  checkpoint=$(bytes "$(value 'Latest checkpoint location')")
+  wal_timeline=$(value "Min recovery ending loc's timeline")
+  ((wal_timeline > timeline)) || wal_timeline=$timeline
+  [[ $(value 'Data page checksum version') == 0 ]] || checksums=true
+  [[ $(value 'wal_log_hints setting') != on ]] || hints=true
 fi
 
-recovery=null
-if is_active; then
-  case $(sql -c 'select pg_is_in_recovery()' || true) in
-    t) recovery=true ;;
-    f) recovery=false ;;
-  esac
+answer=null in_recovery=null
+if is_active && answer=$(ask_postgres); then
+  [[ $answer =~ \"inRecovery\"\ :\ (true|false) ]] && in_recovery=${BASH_REMATCH[1]}
+  if [[ $answer =~ \"timeline\"\ :\ ([0-9]+) ]] && ((BASH_REMATCH[1] > wal_timeline)); then wal_timeline=${BASH_REMATCH[1]}; fi
+else
+  answer=null
+fi
+warm=null
+if [[ $data_state == cluster ]]; then
+  if [[ $answer == null ]] && is_active; then warm=$(warm_server); fi
+  [[ $answer != null ]] || end=$(end_of_wal)
+  fork=$(fork_of "$wal_timeline")
+  [[ -z $fork ]] || forked_at=$(bytes "$fork")
+  newest=$(find "$wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -printf '%T@\n' | sort -n | tail -n 1)
+  [[ -z $newest ]] || heard=$((EPOCHSECONDS - ${newest%.*}))
 fi
 
 read_token
 token=null
-[[ -n $token_epoch ]] && token=$(printf '{"epoch":%d,"from":"%s","to":"%s","state":"%s"}' \
+[[ -n $token_to ]] && token=$(printf '{"epoch":%d,"from":"%s","to":"%s","state":"%s"}' \
   "$token_epoch" "${token_from#-}" "$token_to" "$token_state")
 
-ready=$(find "$pgdata/pg_wal/archive_status" -name '*.ready' 2>/dev/null | wc -l || true)
+pooler=()
+if [[ -d $etc/pooler ]]; then
+  pooler_units=(understudy-pooler.service understudy-pooler-ro.service understudy-pooler-route.service)
+  mapfile -t pooler_states < <(systemctl is-active "${pooler_units[@]}" || true)
+  pooler_json=''
+  for i in "${!pooler_units[@]}"; do pooler_json+=",\"${pooler_units[i]}\":\"${pooler_states[i]:-unknown}\""; done
+  paused=false
+  [[ -f /run/understudy-pooler-route/lease && ! -f /run/understudy-pooler-route/attending ]] && paused=true
+  led=$(sed -n 's/^\* = host=\([^ ]*\) port=\(.*\)/\1 \2/p' "$etc/pooler/route.ini" 2>/dev/null || true)
+  pooler=('pooler#' "{\"units\":{${pooler_json#,}},\"paused\":$paused,\"route\":\"$(awk -v led="$led" '$2 " " $3 == led {print $1}' "$etc/pooler/candidates")\"}")
+fi
+
+ready=$(find "$wal/archive_status" -name '*.ready' 2>/dev/null | wc -l || true)
+backup=false
+if pgrep -f '^[^ ]*pgbackrest .*[^-]\bbackup(:|$| )' >/dev/null; then backup=true; fi
 volume=''
 [[ -f $marker ]] && volume=$(<"$marker")
 claimed=''
 [[ -f $state/intent ]] && claimed=$(<"$state/intent")
+verdict=''
+[[ -f /run/understudy-verdict ]] && verdict=$(</run/understudy-verdict)
+joined=0
+[[ -f $state/joined ]] && joined=$(<"$state/joined")
+# What former primaries have left behind.
+kept=''
+for directory in "$data_directory"/kept/* "$pgdata".aside-*; do
+  [[ -d $directory ]] || continue
+  size=$(timeout 1 du -sb "$directory" | cut -f1) || size=null
+  kept+=",{\"path\":\"$directory\",\"bytes\":${size:-null}}"
+done
 read -r total free < <(df --output=size,avail -B1 "$data_directory" | tail -n 1)
+mapfile -t units < <(systemctl is-active "$unit" understudy-handover.service || true)
 
-result node "$node" clusterId "$volume" intent "$claimed" \
+result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-inactive}" \
   'data#' "{\"state\":\"$data_state\",\"systemIdentifier\":\"$system_identifier\",\"timeline\":$timeline,\"controlState\":\"$control_state\"}" \
-  'postgres#' "{\"unit\":\"$(systemctl is-active "$unit" || true)\",\"inRecovery\":$recovery}" \
+  'postgres#' "{\"unit\":\"${units[0]:-inactive}\",\"inRecovery\":$in_recovery}" \
   'token#' "$token" \
+  verdict "$verdict" 'joined#' "$joined" 'kept#' "[${kept#,}]" \
   'disk#' "{\"totalBytes\":$total,\"freeBytes\":$free}" \
-  'archive#' "{\"ready\":$ready}"
+  'archive#' "{\"ready\":$ready}" \
+  'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard}" \
+  'rewindable#' "$([[ $checksums == true || $hints == true ]] && echo true || echo false)" \
+  'backup#' "$backup" \
+  'warm#' "$warm" \
+  "${pooler[@]}" \
+  'sql#' "$(tr -d '\n' <<<"$answer")"

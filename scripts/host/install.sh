@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Packages, users, directories, the service. Writes nothing before everything that it can look at is in order.
 #
-# parameters: cluster major data_directory port stanza
+# parameters: cluster major data_directory port stanza pooler_ports (separated by a space; empty: no pooler)
 # outcome: what the host has; stable from run to run, because `configure` renders from it
 
 derive_paths
@@ -47,19 +47,25 @@ for other in "$data_directory"/[0-9]*/data; do
   fi
 done
 
-if ! systemctl is-active --quiet "$unit"; then
-  listener=$(ss -Hltnp "sport = :$port" | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)
-  if [[ -n $listener ]]; then
-    refuse "port $port is in use by '$listener'" \
-      "Stop it (Debian's own cluster: 'systemctl disable --now postgresql@$major-main'), or set another postgresPort."
-  fi
-fi
+# require_free_port PORT UNIT HINT: UNIT is ours, and may have it already.
+require_free_port() {
+  local listener
+  ! systemctl is-active --quiet "$2" || return 0
+  listener=$(ss -Hltnp "sport = :$1" | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)
+  [[ -z $listener ]] || refuse "port $1 is in use by '$listener'" "$3"
+}
+require_free_port "$port" "$unit" \
+  "Stop it (Debian's own cluster: 'systemctl disable --now postgresql@$major-main'), or set another postgresPort."
+for pooler_port in $pooler_ports; do
+  require_free_port "$pooler_port" understudy-pooler.service \
+    "Stop it (Debian's own PgBouncer: 'systemctl disable --now pgbouncer'), or set another pooler.port and pooler.readOnlyPort."
+done
 
 mkdir -p "$data_directory"
 require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
 
 missing=()
-for package in "postgresql-$major" pgbackrest; do
+for package in "postgresql-$major" pgbackrest ${pooler_ports:+pgbouncer}; do
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) == installed ]] || missing+=("$package")
 done
 if ((${#missing[@]})); then
@@ -79,6 +85,8 @@ if ((${#missing[@]})); then
     attempt "postgresql-common cannot be installed" "Mend the package system of this host, then run 'pulumi up' again." apt install postgresql-common
     sed -i -E "s/^#? *create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf
   fi
+  # So would its PgBouncer, on the port that ours is to have.
+  [[ " ${missing[*]} " != *' pgbouncer '* ]] || systemctl mask --quiet pgbouncer.service
   attempt "${missing[*]} cannot be installed" "Mend the package system of this host, then run 'pulumi up' again." \
     apt install --no-install-recommends "${missing[@]}"
 fi
@@ -87,12 +95,31 @@ mkdir -p "$etc/tls"
 chmod 755 "$etc" "$data_directory"
 chown postgres: "$etc/tls"
 install -d -m 755 -o postgres -g postgres "$data_directory/$major" "$data_directory/spool" /var/log/pgbackrest
-install -d -m 750 -g postgres "$state"
+# Writable for postgres, as which a peer may end a promise of this node (see `peer`).
+install -d -m 2770 -g postgres "$state"
+[[ -f $state/token.lock ]] || install -m 660 -g postgres /dev/null "$state/token.lock"
 [[ -f $data_directory/spool/push.lock ]] || install -m 600 -o postgres -g postgres /dev/null "$data_directory/spool/push.lock"
 printf '%s\n' "$cluster" | write_file "$marker" root:root 644 || true
 for name in node cluster major data_directory port stanza; do
   printf '%s=%q\n' "$name" "${!name}"
 done | write_file "$host_file" root:root 644 || true
+
+# A power cut in the middle of a start may have left the data directory without standby.signal: it is back before anybody can log in.
+cat <<UNIT | write_file /etc/systemd/system/understudy-signal.service root:root 644 && systemctl daemon-reload
+# Written by Understudy.
+[Unit]
+Description=standby.signal in its place before anybody can start PostgreSQL (Understudy)
+Before=ssh.service ssh.socket $unit
+RequiresMountsFor=$data_directory
+
+[Service]
+Type=oneshot
+ExecStart=$library/guard signal
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable --quiet understudy-signal.service
 
 cat <<UNIT | write_file "/etc/systemd/system/$unit" root:root 644 && systemctl daemon-reload
 # Written by Understudy.
@@ -105,6 +132,7 @@ RequiresMountsFor=$data_directory
 [Service]
 Type=notify
 User=postgres
+ExecCondition=+$library/guard may-start
 ExecStartPre=+$library/guard before
 ExecStart=$pgbin/postgres --config-file=$etc/postgresql.conf
 ExecStartPost=+$library/guard after
@@ -123,9 +151,24 @@ Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
 WantedBy=multi-user.target
 UNIT
 
+if [[ -z $pooler_ports && -f /etc/systemd/system/understudy-pooler.service ]]; then
+  systemctl disable --quiet --now understudy-pooler{-route,,-ro}.service
+  rm -rf /etc/systemd/system/understudy-pooler{-route,,-ro}.service "$etc/pooler"
+  systemctl daemon-reload
+fi
+
+ssh_host_key=''
+for kind in rsa ecdsa ed25519; do
+  if [[ -f /etc/ssh/ssh_host_${kind}_key ]]; then
+    ssh_host_key=$(ssh-keygen -y -f "/etc/ssh/ssh_host_${kind}_key" | cut -d' ' -f1,2)
+  fi
+done
+
 result node "$node" \
+  sshHostKey "$ssh_host_key" \
   'memoryBytes#' "$(awk '/^MemTotal:/ {print $2 * 1024}' /proc/meminfo)" \
   'cpus#' "$(nproc)" \
   'dataDiskBytes#' "$(df --output=size -B1 "$data_directory" | tail -n 1 | tr -d ' ')" \
   postgresql "$("$pgbin/postgres" --version | awk '{print $3}')" \
-  pgbackrest "$(pgbackrest version | awk '{print $2}')"
+  pgbackrest "$(pgbackrest version | awk '{print $2}')" \
+  pgbouncer "${pooler_ports:+$(/usr/sbin/pgbouncer --version | awk '/^PgBouncer/ {print $2}')}"

@@ -1,5 +1,10 @@
 # shellcheck shell=bash
-# journal <node> <intent>: what this node did for an intent, one JSON object a line.
+# journal <node>: the end of what this node did, one JSON object a line; on a node that leads, also {"stored"}: the last changes of
+# primary that its database knows. Reads only; `receipt` asks for it.
 
-wanted=${1:?an intent}
-[[ ! -f $state/journal ]] || grep -F "\"intent\":\"$wanted\"" "$state/journal" >&3 || true
+if leads_by_token && is_active; then
+  stored=$(sql -c "select jsonb_agg(row) from (select epoch, from_node as \"from\", to_node as \"to\", timeline, at, receipt
+    from understudy.handover order by epoch desc limit 2) as row") || stored=''
+  printf '{"stored":%s}\n' "${stored:-[]}" >&3
+fi
+[[ ! -f $state/journal ]] || tail -n 200 "$state/journal" >&3

@@ -2,7 +2,9 @@
 # This node is the one writable primary.
 #
 # parameters: intent fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
-# outcome: {"primary","systemIdentifier","timeline","epoch"}
+#             armed (what `arm` reported)
+#             fenced (nodes that are proven to be off, a line each: name, intent of the proof, address, SSH port, PostgreSQL's port)
+# outcome: {"primary","from","systemIdentifier","timeline","epoch"}
 
 require_claim
 require_volume
@@ -24,22 +26,111 @@ initialize() {
   attempt "initdb failed" "See the lines above; then run 'pulumi up' again." \
     as_postgres "$pgbin/initdb" -D "$unfinished" --data-checksums --auth-local=peer --auth-host=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 --username=postgres
-  write_token 1 '' "$node" taken
+  lock_token
+  put_token 1 '' "$node" leads
+  unlock_token
+  printf '1\n' | write_file "$state/joined" root:root 600 || true
   mv "$unfinished" "$pgdata"
   sync "$(dirname "$pgdata")"
 }
 
-made=no
+made=no decided_now=no
 if ! has_data; then
   initialize
   made=yes
 fi
-leads_by_token || refuse_change_of_primary
-start_postgres
 
-is_writable() {
-  ! in_recovery
+# --- a change of primary ---------------------------------------------------------------------------------------------
+
+is_decided() {
+  read_token
+  [[ $token_state != armed ]]
 }
+
+# answers ADDRESS PORT
+answers() {
+  # shellcheck disable=SC2016  # the inner shell's
+  timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' lead "$@" 2>/dev/null
+}
+
+# Everybody who may lead is off, or has given its role up for this very change.
+take_over() {
+  local name proof address ssh_port postgres_port answer witness off=' '
+  local -a said asking=()
+  while read -r name proof address ssh_port postgres_port; do
+    [[ -n $name ]] || continue
+    [[ $proof == "$intent:$token_epoch" ]] || refuse "there is no proof for this update that $name is off" \
+      "Run 'pulumi up' without --target and --exclude."
+    { answers "$address" "$ssh_port" || exit 1; } &
+    asking+=($!)
+    { answers "$address" "$postgres_port" || exit 1; } &
+    asking+=($!)
+    off+="$name "
+  done <<<"$fenced"
+  for name in "${asking[@]}"; do
+    if wait "$name"; then
+      refuse "a node that is declared fenced answers this node" \
+        "See that it is off, and that nothing starts it again; then run 'pulumi up' again."
+    fi
+  done
+  while read -r name _; do
+    [[ $off != *" $name "* ]] || continue
+    answer=$(ask_peer "$name" token) || refuse "$name cannot be asked whether it leads" \
+      "Bring it back, or declare what is true of it: pulumi config set --path 'nodes.$name.state' fenced (or absent)"
+    read -ra said <<<"$answer" || said=()
+    case ${said[3]:-} in
+      armed | candidate)
+        ask_peer "$name" "revoke ${said[0]} ${said[1]} ${said[2]}" | grep -q ' revoked ' || refuse "$name is about to take over itself" "Run 'pulumi up' again."
+        ;;
+      taken | leads)
+        if [[ ${said[2]} == "$name" || ${said[0]} -ge $token_epoch ]]; then
+          refuse "$name says that ${said[2]} leads by change ${said[0]}" "Run 'pulumi up' again."
+        fi
+        ;;
+      yielding)
+        [[ ${said[0]} == "$token_epoch" && ${said[2]} == "$node" ]] || refuse "$name has handed over to ${said[2]}" "Run 'pulumi up' again."
+        off+="$name "
+        ;;
+    esac
+  done <"$etc/peers"
+  [[ $token_from == - || $token_from == "$node" || $off == *" $token_from "* ]] || refuse "nothing proves that $token_from, which led last, is off" \
+    "Declare it: pulumi config set --path 'nodes.$token_from.state' fenced"
+  witness=$(witnesses "$token_epoch") || refuse "the archive cannot be asked who else took over" "Bring the archive back, then run 'pulumi up' again."
+  [[ -z $witness ]] || refuse "the archive knows of another change of primary ($witness)" "Run 'pulumi up' again."
+  move_token "$token_epoch" "$token_from" "$node" candidate taken || refuse "this node is no candidate any more" "Run 'pulumi up' again."
+  journal take finished "$journal_start" "{\"fenced\":\"$(awk 'NF {print $1}' <<<"$fenced" | paste -sd' ')\"}"
+}
+
+if ! leads_by_token && [[ $token_to == "$node" && $token_state == armed ]]; then
+  await 90 "the handover to end" is_decided
+fi
+if ! leads_by_token && [[ $token_to == "$node" && $token_state == candidate ]]; then
+  take_over
+  decided_now=yes
+fi
+leads_by_token || refuse "this node does not lead${token_epoch:+ (change $token_epoch: $token_state, ${token_to:-nobody})}" \
+  "Run 'pulumi up' again; without --target and --exclude."
+
+is_promoted() {
+  read_token
+  [[ $token_state == leads ]]
+}
+
+start_postgres
+if ! is_promoted; then
+  if [[ $decided_now == yes ]]; then
+    if ! is_writable; then
+      promote
+    fi
+    finish_promotion
+  else
+    # Cut off by a restart: it goes on through the guard, if nobody else has taken over since.
+    if ! systemctl is-active --quiet "$handover_unit" && ! systemctl is-active --quiet understudy-finish; then
+      systemctl restart "$unit"
+    fi
+    await 600 "the promotion to end" is_promoted
+  fi
+fi
 await 600 "crash recovery to end" is_writable
 
 # role NAME ATTRIBUTES VERIFIER: made where it is missing, changed where it differs.
@@ -52,15 +143,27 @@ SQL
 }
 role understudy_replication 'login replication' "$replication_verifier"
 role understudy_monitor 'login' "$monitor_verifier"
-sql -c "do \$\$ begin
+# pg_rewind reads files of the primary, as a base backup does. https://www.postgresql.org/docs/current/app-pgrewind.html
+sql <<'SQL'
+do $$
+declare
+  needed regprocedure;
+begin
   if not pg_has_role('understudy_monitor', 'pg_monitor', 'member') then grant pg_monitor to understudy_monitor; end if;
-end \$\$"
+  foreach needed in array '{"pg_ls_dir(text,boolean,boolean)","pg_stat_file(text,boolean)","pg_read_binary_file(text)","pg_read_binary_file(text,bigint,bigint,boolean)"}'::regprocedure[] loop
+    if not has_function_privilege('understudy_replication', needed, 'execute') then
+      execute format('grant execute on function %s to understudy_replication', needed);
+    end if;
+  end loop;
+end $$;
+SQL
+[[ $made == no ]] || record_change
 
 # Before the first standby asks the archive for WAL; `archive` makes up for it if this step is cut off here.
 [[ $made == no ]] || create_stanza
 
 read_token
-result primary "$node" \
+result primary "$node" from "${token_from#-}" \
   systemIdentifier "$(control_value 'Database system identifier')" \
-  'timeline#' "$(sql -c "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int")" \
+  'timeline#' "$(timeline_now)" \
   'epoch#' "$token_epoch"

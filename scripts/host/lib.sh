@@ -18,6 +18,14 @@ recorded_value() {
   [[ ! -f $host_file ]] || (. "$host_file" && printf '%s' "${!1}")
 }
 
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck source=lib-token.sh
+. "$here/lib-token.sh"
+# shellcheck source=lib-archive.sh
+. "$here/lib-archive.sh"
+# shellcheck source=lib-handover.sh
+. "$here/lib-handover.sh"
+
 derive_paths() {
   pgdata=$data_directory/$major/data
   pgbin=/usr/lib/postgresql/$major/bin
@@ -34,7 +42,7 @@ say() {
 
 # refuse WHAT HINT: ends the step. What was already done is found again by the next run.
 refuse() {
-  trap - ERR
+  trap - ERR EXIT
   printf 'understudy: %s: %s\nHINT: %s\n' "$node" "$1" "$2" | redact >&4
   printf 'refused: %s\n' "$1"
   if ((BASH_SUBSHELL > 0)); then
@@ -48,7 +56,7 @@ refuse() {
 # A subshell that has refused (one side of a pipe, a command substitution) ends the step, also where it stands in a condition:
 # there its exit code would be one more answer. Nothing is said twice.
 readonly already_said=97
-trap 'trap - ERR; journal_end failed; exit 1' USR1
+trap 'trap - ERR EXIT; journal_end failed; exit 1' USR1
 
 # result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has a number or a literal as its value.
 result() {
@@ -70,6 +78,7 @@ result() {
 on_error() {
   if (($1 == already_said)); then
     ((BASH_SUBSHELL == 0)) || exit "$already_said"
+    trap - EXIT
     journal_end failed
     exit 1
   fi
@@ -77,6 +86,8 @@ on_error() {
     "Look at the end of /var/log/understudy/$step.log on the host, then run 'pulumi up' again: it continues from here."
 }
 trap 'on_error $? $LINENO' ERR
+# A variable that is not set ends the shell without an error.
+trap '(($? == 0 || BASH_SUBSHELL > 0)) || on_error 1 $LINENO' EXIT
 set -E
 
 # Names of parameters whose values must never be shown.
@@ -137,6 +148,7 @@ take_lock() {
     facts | backups | journal) return 0 ;;
     archive | backup) name=archive ;;
     databases) name=databases ;;
+    pause | resume | pooler) name=pooler ;;
   esac
   exec 9>"/run/understudy-$name.lock"
   if ! flock -n 9; then
@@ -152,10 +164,15 @@ journal_begin() {
 }
 
 journal_end() {
+  journal "$step" "$1" "$journal_start"
+}
+
+# journal STEP OUTCOME BEGIN [DETAIL]: BEGIN as EPOCHREALTIME gives it, DETAIL as JSON.
+journal() {
   [[ -n ${intent:-} && -d ${state:-} ]] || return 0
   local end=$EPOCHREALTIME
-  printf '{"intent":"%s","step":"%s","node":"%s","outcome":"%s","startedMs":%d,"tookMs":%d}\n' \
-    "$intent" "$step" "$node" "$1" "$((${journal_start/./} / 1000))" "$(((${end/./} - ${journal_start/./}) / 1000))" \
+  printf '{"intent":"%s","step":"%s","node":"%s","outcome":"%s","startedMs":%d,"tookMs":%d%s}\n' \
+    "$intent" "$1" "$node" "$2" "$((${3/./} / 1000))" "$(((${end/./} - ${3/./}) / 1000))" "${4:+,\"detail\":$4}" \
     >>"$state/journal"
 }
 
@@ -178,7 +195,7 @@ cannot_write() {
   refuse "cannot write $1" "Look for a full disk, a read-only file system or a missing directory on the host, then run 'pulumi up' again."
 }
 
-# --- intent and token ------------------------------------------------------------------------------------------------
+# --- intent ---------------------------------------------------------------------------------------------------------
 
 require_claim() {
   local claimed=''
@@ -190,22 +207,6 @@ require_claim() {
     "Look at what the newer update did, then run 'pulumi up' again if it is still needed."
 }
 
-# The token says who leads, as far as this node knows: epoch from to state. Empty variables where there is none.
-read_token() {
-  token_epoch='' token_from='' token_to='' token_state=''
-  [[ -f $state/token ]] || return 0
-  IFS=' ' read -r token_epoch token_from token_to token_state <"$state/token"
-}
-
-write_token() {
-  printf '%s %s %s %s\n' "$1" "${2:--}" "$3" "$4" | write_file "$state/token" root:postgres 640 || true
-}
-
-leads_by_token() {
-  read_token
-  [[ $token_to == "$node" && $token_state == taken ]]
-}
-
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 
 readonly unit=understudy-postgresql.service
@@ -214,9 +215,10 @@ as_postgres() {
   setpriv --reuid=postgres --regid=postgres --init-groups -- env HOME=/var/lib/postgresql "$@"
 }
 
-# sql [psql options] : statements from stdin or -c, on the local server, as the superuser. Never waits for a synchronous standby.
+# sql [psql options] : statements from stdin or -c, on the local server, as the superuser. Never waits for a synchronous standby, nor for
+# a server that hangs.
 sql() {
-  as_postgres env PGOPTIONS='-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic' \
+  as_postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS='-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic' \
     "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres "$@"
 }
 
@@ -226,6 +228,11 @@ has_data() {
 
 control_value() {
   "$pgbin/pg_controldata" -D "$pgdata" | sed -n "s/^$1: *//p"
+}
+
+# bytes LSN: a position in the WAL, counted from its beginning.
+bytes() {
+  printf '%d' "$(((16#${1%/*} << 32) + 16#${1#*/}))"
 }
 
 is_active() {
@@ -241,12 +248,10 @@ readonly started_configuration=/run/understudy-started.conf
 
 # put_in_force: reloads, and restarts where a reload is not enough. A warm standby takes no SQL: there the files are compared.
 put_in_force() {
-  local before pending
-  before=$(date +%s.%N)
+  local before=$EPOCHREALTIME pending=''
   systemctl reload "$unit"
   if takes_sql; then
     await 10 "PostgreSQL to read its configuration" has_reloaded_since "$before"
-    pending=$(sql -c "select string_agg(name, ' ') from pg_settings where pending_restart")
   else
     pending=$(cmp -s "$etc/postgresql.conf" "$started_configuration" || echo postgresql.conf)
   fi
@@ -257,12 +262,20 @@ $(recent_log)" "Mend what the lines above name, then run 'pulumi up' again."
   fi
 }
 
+is_writable() {
+  [[ $(sql -c 'select pg_is_in_recovery()') == f ]]
+}
+
 takes_sql() {
   sql -c 'select 1' >/dev/null 2>&1
 }
 
+# Sets `pending`: the settings that only a restart puts in force.
 has_reloaded_since() {
-  [[ $(sql -c "select pg_conf_load_time() >= to_timestamp($1)") == t ]]
+  local seen
+  seen=$(sql -c "select pg_conf_load_time() >= to_timestamp($1), (select string_agg(name, ' ') from pg_settings where pending_restart)")
+  pending=${seen#*|}
+  [[ $seen == 't|'* ]]
 }
 
 recent_log() {
@@ -271,20 +284,35 @@ recent_log() {
 
 # start_postgres: starts the unit and waits until the server takes connections (a warm standby: until it recovers).
 start_postgres() {
+  # Enabling it makes systemd read all units again, which takes longer than all the rest.
+  [[ -L /etc/systemd/system/multi-user.target.wants/$unit ]] || systemctl enable --quiet "$unit"
+  ! is_active || return 0
   systemctl reset-failed "$unit" 2>/dev/null || true
-  systemctl enable --quiet "$unit"
   systemctl start --no-block "$unit"
   await 600 "PostgreSQL to start" is_started
 }
 
 # A server that systemd has started again and again is as failed as one that it has given up on.
 is_started() {
-  is_active && return 0
-  if systemctl is-failed --quiet "$unit" || (($(systemctl show --property=NRestarts --value "$unit") >= 3)); then
+  local seen restarts
+  seen=$(systemctl show --property=ActiveState,Result,NRestarts "$unit")
+  [[ $seen != *ActiveState=active* ]] || return 0
+  if [[ $seen == *Result=exec-condition* ]]; then
+    refuse "this node may not start PostgreSQL
+$(recent_log)" "Run 'pulumi up' with the node that leads declared as the primary: this one then follows it."
+  fi
+  restarts=${seen#*NRestarts=}
+  if [[ $seen == *ActiveState=failed* ]] || ((${restarts%%$'\n'*} >= 3)); then
     refuse "PostgreSQL does not start
 $(recent_log)" "Mend what the lines above name, then run 'pulumi up' again."
   fi
   return 1
+}
+
+# A sleep that starts no process.
+exec {nap_fd}<> <(:)
+nap() {
+  read -r -t "$1" -u "$nap_fd" _ || true
 }
 
 # await SECONDS WHAT CONDITION…: polls until the condition holds, says what it waits for, refuses when time is up.
@@ -299,7 +327,7 @@ $(recent_log)" "Look at /var/log/understudy/$step.log and 'journalctl -u $unit' 
       waited=$((SECONDS - begin))
       say "waiting for $what ($waited s)"
     fi
-    sleep 0.05
+    nap 0.02
   done
 }
 
@@ -322,83 +350,9 @@ require_volume() {
     "Give this node a volume of its own. Nothing on it was changed."
 }
 
-# --- archive ---------------------------------------------------------------------------------------------------------
-
-backrest() {
-  as_postgres pgbackrest --config="$etc/pgbackrest.conf" --stanza="$stanza" "$@"
-}
-
-# require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
-require_archive() {
-  local output begin=$SECONDS
-  require_archive_answers
-  # `info` succeeds with code 99 where it could not look: as if the archive held nothing.
-  until output=$(backrest "$@" 2>&1) && [[ $output != *'"code":99,'* ]]; do
-    # The archiver works at the same time, and holds the same lock for a moment.
-    if [[ $output != *'[050]'* ]] || ((SECONDS - begin >= 60)); then
-      refuse_archive "$1" "$output"
-    fi
-    sleep 0.2
-  done
-  printf '%s\n' "$output"
-}
-
-# pgBackRest itself tries for minutes before it says that nobody answers.
-require_archive_answers() {
-  local host port message begin=$SECONDS
-  host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
-  port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
-  # shellcheck disable=SC2016  # the inner shell's
-  until message=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${host//[][]/}" "${port:-443}" 2>&1); do
-    if ((SECONDS - begin >= 10)); then
-      refuse "the archive cannot be reached from this node
-$(indented <<<"$host:${port:-443}: ${message:-no answer}" | head -n 1)" \
-        "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again."
-    fi
-    sleep 0.5
-  done
-}
-
-# stanza-create and the archiver's own pgBackRest want the same lock, and a push that does not get it gives up for a minute. So
-# pushes stand back here (pgbackrest-push), and those that run are waited for.
-create_stanza() {
-  exec 8>>"$data_directory/spool/push.lock"
-  flock -w 120 8 || refuse "the archiver has been pushing WAL for two minutes" \
-    "See 'ps -ef | grep archive-push' on the host, then run 'pulumi up' again."
-  require_archive stanza-create
-  exec 8>&-
-}
-
-refuse_archive() {
-  local output=$2
-  local detail
-  detail=$(grep -oE '.*(ERROR|WARN|HINT).*|\[\w+Error\] [^"\\]*' <<<"$output" | head -n 6 | indented || true)
-  case $output in
-    *'with 403'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
-      refuse "the archive refuses the credentials
-$detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' again." ;;
-    *'with 404'* | *NoSuchBucket*)
-      refuse "the archive's bucket does not exist
-$detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
-    *'[082]'*)
-      refuse "WAL does not reach the archive
-$detail" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
-    *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
-      refuse "the archive cannot be reached from this node
-$detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
-    *CERTIFICATE* | *certificate*)
-      refuse "the archive's certificate is not trusted
-$detail" "Set archive.caFile to the certificate authority of the endpoint." ;;
-    *)
-      refuse "pgBackRest $1 failed
-$detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up' again." ;;
-  esac
-}
-
-# --- what is still to come -------------------------------------------------------------------------------------------
-
-refuse_change_of_primary() {
-  read_token
-  refuse "this node ${token_to:+knows $token_to as the primary, epoch $token_epoch; }changing the primary is not there yet" \
-    "Set 'primary' back to the node that is the primary now. Nothing was changed."
+# A data directory that holds it comes up read-only whoever starts it.
+put_signal() {
+  [[ -f $pgdata/standby.signal ]] && return 0
+  as_postgres touch "$pgdata/standby.signal"
+  sync "$pgdata/standby.signal" "$pgdata"
 }

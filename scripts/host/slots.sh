@@ -5,7 +5,7 @@
 # outcome: {"slots"}
 
 require_claim
-leads_by_token || refuse_change_of_primary
+leads_by_token || refuse "this node does not lead" "Run 'pulumi up' again."
 
 sql -v wanted="$slots" <<'SQL'
 create temp table wanted as select unnest(string_to_array(nullif(:'wanted', ''), ' ')) as name;
@@ -30,8 +30,6 @@ end $$;
 select pg_temp.drop_slot(slot_name) from pg_replication_slots
   where slot_type = 'physical' and starts_with(slot_name, 'understudy_')
     and (slot_name not in (select name from wanted) or wal_status = 'lost');
-
-select pg_create_physical_replication_slot(name, true) from wanted
-  where name not in (select slot_name from pg_replication_slots);
 SQL
+make_slots "$slots"
 result slots "$slots"

@@ -6,24 +6,29 @@ export interface StatusArguments {
   readonly watchSeconds: number | undefined;
   readonly stack: string | undefined;
   readonly help: boolean;
+  /** The changes of primary before, instead of what is true now. */
+  readonly history: boolean;
 }
 
 const DEFAULT_WATCH_SECONDS = 2;
 
-export const USAGE = `usage: npm run status -- [--json] [--watch [seconds]] [--stack NAME]
+export const USAGE = `usage: npm run status -- [--json] [--watch [seconds] | --history] [--stack NAME]
 
 What is true now of the cluster that a stack made: reads every node through PostgreSQL and SSH, changes nothing.
 
   --json             prints the report as JSON (with --watch: one report a line)
   --watch [seconds]  looks again and again, every ${DEFAULT_WATCH_SECONDS} seconds if not told otherwise; ends with Ctrl-C
+  --history          the changes of primary before, as the primary's database has them; newest first
   --stack NAME       the stack to look at; default: the selected one, else dev
 
-exit code: 0 well, 1 warning, 2 critical, 3 nothing to look at or wrong usage; 0 after Ctrl-C`;
+exit code: 0 well, 1 warning, 2 critical, 3 nothing to look at or wrong usage; 0 after Ctrl-C
+           with --history: 0, or 1 where no primary is in reach and a standby was asked`;
 
 /** Reads the command line; refuses what it does not know. */
 export function parseArguments(argv: readonly string[]): StatusArguments {
   let json = false;
   let help = false;
+  let history = false;
   let watchSeconds: number | undefined;
   let stack: string | undefined;
   const rest = argv.flatMap((word) => {
@@ -35,6 +40,9 @@ export function parseArguments(argv: readonly string[]): StatusArguments {
     switch (word) {
       case "--json":
         json = true;
+        break;
+      case "--history":
+        history = true;
         break;
       case "-h":
       case "--help":
@@ -54,7 +62,10 @@ export function parseArguments(argv: readonly string[]): StatusArguments {
         throw new UsageError(`unknown argument ${JSON.stringify(word)}`, "see npm run status -- --help");
     }
   }
-  return { json, help, watchSeconds, stack };
+  if (history && watchSeconds !== undefined) {
+    throw new UsageError("--history and --watch don't go together", "leave one of them out");
+  }
+  return { json, help, history, watchSeconds, stack };
 }
 
 function seconds(text = ""): number {

@@ -1,9 +1,11 @@
 import { setTimeout } from "node:timers/promises";
+import { type History, historyOf } from "../../components/model/status/history.ts";
 import type { Observation } from "../../components/model/status/observation.ts";
 import { reportOf, type StatusReport } from "../../components/model/status/report.ts";
 import type { Monitoring } from "../../components/model/status/sources.ts";
 import { parseArguments, USAGE } from "./arguments.ts";
 import { observe } from "./collect.ts";
+import { recall, renderHistory } from "./history.ts";
 import { Screen, type Terminal } from "./screen.ts";
 import { type RunPulumi, readMonitoring, runProjectPulumi, UsageError } from "./stack.ts";
 import { MAX_WIDTH, renderReport } from "./table.ts";
@@ -17,12 +19,13 @@ export interface StatusWorld {
   readonly signal: AbortSignal;
   readonly runPulumi: RunPulumi;
   look(monitoring: Monitoring): Promise<Observation>;
+  recall(monitoring: Monitoring): Promise<History>;
 }
 
 /** The world as it is. */
 export function realWorld(signal: AbortSignal): StatusWorld {
   const { stdout, stderr, env } = process;
-  return { stdout, stderr, env, signal, runPulumi: runProjectPulumi, look: observe };
+  return { stdout, stderr, env, signal, runPulumi: runProjectPulumi, look: observe, recall };
 }
 
 /** While watching, what is declared is read again after this long: a stack update may have changed it. */
@@ -31,7 +34,7 @@ const DECLARED_SECONDS = 30;
 /** Runs `status`; the result is its exit code. */
 export async function status(argv: readonly string[], world: StatusWorld): Promise<number> {
   try {
-    const { json, help, watchSeconds, stack } = parseArguments(argv);
+    const { json, help, history, watchSeconds, stack } = parseArguments(argv);
     if (help) {
       world.stdout.write(`${USAGE}\n`);
       return 0;
@@ -39,6 +42,7 @@ export async function status(argv: readonly string[], world: StatusWorld): Promi
     const draw = (report: StatusReport, lines: boolean) =>
       json ? JSON.stringify(report, undefined, lines ? undefined : 2) : renderReport(report, renderOptions(world));
     const monitoring = await readMonitoring(world.runPulumi, stack);
+    if (history) return await showHistory(monitoring, json, world);
     if (watchSeconds !== undefined) return await watch(monitoring, stack, watchSeconds, json, draw, world);
     const report = reportOf(await world.look(monitoring));
     world.stdout.write(`${draw(report, false)}\n`);
@@ -48,6 +52,17 @@ export async function status(argv: readonly string[], world: StatusWorld): Promi
     world.stderr.write(`status: ${error.message}\nHINT: ${error.hint}\n`);
     return 3;
   }
+}
+
+async function showHistory(monitoring: Monitoring, json: boolean, world: StatusWorld): Promise<number> {
+  const report = historyOf(monitoring.clusterName, new Date(), await world.recall(monitoring));
+  const { node, role } = report.source;
+  world.stdout.write(`${json ? JSON.stringify(report, undefined, 2) : renderHistory(report, renderOptions(world))}\n`);
+  if (role === "primary") return 0;
+  world.stderr.write(
+    `status: no primary is in reach; this is what ${node}, a standby, has: the last change may be missing\nHINT: npm run status says what is wrong\n`,
+  );
+  return 1;
 }
 
 async function watch(

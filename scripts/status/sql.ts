@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import pg from "pg";
 import type { Endpoint } from "../../components/machines/machine.ts";
+import type { StoredChange } from "../../components/model/receipt.ts";
 import type { Lsn, Reading, SqlFacts } from "../../components/model/status/observation.ts";
 import { describeSqlError } from "./sqlError.ts";
 
@@ -61,6 +62,12 @@ const ARCHIVER = `
 
 const BACKLOG = `SELECT count(*)::float8 AS backlog FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'`;
 
+const CHANGES = `
+  SELECT pg_is_in_recovery() AS in_recovery,
+         (SELECT jsonb_agg(jsonb_build_object('epoch', epoch, 'from', from_node, 'to', to_node, 'timeline', timeline,
+                   'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'receipt', receipt))
+            FROM understudy.handover) AS changes`;
+
 interface ServerRow {
   in_recovery: boolean;
   server_version: string;
@@ -109,11 +116,28 @@ interface ArchiverRow {
 }
 
 /** Reads everything that one server says, over one short connection. Never takes longer than `timeoutSeconds`. */
-export async function readServer(
+export function readServer(endpoint: Endpoint, login: SqlLogin, timeoutSeconds: number): Promise<Reading<SqlFacts>> {
+  return ask(endpoint, login, timeoutSeconds, readAll);
+}
+
+/** The changes of primary that a server's data know, as {@link readServer} reads. */
+export function readChanges(
   endpoint: Endpoint,
   login: SqlLogin,
   timeoutSeconds: number,
-): Promise<Reading<SqlFacts>> {
+): Promise<Reading<{ readonly inRecovery: boolean; readonly changes: readonly StoredChange[] }>> {
+  return ask(endpoint, login, timeoutSeconds, async (client) => {
+    const { rows } = await client.query<{ in_recovery: boolean; changes: readonly StoredChange[] | null }>(CHANGES);
+    return { inRecovery: rows[0]?.in_recovery ?? true, changes: rows[0]?.changes ?? [] };
+  });
+}
+
+async function ask<T>(
+  endpoint: Endpoint,
+  login: SqlLogin,
+  timeoutSeconds: number,
+  read: (client: pg.Client) => Promise<T>,
+): Promise<Reading<T>> {
   const { socket, client } = prepare(endpoint, login, timeoutSeconds);
   let late = false;
   const timer = setTimeout(() => {
@@ -122,7 +146,7 @@ export async function readServer(
   }, timeoutSeconds * 1000);
   try {
     await client.connect();
-    return { kind: "read", value: await readAll(client) };
+    return { kind: "read", value: await read(client) };
   } catch (error) {
     return { kind: "failed", ...describeSqlError(error, endpoint, login.user, late ? timeoutSeconds : undefined) };
   } finally {

@@ -53,6 +53,8 @@ const KNOWN: Readonly<Record<string, readonly [what: string, hint: string] | und
     "PostgreSQL is not accepting connections yet",
     "wait for it to start; if it stays so, look at its log on the node",
   ],
+  "42P01": ["no change of primary is on record", "run pulumi up, which keeps it with the data"],
+  "3F000": ["no change of primary is on record", "run pulumi up, which keeps it with the data"],
   "57014": ["a query took too long", "the server is overloaded or its disk hangs: look at its load"],
   "53300": ["PostgreSQL has no connection left", "raise max_connections, or see who holds so many"],
 };

@@ -170,7 +170,7 @@ function diskCell({ disk }: NodeReport): Cell {
   return { text: formatPercent((100 * disk.freeBytes) / disk.totalBytes) };
 }
 
-function archiveLines({ archive, at }: StatusReport, width: number, paint: Paint): string[] {
+function archiveLines({ archive, primary, at }: StatusReport, width: number, paint: Paint): string[] {
   const ago = (time: string) => `${formatSeconds((Date.parse(at) - Date.parse(time)) / 1000)} ago`;
   const { archiver, lastBackup, backups } = archive;
   const wal: string[] = [];
@@ -186,7 +186,9 @@ function archiveLines({ archive, at }: StatusReport, width: number, paint: Paint
     lastBackup === null
       ? [backups === null ? "not known" : "none yet"]
       : [`last ${lastBackup.type} ${lastBackup.label}, ${ago(lastBackup.finishedAt)}`, `${backups} in the archive`];
+  const leads = primary.leads === null ? [] : [`${primary.leads.node} since change ${primary.leads.epoch}`];
   return [
+    ...leads.flatMap((text) => labelled("   Leads   ", text, width, (label) => paint(label, "dim"))),
     ...labelled("   WAL     ", wal.join(" · "), width, (text) => paint(text, "dim")),
     ...labelled("   Backup  ", backup.join(" · "), width, (text) => paint(text, "dim")),
   ];

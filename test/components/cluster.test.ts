@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { PostgresCluster } from "../../components/cluster.ts";
+import { freshId } from "../../components/intent.ts";
 import { parseConfig } from "../../components/model/config.ts";
-import { forget, inputsOf, registered, settled, unwrapped } from "../support/mockEngine.ts";
+import { forget, inputsOf, registered, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
 const context = { stack: "dev", readFile: () => "" };
@@ -12,7 +14,7 @@ async function graphOf(config: object): Promise<string[]> {
   forget();
   new PostgresCluster("dev", { config: declare(config) });
   // The last step: every other one is behind it.
-  await until("the receipt", 60, () => registered.some(({ name }) => name === "receipt"));
+  await until("the receipt", 20, () => registered.some(({ name }) => name === "receipt"));
   return registered.map(({ type, name }) => `${type} ${name}`).sort();
 }
 const created = (name: string) => unwrapped(inputsOf(name, remote).create);
@@ -34,6 +36,28 @@ describe("the cluster's graph", function () {
       ].sort(),
     );
     for (const name of ["intent", "preflight", "receipt"]) assert.ok(graph.includes(`command:local:Command ${name}`));
+  });
+
+  it("pauses poolers before the primary yields, and resumes them behind the one that leads", async () => {
+    const pooler = { enabled: true, pauseTimeout: "2500ms" };
+    const graph = await graphOf({ primary: "node-b", nodes, pooler });
+    for (const node of Object.keys(nodes)) {
+      for (const step of ["pooler", "pause", "resume"]) assert.ok(graph.includes(`${remote} ${step}-${node}`), step);
+      const pause = parameters(`pause-${node}`);
+      assert.match(
+        pause,
+        /^kind='none'\nlease_seconds='23'\nprimary='node-b'\nprimary_address='10\.0\.0\.9'\nprimary_port='5432'\n/m,
+      );
+      assert.match(pause, /^timeout_ms='2500'$/m);
+      assert.match(parameters(`resume-${node}`), /^primary_address='10\.0\.0\.9'\nprimary_port='5432'$/m);
+      assert.doesNotMatch(parameters(`pooler-${node}`), /intent|primary=/);
+      assert.match(parameters(`install-${node}`), /^pooler_ports='6432 6433'$/m);
+    }
+    assert.match(
+      parameters("pooler-node-a"),
+      /^candidates='node-a .* readable\nnode-b .* readable\nnode-c .* warm\n'$/m,
+    );
+    assert.match(parameters("databases"), /^pooler_everywhere='no'\npooler_verifier='SCRAM-SHA-256\$/m);
   });
 
   it("has the same names whoever is declared primary: a change of roles creates and deletes nothing", async () => {
@@ -64,6 +88,12 @@ describe("the cluster's graph", function () {
     }
   });
 
+  it("has a fresh id for what is declared about roles", () => {
+    const [first, second] = [1, 2].map(() => execFileSync("/bin/sh", ["-c", freshId], { encoding: "utf8" }));
+    assert.match(String(first), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-[0-9a-f]{8}\n$/);
+    assert.notEqual(first, second);
+  });
+
   it("gives every role step the intent, and configure none: that knows nothing of roles", async () => {
     await graphOf({ primary: "node-a", nodes });
     const roleSteps = registered.filter(({ type, name }) => type === remote && !/^(install|configure)-/.test(name));
@@ -92,14 +122,18 @@ describe("the cluster's graph", function () {
     assert.doesNotMatch(parameters("databases") + parameters("lead"), /s3cret/);
   });
 
-  it("refuses a fence, which nothing could follow yet, before it makes anything", async () => {
-    forget();
-    const config = declare({ primary: "node-a", nodes: { "node-a": {}, "node-b": { state: "fenced" } } });
-    assert.throws(
-      () => new PostgresCluster("dev", { config }),
-      /nodes\.node-b\.state: .* can't be fenced yet[\s\S]*HINT: /,
+  it("stops the host of a fenced node for the change that was armed, and tells lead what proves it", async () => {
+    const fenced = { ...nodes, "node-a": { state: "fenced" } };
+    const graph = await graphOf({ primary: "node-b", nodes: fenced });
+    assert.deepEqual(
+      graph.filter((line) => line.startsWith(remote) && line.endsWith("-node-a")),
+      [],
     );
-    await settled();
-    assert.deepEqual(registered, []);
+    const power = inputsOf("power-node-a");
+    assert.match(String(power.create), /host stop understudy-dev node-a/);
+    const { CHANGE: proof } = power.environment as { CHANGE: string };
+    assert.equal(proof, "intent-1:0");
+    assert.match(parameters("lead"), new RegExp(`^fenced='node-a ${proof} 10\\.0\\.0\\.9 22 5432'$`, "m"));
+    assert.match(String(inputsOf("power-node-b").create), /host start/);
   });
 });

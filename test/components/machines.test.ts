@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isSecret, type Output } from "@pulumi/pulumi";
+import { isSecret, type Output, output } from "@pulumi/pulumi";
 import { type ClusterKeys, clusterKeys, serverCertificate } from "../../components/keys.ts";
 import { bootConnection, loginOf } from "../../components/machines/connection.ts";
 import { hostsFor, machineOf } from "../../components/machines/machines.ts";
@@ -20,20 +20,23 @@ describe("machines of the target docker", () => {
 
   it("are a volume, a host and its power each", async () => {
     const keys = clusterKeys(config, {});
-    const { machines } = hostsFor(config, keys, {});
+    const { machines, fences } = hostsFor(config, keys, {});
+    const [fence] = fences({ proof: output("intent-1:2"), after: [] });
     await settled();
     assert.deepEqual(Object.keys(machines), ["a", "b"]);
     assert.equal(inputsOf("network").create, "./scripts/docker/network create understudy-dev");
     assert.equal(inputsOf("data-b").create, "./scripts/docker/volume create understudy-dev b-data");
     assert.equal(
       inputsOf("host-b").create,
-      "./scripts/docker/host create understudy-dev b --image 17 --volume b-data --memory 2147483648 --ports 22,5432,6432",
+      "./scripts/docker/host create understudy-dev b --image 17 --volume b-data --memory 2147483648 --ports 22,5432,6432,6433",
     );
     assert.equal(inputsOf("host-b").delete, "./scripts/docker/host delete understudy-dev b");
     assert.equal(inputsOf("power-b").create, "./scripts/docker/host start understudy-dev b");
     assert.deepEqual(inputsOf("power-b").environment, { INSTANCE: "cafe" });
     assert.equal(inputsOf("power-c").create, "./scripts/docker/host stop understudy-dev c");
     assert.equal(inputsOf("power-c").delete, undefined);
+    assert.deepEqual(inputsOf("power-c").environment, { INSTANCE: "cafe", CHANGE: "intent-1:2" });
+    assert.equal(fence && (await resolved(fence.proof)), "intent-1:2");
     for (const type of ["understudy:index:DockerMachine", "understudy:index:DockerHost"]) inputsOf("b", type);
   });
 
@@ -138,6 +141,7 @@ describe("secrets of a stack", () => {
         "monitor-password",
         "operator-key",
         "password-made",
+        "peer-key",
         "replication-password",
       ],
     ]);

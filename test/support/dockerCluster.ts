@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 import pg from "pg";
+import type { Handover } from "../../components/model/receipt.ts";
+import { declare } from "./configFile.ts";
 import { PulumiStack, type RunResult } from "./pulumiStack.ts";
 
 export interface NodeOutput {
@@ -16,7 +18,9 @@ export interface Outputs {
   readonly connectionUri: string;
   readonly readOnlyUri: string;
   readonly archive: { readonly bucket: string };
-  readonly handover: { readonly kind: string; readonly to: string; readonly epoch: number; readonly timeline: number };
+  /** PEM. */
+  readonly caCertificate: string;
+  readonly handover: Handover;
   readonly monitoring: { readonly user: string; readonly password: string; readonly ca: string };
 }
 
@@ -34,11 +38,13 @@ export class DockerCluster {
     readonly major?: number;
   }): Promise<DockerCluster> {
     const cluster = new DockerCluster(await PulumiStack.create());
-    await cluster.stack.setConfig("target", "docker");
-    await cluster.stack.setConfig("primary", config.primary);
-    await cluster.stack.setConfig("deletionProtection", false);
-    await cluster.stack.setConfig("postgresVersion", config.major ?? 17);
-    for (const node of config.nodes) await cluster.stack.setConfig(`nodes.${node}.state`, "active");
+    await declare(cluster.stack, {
+      target: "docker",
+      primary: config.primary,
+      deletionProtection: false,
+      postgresVersion: config.major ?? 17,
+      nodes: Object.fromEntries(config.nodes.map((node) => [node, { state: "active" }])),
+    });
     return cluster;
   }
 
@@ -59,7 +65,11 @@ export class DockerCluster {
 
   /** Runs a command on a host, as root, behind the program's back. */
   exec(node: string, ...command: string[]): string {
-    return execFileSync("docker", ["exec", this.container(node), ...command], { encoding: "utf8" });
+    return execFileSync("docker", ["exec", this.container(node), ...command], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      maxBuffer: 64 * 1024 * 1024,
+    });
   }
 
   docker(verb: "restart" | "kill" | "stop" | "start", node: string): void {

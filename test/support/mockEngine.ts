@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Output, runtime } from "@pulumi/pulumi";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
+import { freshId } from "../../components/intent.ts";
 
 /** A resource as the program asked the engine for it. */
 export interface Registered {
@@ -21,14 +22,16 @@ function printed(command: string): string {
   if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
   if (command.includes("make-secret.mjs")) return '{"certificate":"CERTIFICATE","privateKey":"PRIVATE"}';
   if (command.includes("host create")) {
-    return '{"instance":"cafe","address":"10.0.0.9","sshPort":20000,"postgresPort":20001,"poolerPort":20002,"port443":20003}';
+    return '{"instance":"cafe","address":"10.0.0.9","sshPort":20000,"postgresPort":20001,"poolerPort":20002,"port6433":20003,"port443":20004}';
   }
-  if (command.includes("toISOString")) return "intent-1\n";
-  if (command.includes("preflight.ts")) return '{"fresh":true,"systemIdentifier":"","epoch":0}';
+  if (command === freshId) return "intent-1\n";
+  if (command.includes("step.mjs preflight"))
+    return '{"fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","atRisk":null}';
   if (command.includes("bash -s install"))
-    return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1"}';
+    return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
+  if (command.includes("understudy arm")) return '{"armed":"no","epoch":0,"from":""}';
   const lead = /understudy lead (\S+)/.exec(command);
-  if (lead) return `{"primary":"${lead[1]}","systemIdentifier":"700","timeline":1,"epoch":1}`;
+  if (lead) return `{"primary":"${lead[1]}","from":"","systemIdentifier":"700","timeline":1,"epoch":1}`;
   return "{}";
 }
 
@@ -47,6 +50,7 @@ runtime.setMocks(
 // Mocks know nothing of hooks, and what registers one would wait for ever.
 Object.assign(MockMonitor.prototype, {
   registerErrorHook: (_request: unknown, done: (error: null, answer: object) => void) => done(null, {}),
+  registerResourceHook: (_request: unknown, done: (error: null, answer: object) => void) => done(null, {}),
 });
 
 export const resolved = <T>(output: Output<T>): Promise<T> =>

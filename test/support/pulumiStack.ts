@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync, statSync } from "node:fs";
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -79,6 +80,7 @@ export class PulumiStack {
   readonly #directory: string;
   readonly #env: Readonly<Record<string, string>>;
   #runs = 0;
+  #isCopy = false;
 
   private constructor(name: string, program: string, directory: string, env: Readonly<Record<string, string>>) {
     this.name = name;
@@ -95,6 +97,15 @@ export class PulumiStack {
     const stack = new PulumiStack(name, options.program ?? REPOSITORY, directory, options.env ?? {});
     await stack.#init();
     return stack;
+  }
+
+  /** The same stack in another checkout, with a state and config of its own from now on: they know nothing of each other. */
+  async copy(): Promise<PulumiStack> {
+    const directory = await mkdtemp(join(tmpdir(), "understudy-stack-"));
+    await cp(this.#directory, directory, { recursive: true });
+    const copy = new PulumiStack(this.name, this.#program, directory, this.#env);
+    copy.#isCopy = true;
+    return copy;
   }
 
   /** `stack init` writes the config file, with the salt of the passphrase, into the program's folder. */
@@ -154,7 +165,19 @@ export class PulumiStack {
 
   /** Takes away the lock that a killed update has left. */
   async cancel(): Promise<void> {
+    await this.mendState();
     await this.#run(["cancel", "--yes"], { mayFail: true });
+  }
+
+  /**
+   * A CLI that is killed at the wrong moment leaves an empty file of attributes beside its state: what the README says to do then.
+   */
+  async mendState(): Promise<void> {
+    const states = join(this.#directory, "state/.pulumi/stacks");
+    for (const project of await readdir(states)) {
+      const attributes = join(states, project, `${this.name}.json.attrs`);
+      if (existsSync(attributes) && statSync(attributes).size === 0) await rm(attributes);
+    }
   }
 
   async outputs(options: { readonly secrets?: boolean } = {}): Promise<Record<string, unknown>> {
@@ -175,6 +198,7 @@ export class PulumiStack {
   /** Forgets the stack; what it has made stays unless it was destroyed. */
   async dispose(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
+    if (this.#isCopy) return;
     await rm(join(this.#program, ".understudy", this.name), { recursive: true, force: true });
   }
 

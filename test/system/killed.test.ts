@@ -35,6 +35,7 @@ for (const moments of stacks) {
         update.signal("SIGKILL");
         const { exitCode, output } = await update.result;
         assert.equal(exitCode, 128 + 9, output);
+        await cluster.stack.mendState();
 
         const locked = await cluster.stack.up();
         assert.match(locked.output, /the stack is currently locked/);

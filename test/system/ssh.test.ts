@@ -4,6 +4,9 @@ import { leftovers } from "../support/hosts.ts";
 import { SshCluster } from "../support/sshCluster.ts";
 import { until } from "../support/until.ts";
 
+const streamingStandbys =
+  "select count(*) from pg_stat_replication join pg_stat_ssl using (pid) where ssl and state = 'streaming'";
+
 /** A primary on a host without PostgreSQL, as a user who is not root; a standby behind it, which serves as its bastion. */
 describe("the target ssh, on hosts that exist already", () => {
   let cluster: SshCluster;
@@ -57,9 +60,7 @@ describe("the target ssh, on hosts that exist already", () => {
       ssh: `ssh -p ${cluster.host("node-a").sshPort} admin@127.0.0.1`,
     });
     connectionUri = outputs.connectionUri;
-    const streaming =
-      "select count(*) from pg_stat_replication join pg_stat_ssl using (pid) where ssl and state = 'streaming'";
-    await until("node-b to stream", 30, async () => (await cluster.sql("node-a", streaming)) === "1");
+    await until("node-b to stream", 30, async () => (await cluster.sql("node-a", streamingStandbys)) === "1");
   });
 
   it("rows written through connectionUri are on the standby", async () => {
@@ -89,6 +90,24 @@ describe("the target ssh, on hosts that exist already", () => {
     assert.match(output, /\d+ unchanged/);
     assert.deepEqual(steps, []);
     assert.deepEqual(await logins(), before);
+  });
+
+  it("a fence that is a lie is found out: a fenced node that answers keeps everybody else from taking over", async () => {
+    const { stack } = cluster;
+    await until("node-b to follow", 30, async () => (await cluster.sql("node-a", streamingStandbys)) === "1");
+    await stack.setConfig("nodes.node-a.fence.command", "true");
+    await stack.setConfig("nodes.node-a.state", "fenced");
+    await stack.setConfig("maxLossBytes", 64 * 1024 ** 2);
+    await stack.setConfig("primary", "node-b");
+    const { exitCode, output } = await stack.up();
+    assert.notEqual(exitCode, 0);
+    assert.match(output, /a node that is declared fenced answers this node\n *HINT: See that it is off/);
+    assert.equal(await cluster.sql("node-b", "select pg_is_in_recovery()"), "t");
+    assert.equal(await cluster.sql("node-a", "select pg_is_in_recovery()"), "f");
+    await stack.setConfig("nodes.node-a.state", "active");
+    await stack.setConfig("primary", "node-a");
+    await cluster.up();
+    await until("node-b to follow", 30, async () => (await cluster.sql("node-a", streamingStandbys)) === "1");
   });
 
   it("a node that is removed from config leaves the cluster; its host keeps its data and runs on", async () => {

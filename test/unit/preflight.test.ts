@@ -1,177 +1,808 @@
 import assert from "node:assert/strict";
-import { type Declared, type Finding, formatRefusal, judge, type NodeFacts } from "../../components/model/preflight.ts";
+import type { HostFacts } from "../../components/model/hostFacts.ts";
+import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../components/model/preflight.ts";
+import {
+  declared,
+  empty,
+  end,
+  findings,
+  MiB,
+  primary,
+  recorded,
+  sender,
+  slot,
+  standby,
+  stopped,
+  token,
+  warm,
+  well,
+} from "./preflightFixtures.ts";
 
-const declared: Declared = {
-  primary: "node-a",
-  clusterId: "cluster-1",
-  epoch: undefined,
-  recordedSystemIdentifier: undefined,
-};
+type World = Readonly<Record<string, HostFacts | null>>;
+type Nodes = Readonly<Record<string, Partial<DeclaredNode>>>;
 
-const empty: NodeFacts = {
-  node: "node-a",
-  clusterId: "cluster-1",
-  data: { state: "empty", systemIdentifier: "", timeline: 0, controlState: "" },
-  postgres: { unit: "inactive", inRecovery: null },
-  token: null,
-  disk: { totalBytes: 100, freeBytes: 50 },
-  archive: { ready: 0 },
-};
-const leader: NodeFacts = {
-  ...empty,
-  data: { state: "cluster", systemIdentifier: "700", timeline: 1, controlState: "in production" },
-  postgres: { unit: "active", inRecovery: false },
-  token: { epoch: 1, from: "", to: "node-a", state: "taken" },
-};
-const standby: NodeFacts = {
-  ...leader,
-  node: "node-b",
-  data: { ...leader.data, controlState: "in archive recovery" },
-  postgres: { unit: "active", inRecovery: true },
-  token: null,
-};
+const look = (world: World, change: Partial<Declared> = {}, nodes: Nodes = {}) =>
+  judge(declared(change, nodes), findings(world));
+const whats = (...args: Parameters<typeof look>) => look(...args).reasons.map(({ what }) => what);
+const toB = { primary: "node-b" };
+const fenced: Nodes = { "node-a": { state: "fenced" } };
 
-const found = (facts: NodeFacts): Finding => ({ node: facts.node, reachable: true, facts });
-const silent = (node: string): Finding => ({ node, reachable: false, reason: "cannot be reached by SSH" });
-const on = (node: string, facts: NodeFacts): NodeFacts => ({ ...facts, node });
-
-function reasons(findings: readonly Finding[], change: Partial<Declared> = {}): string[] {
-  return judge({ ...declared, ...change }, findings).reasons.map(({ what }) => what);
+interface Case {
+  readonly name: string;
+  readonly world: World;
+  readonly change?: Partial<Declared>;
+  readonly nodes?: Nodes;
+  readonly what: RegExp;
+  readonly hint?: RegExp;
 }
 
-describe("preflight", () => {
+function refuses(cases: readonly Case[]): void {
+  for (const { name, world, change, nodes, what, hint } of cases) {
+    it(`refuses ${name}`, () => {
+      const { reasons } = look(world, change, nodes);
+      assert.equal(reasons.length, 1, reasons.map((reason) => reason.what).join("; ") || "nothing was refused");
+      assert.match(reasons[0]?.what ?? "", what);
+      assert.match(reasons[0]?.hint ?? "", hint ?? /./);
+    });
+  }
+}
+
+/** The one that led is gone; two standbys are left, node-b the furthest ahead. */
+const afterDeath = (
+  b: Partial<Parameters<typeof standby>[2]> = {},
+  c: Partial<Parameters<typeof standby>[2]> = {},
+): World => ({
+  "node-b": standby({}, {}, { receiver: null, ...b }),
+  "node-c": standby({}, {}, { receiver: null, ...c }),
+});
+
+describe("preflight: no change of primary", () => {
   it("lets a new cluster be made where no node has data", () => {
-    const verdict = judge(declared, [found(empty), found(on("node-b", empty))]);
-    assert.deepEqual(verdict, { reasons: [], warnings: [], fresh: true, systemIdentifier: "", epoch: 0 });
+    const { reasons, outcome } = look({ "node-a": empty, "node-b": empty });
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(outcome, recorded({ fresh: true, systemIdentifier: "", epoch: 0, from: "" }));
   });
 
   it("passes what is as declared, and is not fresh", () => {
-    const verdict = judge(declared, [found(leader), found(standby), found(on("node-c", empty))]);
-    assert.deepEqual(verdict, { reasons: [], warnings: [], fresh: false, systemIdentifier: "700", epoch: 1 });
+    const { reasons, warnings, outcome } = look({ ...well, "node-c": empty });
+    assert.deepEqual([reasons, warnings], [[], []]);
+    assert.deepEqual(outcome, recorded());
+  });
+
+  it("says the same whatever changes by itself: lag, transactions, time", () => {
+    const later = primary({ archive: { ready: 3 } }, {}, { currentBytes: 2 * end, preparedTransactions: 2 });
+    assert.deepEqual(look({ ...well, "node-a": later }).outcome, look(well).outcome);
   });
 
   it("passes a primary that is down but leads by its token: a crash is not a change", () => {
-    const down = { ...leader, postgres: { unit: "failed", inRecovery: null } };
-    assert.deepEqual(reasons([found(down), found(standby)]), []);
+    assert.deepEqual(whats({ ...well, "node-a": stopped(primary(), "in production") }), []);
+  });
+
+  it("passes a primary that took its role back, one that is about to, and a handover that was revoked", () => {
+    const back = primary({ token: token("node-a", 2, "leads", "node-a") });
+    const revoked = standby({ token: token("node-b", 2, "revoked", "node-a") });
+    assert.deepEqual(whats({ ...well, "node-a": back, "node-b": revoked }), []);
+    const yielding = stopped(primary({ token: token("node-b", 2, "yielding", "node-a") }));
+    const { reasons, outcome } = look({ ...well, "node-a": yielding, "node-b": revoked });
+    assert.deepEqual([reasons, outcome.kind, outcome.from, outcome.epoch], [[], "none", "node-a", 2]);
   });
 
   it("is not stopped by a standby that cannot be asked, and says so", () => {
-    const verdict = judge(declared, [found(leader), silent("node-b")]);
-    assert.deepEqual(verdict.reasons, []);
-    assert.deepEqual(verdict.warnings, ["node-b cannot be asked: cannot be reached by SSH"]);
+    const { reasons, warnings } = look({ ...well, "node-b": null });
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(warnings, ["node-b cannot be asked: cannot be reached by SSH"]);
   });
 
-  const refusals: readonly (readonly [
-    name: string,
-    findings: readonly Finding[],
-    change: Partial<Declared>,
-    pattern: RegExp,
-  ])[] = [
-    [
-      "a declared primary that cannot be asked",
-      [silent("node-a"), found(standby)],
-      {},
-      /node-a: the declared primary cannot be asked/,
-    ],
-    [
-      "a new cluster while a node that may have data is silent",
-      [found(empty), silent("node-b")],
-      {},
-      /no node has data, and node-b cannot be asked/,
-    ],
-    [
-      "a new cluster in place of one that was",
-      [found(empty)],
-      { recordedSystemIdentifier: "700" },
-      /this stack had a cluster/,
-    ],
-    [
-      "an empty primary beside a standby with data",
-      [found(empty), found(standby)],
-      {},
-      /declared the primary and has no data, while node-b has/,
-    ],
-    [
-      "another primary, running",
-      [found(leader), found(standby)],
-      { primary: "node-b" },
-      /node-a is the primary, node-b is declared/,
-    ],
-    [
-      "another primary, stopped",
-      [found({ ...leader, postgres: { unit: "inactive", inRecovery: null } }), found(standby)],
-      { primary: "node-b" },
-      /node-a is the primary, node-b is declared/,
-    ],
-    [
-      "a promotion done by hand",
-      [
-        found({ ...leader, postgres: { unit: "failed", inRecovery: null } }),
-        found({ ...standby, postgres: { unit: "active", inRecovery: false } }),
-      ],
-      {},
-      /node-b is the primary, node-a is declared/,
-    ],
-    [
-      "two that take writes",
-      [found(leader), found({ ...leader, node: "node-b" })],
-      {},
-      /more than one node takes writes: node-a, node-b/,
-    ],
-    [
-      "two clusters",
-      [found(leader), found({ ...standby, data: { ...standby.data, systemIdentifier: "701" } })],
-      {},
-      /different clusters/,
-    ],
-    [
-      "a cluster that is not the recorded one",
-      [found(leader)],
-      { recordedSystemIdentifier: "701" },
-      /not the one of this stack/,
-    ],
-    [
-      "the volume of another cluster",
-      [found({ ...leader, clusterId: "cluster-2" })],
-      {},
-      /belongs to another cluster \(cluster-2\)/,
-    ],
-    [
-      "a volume that is not mounted",
-      [
-        found(leader),
-        found({ ...on("node-b", empty), clusterId: "", data: { ...empty.data, state: "missing-volume" } }),
-      ],
-      {},
-      /node-b: its data volume is not mounted/,
-    ],
-    [
-      "a stale config",
-      [found({ ...leader, token: { epoch: 3, from: "node-b", to: "node-a", state: "taken" } })],
-      { epoch: 2 },
-      /at epoch 3, the config knows 2/,
-    ],
-    [
-      "a standby declared the primary of nobody",
-      [found(on("node-a", standby))],
-      {},
-      /it is a standby, and no reachable node is known to lead/,
-    ],
-  ];
-  for (const [name, findings, change, pattern] of refusals) {
-    it(`refuses ${name}`, () => {
-      const what = reasons(findings, change);
-      assert.equal(what.length, 1, what.join("; "));
-      assert.match(what[0] ?? "", pattern);
-    });
-  }
+  const other = standby();
+  refuses([
+    {
+      name: "a declared primary that cannot be asked, with the way to a failover to who is furthest ahead",
+      world: { ...well, "node-a": null, "node-c": standby({}, {}, { receivedBytes: end + 1 }) },
+      what: /node-a: the declared primary cannot be asked/,
+      hint: /set --path 'nodes\.node-a\.state' fenced && pulumi config set primary node-c/,
+    },
+    {
+      name: "a new cluster while a node that may have data is silent",
+      world: { "node-a": empty, "node-b": null },
+      what: /no node has data, and node-b cannot be asked/,
+    },
+    {
+      name: "a new cluster while a node that may have data is fenced",
+      world: { "node-a": empty, "node-c": empty },
+      nodes: { "node-b": { state: "fenced" } },
+      what: /no node has data, and node-b is fenced/,
+    },
+    {
+      name: "a new cluster in place of one that was",
+      world: { "node-a": empty },
+      change: { recorded: recorded() },
+      what: /this stack had a cluster/,
+    },
+    {
+      name: "an empty primary beside a standby with data",
+      world: { "node-a": empty, "node-b": other },
+      what: /declared the primary and has no data, while node-b has/,
+    },
+    {
+      name: "two clusters",
+      world: { ...well, "node-b": { ...other, data: { ...other.data, systemIdentifier: "701" } } },
+      what: /different clusters: node-a 700, node-b 701/,
+    },
+    {
+      name: "a cluster that is not the recorded one",
+      world: well,
+      change: { recorded: recorded({ systemIdentifier: "701" }) },
+      what: /not the one of this stack \(701\)/,
+    },
+    {
+      name: "the volume of another cluster",
+      world: { "node-a": primary({ clusterId: "cluster-2" }) },
+      what: /belongs to another cluster \(cluster-2\)/,
+    },
+    {
+      name: "a volume that is not mounted",
+      world: { ...well, "node-b": { ...empty, clusterId: "", data: { ...empty.data, state: "missing-volume" } } },
+      what: /node-b: its data volume is not mounted/,
+    },
+    {
+      name: "a config older than the last change",
+      world: { ...well, "node-a": primary({ token: token("node-a", 3, "taken", "node-b") }) },
+      change: { epoch: 2 },
+      what: /at epoch 3, node-a leads; the config knows 2/,
+      hint: /config set epoch 3/,
+    },
+    {
+      name: "a standby declared the primary of nobody",
+      world: { "node-a": standby({ token: null }), "node-b": standby({ token: null }), "node-c": empty },
+      what: /node-a is declared the primary, but it is a standby, and no reachable node is known to lead/,
+    },
+  ]);
 
   it("gives all reasons at once, each with a hint", () => {
-    const { reasons: all } = judge(declared, [
-      found({ ...leader, clusterId: "cluster-2" }),
-      found({ ...standby, data: { ...standby.data, systemIdentifier: "701" } }),
-    ]);
-    assert.equal(all.length, 2);
-    assert.equal(formatRefusal(all).match(/HINT: /g)?.length, 2);
+    const { reasons } = look({
+      ...well,
+      "node-a": primary({ clusterId: "cluster-2" }),
+      "node-b": { ...other, data: { ...other.data, systemIdentifier: "701" } },
+    });
+    assert.equal(reasons.length, 2);
+    assert.equal(formatRefusal(reasons).match(/HINT: /g)?.length, 2);
+  });
+});
+
+describe("preflight: a switchover", () => {
+  it("passes where all is well, with nothing at risk", () => {
+    const { reasons, outcome, summary } = look(well, toB);
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(
+      [outcome.kind, outcome.from, outcome.epoch, outcome.atRisk?.bytes],
+      ["switchover", "node-a", 1, 0],
+    );
+    assert.match(summary, /^switchover node-a → node-b, epoch 2, at risk: nothing.*; node-b is 0 B behind$/);
+  });
+
+  it("passes to a warm standby, and past a node that is absent", () => {
+    assert.deepEqual(whats({ ...well, "node-b": warm(standby()) }, toB, { "node-b": { standby: "warm" } }), []);
+    const { "node-c": _, ...two } = well;
+    assert.deepEqual(whats(two, toB, { "node-c": { state: "absent" } }), []);
+  });
+
+  it("passes with lag below the limit, a short transaction, a slot that is there already, a failover slot in step", () => {
+    const leader = primary(
+      {},
+      {
+        senders: [sender("node-b", end - 15 * MiB), sender("node-c")],
+        slots: [
+          slot("cdc", { type: "logical", database: "app", failover: true }),
+          slot("mine", { temporary: true, type: "logical" }),
+        ],
+      },
+      { oldestTransaction: { seconds: 59, pid: 7, user: "app" } },
+    );
+    const target = standby({}, { slots: [slot("cdc", { type: "logical", failover: true, synced: true })] });
+    assert.deepEqual(whats({ ...well, "node-a": leader, "node-b": target }, toB), []);
+  });
+
+  it("warns of a slot that somebody else streams over", () => {
+    const leader = primary({}, { slots: [slot("pg_receivewal")] });
+    assert.match(look({ ...well, "node-a": leader }, toB).warnings.join(), /pg_receivewal.*stays there/);
+  });
+
+  const leading = (...args: Parameters<typeof primary>): World => ({ ...well, "node-a": primary(...args) });
+  const target = (...args: Parameters<typeof standby>): World => ({ ...well, "node-b": standby(...args) });
+  const settings = (change: object) => ({ settings: { ...(standby().sql?.settings as object), ...change } as never });
+  refuses([
+    {
+      name: "a target without data",
+      world: { ...well, "node-b": empty },
+      change: toB,
+      what: /node-b: it is declared the primary and has no data, while node-a has/,
+    },
+    {
+      name: "a target that is stopped",
+      world: { ...well, "node-b": stopped(standby()) },
+      change: toB,
+      what: /PostgreSQL does not run on it/,
+    },
+    {
+      name: "a target that is not connected",
+      world: leading({}, { senders: [sender("node-c")] }),
+      change: toB,
+      what: /node-b does not stream from node-a: .*no standby of node-a/,
+    },
+    {
+      name: "a target whose receiver is gone",
+      world: {
+        "node-a": primary({}, { senders: [sender("node-c")] }),
+        "node-b": standby({}, {}, { receiver: null }),
+        "node-c": standby(),
+      },
+      change: toB,
+      what: /does not stream from node-a: it is not connected/,
+    },
+    {
+      name: "a target that still catches up",
+      world: leading({}, { senders: [{ ...sender("node-b"), state: "catchup" }] }),
+      change: toB,
+      what: /it is in state catchup/,
+    },
+    {
+      name: "a target that is too far behind",
+      world: leading({}, { senders: [sender("node-b", end - 17 * MiB)] }),
+      change: toB,
+      what: /17 MB behind node-a, more than maxLagBytes \(16 MB\)/,
+    },
+    {
+      name: "a target fed by the archive",
+      world: well,
+      change: toB,
+      nodes: { "node-b": { source: "archive" } },
+      what: /fed by the archive only/,
+      hint: /source' streaming/,
+    },
+    {
+      name: "smaller settings",
+      world: target({}, settings({ max_connections: 50 })),
+      change: toB,
+      what: /less than node-a: max_connections 50 \(node-a: 100\)$/,
+    },
+    {
+      name: "an archive backlog",
+      world: leading({ archive: { ready: 6 } }),
+      change: toB,
+      what: /6 segments of WAL wait to be archived on node-a/,
+    },
+    {
+      name: "a failing archiver",
+      world: leading({}, {}, { failingWal: "000000010000000000000009" }),
+      change: toB,
+      what: /can't archive WAL \(0+10+9 failed/,
+    },
+    {
+      name: "no free slot",
+      world: target({}, settings({ max_replication_slots: 1 })),
+      change: toB,
+      what: /no free slot for each of its 2 standbys: 2 needed, 1 of max_replication_slots \(1\) free/,
+    },
+    {
+      name: "no free wal sender",
+      world: target(
+        {},
+        { ...settings({ max_wal_senders: 16 }), senders: Array.from({ length: 15 }, () => sender("other")) },
+      ),
+      change: toB,
+      what: /no free wal sender.*: 1 of max_wal_senders \(16\)/,
+    },
+    {
+      name: "a primary that could not be rewound",
+      world: leading({ rewindable: false }),
+      change: toB,
+      what: /neither checksums nor wal_log_hints/,
+    },
+    {
+      name: "paused replay",
+      world: target({}, {}, { replayPaused: true }),
+      change: toB,
+      what: /replay is paused on node-b/,
+      hint: /pg_wal_replay_resume/,
+    },
+    {
+      name: "a declared delay",
+      world: well,
+      change: toB,
+      nodes: { "node-b": { delay: "1h" } },
+      what: /stays behind on purpose \(delay 1h\)/,
+      hint: /config rm/,
+    },
+    {
+      name: "a delay that is still in force",
+      world: target({}, {}, { delaySeconds: 60 }),
+      change: toB,
+      what: /stays behind on purpose \(delay 60 s\)/,
+    },
+    {
+      name: "a backup by SQL",
+      world: leading({}, { backups: 1 }),
+      change: toB,
+      what: /a backup is being taken on node-a/,
+    },
+    {
+      name: "a backup by pgBackRest",
+      world: leading({ backup: true }),
+      change: toB,
+      what: /a backup is being taken on node-a/,
+    },
+    {
+      name: "a long transaction",
+      world: leading({}, {}, { oldestTransaction: { seconds: 61, pid: 77, user: "app" } }),
+      change: toB,
+      what: /open on node-a for 61 s \(pid 77, user app\)/,
+      hint: /pg_terminate_backend\(77\)/,
+    },
+    {
+      name: "a prepared transaction",
+      world: leading({}, {}, { preparedTransactions: 1 }),
+      change: toB,
+      what: /1 prepared transaction on node-a/,
+    },
+    {
+      name: "too little disk",
+      world: target({ disk: { totalBytes: 1, freeBytes: 511 * MiB } }),
+      change: toB,
+      what: /node-b has too little free disk for a primary: 511 MB, 512 MB needed/,
+    },
+    {
+      name: "a logical slot",
+      world: leading({}, { slots: [slot("cdc", { type: "logical", database: "app" })] }),
+      change: toB,
+      what: /logical slot cdc \(database app\) on node-a would not be there/,
+      hint: /failover slot/,
+    },
+    {
+      name: "a logical slot before 17",
+      world: leading({}, { major: 15, slots: [slot("cdc", { type: "logical", database: "app" })] }),
+      change: toB,
+      what: /logical slot cdc/,
+      hint: /^Drop it/,
+    },
+    {
+      name: "a failover slot that is not in step",
+      world: {
+        ...target({}, { slots: [slot("cdc", { type: "logical", failover: true, synced: false })] }),
+        "node-a": primary({}, { slots: [slot("cdc", { type: "logical", database: "app", failover: true })] }),
+      },
+      change: toB,
+      what: /logical slot cdc .*not in step/,
+    },
+    {
+      name: "another node that cannot be asked",
+      world: { ...well, "node-c": null },
+      change: toB,
+      what: /node-c takes part and cannot be asked/,
+      hint: /nodes\.node-c\.state' absent/,
+    },
+    {
+      name: "a leader that takes no writes",
+      world: { ...well, "node-a": stopped(primary(), "in production") },
+      change: toB,
+      what: /node-a leads \(epoch 1\) and takes no writes now/,
+      hint: /config set primary node-a/,
+    },
+    {
+      name: "a leader that cannot be asked and is not fenced",
+      world: { ...well, "node-a": null },
+      change: toB,
+      what: /node-a leads \(epoch 1\), cannot be asked, and is not declared fenced/,
+      hint: /nodes\.node-a\.state' fenced && pulumi config set primary node-b/,
+    },
+    {
+      name: "a leader that is declared absent",
+      world: afterDeath(),
+      change: toB,
+      nodes: { "node-a": { state: "absent" } },
+      what: /node-a led last \(epoch 1\) and is declared absent/,
+      hint: /'nodes\.node-a\.state' fenced/,
+    },
+    {
+      name: "a leader that is not declared any more",
+      world: afterDeath(),
+      change: { ...toB, nodes: declared().nodes.slice(1) },
+      what: /led last .* is not declared any more/,
+    },
+  ]);
+
+  it("tells every reason at once", () => {
+    const world = {
+      "node-a": primary(
+        { rewindable: false, backup: true, archive: { ready: 100 } },
+        { senders: [], slots: [slot("cdc", { type: "logical" })] },
+        { failingWal: "0", preparedTransactions: 2, oldestTransaction: { seconds: 100, pid: 1, user: "x" } },
+      ),
+      "node-b": standby(
+        { disk: { totalBytes: 1, freeBytes: 1 } },
+        settings({ max_connections: 1, max_replication_slots: 0, max_wal_senders: 0 }),
+        { replayPaused: true },
+      ),
+      "node-c": null,
+    };
+    const { reasons } = look(world, toB, { "node-b": { delay: "1h" } });
+    assert.equal(reasons.length, 15, formatRefusal(reasons));
+    assert.equal(new Set(reasons.map(({ what }) => what)).size, 15);
+  });
+});
+
+describe("preflight: a failover", () => {
+  const accepted = { ...toB, limits: { ...declared().limits, maxLossBytes: 0 } };
+
+  it("passes where the loss is accepted, and says what is at risk", () => {
+    const { reasons, outcome, summary } = look(afterDeath(), accepted, fenced);
+    assert.deepEqual(reasons, []);
+    assert.deepEqual([outcome.kind, outcome.from], ["failover", "node-a"]);
+    assert.deepEqual([outcome.atRisk?.known, outcome.atRisk?.bytes, outcome.atRisk?.lastHeardSeconds], [false, 0, 12]);
+    assert.match(
+      summary,
+      /^failover node-a → node-b, epoch 2, at risk: what can't be known \(.*last heard from 12 s ago\)$/,
+    );
+  });
+
+  it("counts what the receivers were told of, and what others have", () => {
+    const receiver = { status: "streaming", host: "h", timeline: 1, latestEndBytes: end + 5 * MiB, heardSeconds: 40 };
+    const { outcome, reasons } = look(afterDeath({}, { receiver }), accepted, fenced);
+    assert.equal(outcome.atRisk?.bytes, 5 * MiB);
+    assert.match(
+      reasons[0]?.what ?? "",
+      /node-b would lose at least 5 MB of WAL, and it can't be known what else.*maxLossBytes is 0 B/,
+    );
+    const enough = { ...toB, limits: { ...declared().limits, maxLossBytes: 5 * MiB } };
+    assert.deepEqual(whats(afterDeath({}, { receiver }), enough, fenced), []);
+  });
+
+  it("passes to a node that is behind where that is accepted", () => {
+    const world = afterDeath({ receivedBytes: end - MiB, replayedBytes: end - MiB });
+    const limits = { ...declared().limits, maxLossBytes: MiB, acceptBehind: true };
+    assert.deepEqual(whats(world, { ...toB, limits }, fenced), []);
+  });
+
+  it("passes after a handover in which the old primary died", () => {
+    const world = { ...afterDeath(), "node-b": standby({ token: token("node-b", 2, "revoked", "node-a") }) };
+    const { reasons, outcome } = look(world, accepted, fenced);
+    assert.deepEqual([reasons, outcome.kind, outcome.from, outcome.epoch], [[], "failover", "node-a", 2]);
+  });
+
+  it("passes where no token is left, and everybody else is accounted for", () => {
+    const lost = { "node-b": standby({ token: null }), "node-c": standby({ token: null }) };
+    assert.equal(look(lost, accepted, fenced).outcome.kind, "failover");
+    assert.deepEqual(whats(lost, accepted, fenced), []);
+  });
+
+  const behindC = afterDeath({ receivedBytes: end - MiB, replayedBytes: end - MiB });
+  refuses([
+    {
+      name: "a loss that can't be known and is not accepted",
+      world: afterDeath(),
+      change: toB,
+      nodes: fenced,
+      what: /what node-b would lose can't be known: .*maxLossBytes is not set/,
+      hint: /maxLossBytes 0$/,
+    },
+    {
+      name: "a target that is not the furthest ahead",
+      world: behindC,
+      change: { ...toB, limits: { ...declared().limits, maxLossBytes: 2 * MiB } },
+      nodes: fenced,
+      what: /node-b is not the furthest ahead: node-c is 1 MB further/,
+      hint: /primary node-c; .*acceptBehind true/,
+    },
+    {
+      name: "a node on an older timeline",
+      world: {
+        ...afterDeath(),
+        "node-c": standby({ wal: { ...standby().wal, timeline: 2 } }, {}, { receivedBytes: 0, replayedBytes: 0 }),
+      },
+      change: accepted,
+      nodes: fenced,
+      what: /node-c is on timeline 2/,
+    },
+    {
+      name: "paused replay on the target",
+      world: afterDeath({ replayPaused: true }),
+      change: accepted,
+      nodes: fenced,
+      what: /replay is paused on node-b/,
+    },
+    {
+      name: "a declared delay of the target",
+      world: afterDeath(),
+      change: accepted,
+      nodes: { ...fenced, "node-b": { delay: "1h" } },
+      what: /stays behind on purpose/,
+    },
+    {
+      name: "a silent follower",
+      world: { ...afterDeath(), "node-c": null },
+      change: accepted,
+      nodes: fenced,
+      what: /node-c takes part and cannot be asked/,
+    },
+    {
+      name: "a target that does not run",
+      world: { ...afterDeath(), "node-b": stopped(standby(), "shut down in recovery") },
+      change: accepted,
+      nodes: fenced,
+      what: /PostgreSQL does not run on it/,
+    },
+  ]);
+
+  describe("with synchronous replication", () => {
+    const names = ["node-b", "node-c"];
+    const both: Nodes = { ...fenced, "node-b": { synchronous: true }, "node-c": { synchronous: true } };
+    const inForce = { ...toB, recorded: recorded({ synchronous: { names, sinceBytes: 0 } }) };
+
+    it("nothing is lost by the furthest ahead of all of them", () => {
+      const { reasons, outcome } = look(
+        afterDeath({}, { receivedBytes: end - MiB, replayedBytes: end - MiB }),
+        inForce,
+        both,
+      );
+      assert.deepEqual(reasons, []);
+      assert.deepEqual([outcome.atRisk?.known, outcome.atRisk?.bytes], [true, 0]);
+    });
+
+    const unknown: readonly (readonly [string, World, Partial<Declared>, Nodes])[] = [
+      [
+        "only one of two is in reach",
+        { "node-b": standby() },
+        inForce,
+        { ...both, "node-c": { synchronous: true, state: "absent" } },
+      ],
+      ["the declaration came with the failover", afterDeath(), { ...toB, recorded: recorded() }, both],
+      [
+        "the target is none of them",
+        afterDeath(),
+        { ...toB, recorded: recorded({ synchronous: { names: ["node-c"], sinceBytes: 0 } }) },
+        both,
+      ],
+      [
+        "the target has less than when it began",
+        afterDeath(),
+        { ...toB, recorded: recorded({ synchronous: { names, sinceBytes: end + 1 } }) },
+        both,
+      ],
+      ["it was taken off since", afterDeath(), inForce, { ...fenced, "node-b": { synchronous: true } }],
+    ];
+    for (const [name, world, change, nodes] of unknown) {
+      it(`something may be lost where ${name}`, () => {
+        assert.equal(look(world, change, nodes).outcome.atRisk?.known, false);
+      });
+    }
+
+    it("is recorded once it is seen in force, and stays as it was recorded", () => {
+      const nodes: Nodes = { "node-b": { synchronous: true } };
+      const leader = (standbys: string) => ({
+        ...well,
+        "node-a": primary({}, {}, { synchronousStandbyNames: standbys }),
+      });
+      assert.equal(look(leader(""), {}, nodes).outcome.synchronous, null);
+      const record = look(leader('ANY 1 ("node-b")'), {}, nodes).outcome.synchronous;
+      assert.deepEqual(record, { names: ["node-b"], sinceBytes: end });
+      const later = {
+        ...well,
+        "node-a": primary({}, {}, { currentBytes: 2 * end, synchronousStandbyNames: 'ANY 1 ("node-b")' }),
+      };
+      assert.deepEqual(look(later, { recorded: recorded({ synchronous: record }) }, nodes).outcome.synchronous, record);
+      assert.deepEqual(look({ "node-a": empty }, {}, nodes).outcome.synchronous, { names: ["node-b"], sinceBytes: 0 });
+      assert.equal(look(well, { recorded: recorded({ synchronous: record }) }).outcome.synchronous, null);
+    });
+  });
+});
+
+describe("preflight: reality differs", () => {
+  const promoted = (fork = end): HostFacts =>
+    primary(
+      { token: token("node-a"), wal: { ...standby().wal, timeline: 2, forkedAtBytes: fork } },
+      { slots: [], senders: [] },
+      { currentBytes: end + MiB },
+    );
+  const cleanly = stopped(primary({ wal: { ...primary().wal, checkpointBytes: end - 120 } }));
+  const accepted = { ...toB, limits: { ...declared().limits, maxLossBytes: MiB } };
+
+  it("adopts a promotion by hand where the old primary was shut down cleanly: nothing is lost", () => {
+    const { reasons, outcome } = look({ "node-a": cleanly, "node-b": promoted(), "node-c": standby() }, toB);
+    assert.deepEqual([reasons, outcome.kind, outcome.from], [[], "adopt", "node-a"]);
+    assert.deepEqual([outcome.atRisk?.known, outcome.atRisk?.bytes], [true, 0]);
+  });
+
+  it("adopts it where the old primary came up read-only, or is fenced, once the loss is accepted", () => {
+    const readOnly = standby({ token: token("node-a") }, {}, { receivedBytes: end + MiB, receiver: null });
+    const world = { "node-a": readOnly, "node-b": promoted(), "node-c": standby() };
+    assert.match(whats(world, toB).join(), /^node-b would lose at least 1 MB of WAL/);
+    assert.equal(look(world, accepted).outcome.kind, "adopt");
+    assert.deepEqual(whats(world, accepted), []);
+    assert.deepEqual(whats({ "node-b": promoted(), "node-c": standby() }, accepted, fenced), []);
+  });
+
+  it("takes the role back from a target that is fenced", () => {
+    const given = stopped(primary({ token: token("node-b", 2, "yielding", "node-a") }));
+    const lost: Nodes = { "node-b": { state: "fenced" } };
+    const world = { "node-a": given, "node-c": standby() };
+    assert.match(whats(world, {}, lost).join(), /^what node-a would lose can't be known/);
+    const { reasons, outcome } = look(world, { limits: accepted.limits }, lost);
+    assert.deepEqual([reasons, outcome.kind, outcome.from, outcome.epoch], [[], "return", "node-a", 2]);
+  });
+
+  const yielding = stopped(primary({ token: token("node-b", 2, "yielding", "node-a") }));
+  const led = (epoch: number) => token("node-b", epoch, "leads", "node-a");
+  const bLeads = primary({ token: led(2) }, { slots: [], senders: [sender("node-c")] });
+  refuses([
+    {
+      name: "a promotion by hand that nobody declared",
+      world: { "node-a": cleanly, "node-b": promoted(), "node-c": standby() },
+      what: /node-b takes writes, but by the tokens node-a leads \(epoch 1\): it was promoted by hand/,
+      hint: /config set primary node-b/,
+    },
+    {
+      name: "a promotion by hand while the primary runs",
+      world: { ...well, "node-c": promoted() },
+      what: /more than one node takes writes: node-a, node-c \(by the tokens node-a leads/,
+    },
+    {
+      name: "to adopt one while the old primary may still write",
+      world: {
+        "node-a": { ...stopped(primary()), postgres: { unit: "active", inRecovery: null } },
+        "node-b": promoted(),
+        "node-c": standby(),
+      },
+      change: toB,
+      what: /it is not proven that node-a, which leads by the tokens, takes no writes/,
+    },
+    {
+      name: "to adopt one while the old primary can't be asked",
+      world: { "node-a": null, "node-b": promoted(), "node-c": standby() },
+      change: toB,
+      what: /node-a leads \(epoch 1\), cannot be asked, and is not declared fenced/,
+    },
+    {
+      name: "a third node that was promoted by hand",
+      world: { "node-a": cleanly, "node-b": standby(), "node-c": promoted() },
+      change: toB,
+      what: /node-c takes writes/,
+      hint: /primary node-c/,
+    },
+    {
+      name: "a config that a failover made stale",
+      world: { "node-a": stopped(primary(), "in production"), "node-b": bLeads, "node-c": standby({ token: led(2) }) },
+      what: /node-b leads since epoch 2; node-a, which led at epoch 1, has not joined it since/,
+      hint: /config set primary node-b/,
+    },
+    {
+      name: "a change that another checkout has made",
+      world: {
+        "node-a": standby({ token: led(3) }),
+        "node-b": primary({ token: led(3) }, { senders: [sender("node-a")] }),
+        "node-c": standby({ token: led(3) }),
+      },
+      change: { recorded: recorded({ epoch: 2 }) },
+      what: /node-b leads \(epoch 3\): the primary was changed by somebody else since this stack's last update \(epoch 2\)/,
+    },
+    {
+      name: "two that lead by the same number",
+      world: { ...well, "node-b": standby({ token: token("node-b") }) },
+      what: /do not agree who leads: node-a and node-b/,
+    },
+    {
+      name: "to go on while the target of a handover is silent",
+      world: { "node-a": yielding, "node-b": null, "node-c": standby() },
+      what: /node-a has handed over to node-b \(epoch 2\), which cannot be asked .* stays down on purpose/,
+      hint: /'nodes\.node-b\.state' fenced && pulumi config set primary node-a/,
+    },
+    {
+      name: "a third node meanwhile",
+      world: { "node-a": yielding, "node-b": null, "node-c": standby() },
+      change: { primary: "node-c" },
+      what: /node-a has handed over to node-b/,
+    },
+    {
+      name: "a declared primary whose data knows nothing of its role",
+      world: { ...well, "node-a": standby({ token: null }) },
+      what: /node-a led last \(epoch 1\), but its own data knows nothing of it/,
+    },
+  ]);
+
+  it("switches back after our own change, whether or not that was recorded as finished", () => {
+    const world = {
+      "node-a": standby({ token: led(2) }),
+      "node-b": primary({ token: led(2) }, { slots: [], senders: [sender("node-a"), sender("node-c")] }),
+      "node-c": standby({ token: led(2) }),
+    };
+    for (const record of [recorded({ kind: "switchover", epoch: 1 }), recorded({ epoch: 2 })]) {
+      const { reasons, outcome } = look(world, { recorded: record });
+      assert.deepEqual([reasons, outcome.kind, outcome.from], [[], "switchover", "node-b"]);
+    }
+  });
+
+  describe("of a change that this stack carried out, in an update that was cut off before the former primary had joined it", () => {
+    const ownChange = { recorded: recorded({ epoch: 1, kind: "switchover" }) };
+    const leads = primary({ token: led(2), joined: 2 }, { slots: [], senders: [] });
+    const world = (former: HostFacts) => ({ "node-a": former, "node-b": leads, "node-c": standby({ joined: 1 }) });
+    const join = { epoch: 2, from: "node-a" };
+
+    for (const [name, former] of [
+      ["that knows what became of it", stopped(primary({ joined: 1, token: led(2) }))],
+      ["that does not", stopped(primary({ joined: 1 }), "in production")],
+    ] as const) {
+      it(`goes back to one ${name}, which joins first`, () => {
+        const { reasons, outcome, summary } = look(world(former), ownChange);
+        assert.deepEqual([reasons, outcome.kind, outcome.from, outcome.join], [[], "switchover", "node-b", join]);
+        assert.match(summary, /node-a joins node-b first/);
+      });
+
+      it(`goes back to one ${name} also where that was cut off in its turn`, () => {
+        const again = { recorded: recorded({ epoch: 2, kind: "switchover", join }) };
+        assert.deepEqual(look(world(former), again).outcome.join, join);
+      });
+    }
+
+    it("goes on to a third node, which joins first", () => {
+      assert.deepEqual(
+        look(world(stopped(primary({ joined: 1 }))), { ...ownChange, primary: "node-c" }).outcome.join,
+        join,
+      );
+    });
+
+    it("needs nothing of a node that has joined it", () => {
+      const follows = {
+        "node-a": standby({ joined: 2, token: led(2) }),
+        "node-b": primary({ token: led(2), joined: 2 }, { senders: [sender("node-a")] }),
+      };
+      assert.deepEqual(look({ ...follows, "node-c": standby() }, ownChange).outcome.join, null);
+    });
+
+    it("says what stands against it, as ever", () => {
+      const busy = { ...leads, backup: true };
+      assert.match(
+        whats({ ...world(stopped(primary({ joined: 1 }))), "node-b": busy }, ownChange).join(),
+        /^a backup is being taken on node-b$/,
+      );
+    });
+  });
+
+  it("says of a silent target that is declared both that it is silent and that the old primary waits", () => {
+    const what = whats({ "node-a": yielding, "node-b": null, "node-c": standby() }, toB);
+    assert.equal(what.length, 2);
+    assert.match(what.join(), /node-b: the declared primary cannot be asked.*node-a has handed over/);
+  });
+});
+
+describe("preflight: a handover under way", () => {
+  const at = (facts: HostFacts, handover = "active") => ({ ...facts, handover });
+  const known = (world: Readonly<Record<string, HostFacts>>) =>
+    Object.entries(world).map(([name, facts]) => ({ ...facts, node: name }));
+  const armed = standby({ token: token("node-b", 2, "armed", "node-a") });
+  const giving = stopped(primary({ token: token("node-b", 2, "yielding", "node-a") }));
+  const taking = standby({ token: token("node-b", 2, "taken", "node-a") });
+
+  it("is one while a target waits for a primary that gives, or that can't be asked, or promotes", () => {
+    for (const world of [
+      { "node-b": at(armed), "node-c": standby() },
+      { ...well, "node-a": at(primary()), "node-b": at(armed) },
+      { ...well, "node-a": giving, "node-b": at(armed) },
+      { ...well, "node-a": at(giving), "node-b": armed },
+      { ...well, "node-a": giving, "node-b": at(taking) },
+    ]) {
+      assert.equal(underWay(known(world)), "node-a hands over to node-b (epoch 2)");
+    }
+  });
+
+  it("is none once it has ended, where its unit is gone, or where nobody can answer", () => {
+    const b = primary({ token: token("node-b", 2, "leads", "node-a") });
+    for (const world of [
+      well,
+      { ...well, "node-b": armed },
+      { ...well, "node-b": at(armed) },
+      { "node-a": at(giving), "node-c": standby() },
+      { ...well, "node-b": at(b) },
+      { ...well, "node-a": at(primary()) },
+    ]) {
+      assert.equal(underWay(known(world)), undefined);
+    }
   });
 });

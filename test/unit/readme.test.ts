@@ -134,12 +134,12 @@ describe("README.md and docs", () => {
 
   it("architecture.md names host scripts that exist, and every one that is a step", () => {
     const scripts = readdirSync(join(root, "scripts/host")).filter((file) => file.endsWith(".sh"));
-    const named = matches(read("docs/architecture.md"), /`(\w+\.sh)`/g);
+    const named = matches(read("docs/architecture.md"), /`([\w-]+\.sh)`/g);
     assert.deepEqual(
       named.filter((script) => !scripts.includes(script)),
       [],
     );
-    const notSteps = ["lib.sh", "backup.sh", "backups.sh"];
+    const notSteps = ["lib.sh", "lib-pooler.sh", "backup.sh", "backups.sh"];
     assert.deepEqual(
       scripts.filter((script) => !named.includes(script) && !notSteps.includes(script)),
       [],
@@ -164,7 +164,8 @@ describe("README's troubleshooting", () => {
   it("quotes messages that the program has", () => {
     const folders = ["scripts/host", "scripts/docker", "scripts/lib"];
     const files = folders.flatMap((folder) => readdirSync(join(root, folder)).map((file) => join(folder, file)));
-    const models = ["preflight", "problems", "schema/sshOptions", "read/nodes"];
+    const rules = readdirSync(join(root, "components/model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
+    const models = [...rules, "problems", "schema/sshOptions", "read/nodes"];
     const source = [...files, ...models.map((file) => `components/model/${file}.ts`)].map(read).join("\n");
     assert.ok(quoted.length > 40, String(quoted.length));
     const unknown = quoted

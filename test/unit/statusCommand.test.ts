@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseHostFacts } from "../../components/model/hostFacts.ts";
+import type { History } from "../../components/model/status/history.ts";
 import type { Observation } from "../../components/model/status/observation.ts";
 import { parseBackups, parseMonitoring } from "../../components/model/status/sources.ts";
 import { parseArguments } from "../../scripts/status/arguments.ts";
@@ -52,7 +53,14 @@ class FakeTerminal implements Terminal {
 }
 
 function world(
-  change: { tty?: boolean; rows?: number; seen?: Observation; pulumi?: PulumiResult; looks?: number } = {},
+  change: {
+    tty?: boolean;
+    rows?: number;
+    seen?: Observation;
+    pulumi?: PulumiResult;
+    looks?: number;
+    recalled?: History;
+  } = {},
 ) {
   const stdout = new FakeTerminal(change.tty ?? false, change.rows);
   const stderr = new FakeTerminal(false);
@@ -73,6 +81,7 @@ function world(
       if (looks >= (change.looks ?? 1)) setTimeout(() => stop.abort(), 20);
       return change.seen ?? observation();
     },
+    recall: async () => change.recalled ?? { source: { node: "node-a", role: "primary" }, changes: [] },
   };
   return { made, stdout, stderr, stop, asked };
 }
@@ -155,7 +164,7 @@ describe("status: command", () => {
   });
 
   it("reads its command line", () => {
-    const none = { json: false, help: false, watchSeconds: undefined, stack: undefined };
+    const none = { json: false, help: false, history: false, watchSeconds: undefined, stack: undefined };
     assert.deepEqual(parseArguments([]), none);
     assert.deepEqual(parseArguments(["--json", "--stack", "a"]), { ...none, json: true, stack: "a" });
     for (const words of [["--watch"], ["--watch", "--json"]]) assert.equal(parseArguments(words).watchSeconds, 2);
@@ -168,9 +177,20 @@ describe("status: command", () => {
       ["--stack"],
       ["--stack", "--json"],
       ["--histroy"],
+      ["--history", "--watch"],
     ]) {
       assert.throws(() => parseArguments(words), UsageError, words.join(" "));
     }
+  });
+
+  it("shows the history, as JSON too, and says when it is a standby's", async () => {
+    const { made, stdout } = world();
+    assert.equal(await status(["--history", "--json"], made), 0);
+    assert.deepEqual(JSON.parse(stdout.text).source, { node: "node-a", role: "primary" });
+    const late = world({ recalled: { source: { node: "node-b", role: "standby" }, changes: [] } });
+    assert.equal(await status(["--history"], late.made), 1);
+    assert.match(late.stdout.text, /no change of primary is on record/);
+    assert.match(late.stderr.text, /no primary is in reach.*node-b[\s\S]*HINT: /);
   });
 
   it("explains itself", async () => {

@@ -36,11 +36,20 @@ export const declared = (name: string, change: Partial<DeclaredNode> = {}): Decl
 
 export const host = (change: Partial<HostFacts> = {}): HostFacts => ({
   clusterId: "c1",
+  handover: "inactive",
   data: { state: "cluster", systemIdentifier: "7300000000000000001", timeline: 3, controlState: "in production" },
   postgres: { unit: "active", inRecovery: false },
   token: null,
+  verdict: "",
+  joined: 0,
+  kept: [],
   disk: { totalBytes: 100 * GiB, freeBytes: 71 * GiB },
   archive: { ready: 0 },
+  wal: { timeline: 3, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null },
+  rewindable: true,
+  backup: false,
+  warm: null,
+  sql: null,
   ...change,
 });
 

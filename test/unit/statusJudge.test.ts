@@ -22,6 +22,19 @@ import {
 describe("status: judge", () => {
   it("finds nothing where all is well", () => well());
 
+  it("a pooler that is down, paused, or leads elsewhere", () => {
+    const pooler = { units: { "understudy-pooler.service": "active" }, paused: false, route: "node-a" };
+    const seen = (change: object) =>
+      observation({}, { "node-b": { host: read(host({ pooler: { ...pooler, ...change } })) } });
+    expectFindings(seen({}), []);
+    expectFindings(seen({ units: { "understudy-pooler.service": "failed" } }), [
+      ["warning", "node-b", /^a part of its pooler does not run: understudy-pooler\.service \(failed\)$/],
+    ]);
+    expectFindings(seen({ paused: true }), [["warning", "node-b", /is paused/]]);
+    expectFindings(seen({ route: "node-c" }), [["warning", "node-b", /leads to node-c, but node-a is the primary/]]);
+    expectFindings(seen({ route: "" }), [["warning", "node-b", /leads to nobody/]]);
+  });
+
   describe("who leads", () => {
     it("two writable primaries", () => {
       expectFindings(observation({}, { "node-c": { sql: read(primary({ timeline: 4 })) } }), [
@@ -84,9 +97,9 @@ describe("status: judge", () => {
     it("a change of primary under way", () => {
       const token = (state: string) => ({ epoch: 7, from: "node-a", to: "node-b", state });
       expectFindings(observation({}, { "node-b": { host: read(recovering({ token: token("armed") })) } }), [
-        ["warning", undefined, /being changed to node-b \(epoch 7\)/],
+        ["warning", undefined, /being changed to node-b \(change 7, armed\)/],
       ]);
-      well({ "node-b": { host: read(recovering({ token: token("taken") })) } });
+      well({ "node-b": { host: read(recovering({ token: token("revoked") })) } });
     });
   });
 

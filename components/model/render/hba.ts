@@ -1,11 +1,13 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { monitorRole, replicationRole, superuser } from "../names.ts";
+import { monitorRole, poolerRole, replicationRole, superuser } from "../names.ts";
 
 export interface HbaInput {
   /** Addresses (IP address or host name) of every node that takes part. */
   readonly nodeAddresses: readonly string[];
   /** Networks in CIDR notation that clients may come from. */
   readonly clientNetworks: readonly string[];
+  /** Whether there are poolers: then clients come from every node, too. */
+  readonly pooler?: boolean;
 }
 
 /**
@@ -28,6 +30,8 @@ export function renderHba(input: HbaInput): string {
     ["host", "all", replicationRole, "all", "reject"],
     ["host", "replication", "all", "all", "reject"],
     ...nodes.map((address) => ["hostssl", "postgres", monitorRole, address, "scram-sha-256"]),
+    ...(input.pooler ? nodes.map((address) => ["hostssl", "all", "all", address, "scram-sha-256"]) : []),
+    ["host", "all", poolerRole, "all", "reject"],
     ...["127.0.0.1/32", "::1/128"].map((address) => ["hostssl", "all", "all", address, "scram-sha-256"]),
     ...input.clientNetworks.map((network) => ["hostssl", "all", "all", network, "scram-sha-256"]),
     ["host", "all", "all", "all", "reject"],

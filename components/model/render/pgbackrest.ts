@@ -1,6 +1,6 @@
 import type { ArchiveConfig, NodeConfig, PostgresMajor } from "../clusterConfig.ts";
 import { superuser } from "../names.ts";
-import { hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
+import { handoverFlag, hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
 
 /** How the archive is reached, whoever serves it. Keys are secrets. */
 export interface ArchiveAccess {
@@ -41,7 +41,7 @@ export function pgbackrestCommand(stanza: string): string {
  * for "not there"; with `--kill-after` it could be 137, at which PostgreSQL stops the standby.
  */
 export function restoreCommand(stanza: string): string {
-  return `timeout 10 ${pgbackrestCommand(stanza)} archive-get %f "%p"`;
+  return `test ! -e ${handoverFlag} && timeout 10 ${pgbackrestCommand(stanza)} archive-get %f "%p"`;
 }
 
 /**

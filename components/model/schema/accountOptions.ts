@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { PostgresMajor } from "../clusterConfig.ts";
 import { isPlainIdentifier, reservedReason } from "../names.ts";
 import { matching, type Option, wholeNumber } from "./option.ts";

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { parseHttpsEndpoint } from "../network.ts";
 import { anything, flag, matching, type Option, oneOf, text, wholeNumber } from "./option.ts";
 

@@ -62,6 +62,31 @@ export const dockerNodeOptions = {
 
 export const leastMemory = "256MB";
 
+/** One line of text that can be shown anywhere. */
+const line = (value: string) => /^[^\p{Cc}]{3,500}$/u.test(value);
+
+/** How it is proven that a host of the user's is off: one of the two. */
+export const fenceOptions = {
+  command: {
+    schema: matching(line),
+    description:
+      "Command that switches the host off and looks that it is off; run on the operator's machine. Exit code 0 is the proof. It is shown by previews: no secret in it.",
+    rule: "must be one line of 3 to 500 characters",
+    hint: "give a command that ends with 0 only once the host is off, such as: ipmitool … chassis power off",
+    default: "none",
+    effect: "of a fenced node: it is fenced again",
+  },
+  statement: {
+    schema: matching(line),
+    description:
+      "The operator's word that the host is off: who says so, and how it was seen. Only while the node is `fenced`; the receipt repeats it.",
+    rule: "must be one line of 3 to 500 characters",
+    hint: "write who has seen what and when, such as: 'M. Example, 03:12, power cut at the PDU, LEDs dark'",
+    default: "none",
+    effect: "of a fenced node: it is fenced again",
+  },
+} as const satisfies Record<string, Option>;
+
 export const sshNodeOptions = {
   ...loginOptions,
   address: {
@@ -89,6 +114,15 @@ export const sshNodeOptions = {
     default: "none",
     effect: "the steps run again",
     options: loginOptions,
+  },
+  fence: {
+    schema: anything(),
+    description: "How it is proven that the host is off while the node is `fenced`: `command` or `statement`.",
+    rule: "must be an object",
+    hint: "set command or statement under it",
+    default: "none; required while the node is `fenced`",
+    effect: "of a fenced node: it is fenced again",
+    options: fenceOptions,
   },
 } as const satisfies Record<string, Option>;
 

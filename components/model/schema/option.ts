@@ -1,6 +1,6 @@
-import { z } from "zod";
+import * as z from "zod";
 import { closest, keyPath, type Problem } from "../problems.ts";
-import { type Duration, isDuration, isSize, type Size } from "../units.ts";
+import { type Duration, isDuration, isSize, parseSize, type Size } from "../units.ts";
 
 /**
  * One option of the config, defined once: parser, message, reference and Pulumi.yaml are made from it.
@@ -139,6 +139,12 @@ export function duration(): z.ZodType<Duration> {
 
 export function size(): z.ZodType<Size> {
   return z.custom<Size>((value) => typeof value === "string" && isSize(value), { message: ownRule });
+}
+
+/** A number of bytes: a plain whole number, or a size. */
+export function bytes(): z.ZodType<number> {
+  const number = (value: unknown) => (typeof value === "string" ? (parseSize(value) ?? value) : value);
+  return z.preprocess(number, wholeNumber(0, Number.MAX_SAFE_INTEGER)) as z.ZodType<number>;
 }
 
 /** For options whose shape a reader of its own looks at. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isHost } from "../network.ts";
 import { matching, type Option, ownRule, wholeNumber } from "./option.ts";
 

@@ -1,8 +1,9 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type PostgresMajor, postgresMajors } from "../clusterConfig.ts";
 import { isClusterName } from "../names.ts";
 import { archiveOptions } from "./archiveOptions.ts";
-import { anything, flag, matching, type Option, ownRule, wholeNumber } from "./option.ts";
+import { anything, bytes, duration, flag, matching, type Option, ownRule, wholeNumber } from "./option.ts";
+import { poolerOptions } from "./poolerOptions.ts";
 
 /** An option as `Pulumi.yaml` declares it; a default there means "not set" to `parseConfig`. */
 export interface TopOption<T = unknown> extends Option<T> {
@@ -13,6 +14,8 @@ export interface TopOption<T = unknown> extends Option<T> {
     readonly default: unknown;
   };
 }
+
+const bytesRule = "must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB";
 
 export const targets = ["docker", "ssh"] as const;
 
@@ -36,7 +39,7 @@ export const topOptions = {
   primary: {
     schema: z.string(),
     description:
-      "Name of the node that is to be the primary. A change of it is a switchover, which is still to come: for now it is refused.",
+      "Name of the node that is to be the primary. A change of it moves the primary: a switchover, or a failover where the one that leads is `fenced`.",
     rule: "must be the name of a node",
     hint: "name one of the nodes: pulumi config set primary <node>",
     required: true,
@@ -91,6 +94,45 @@ export const topOptions = {
     effect: "none on the cluster",
     pulumi: { default: "" },
   },
+  maxLossBytes: {
+    schema: bytes(),
+    description:
+      "How much WAL a failover may lose at most. Where it is proven that nothing is lost, none of it is needed; where that can't be known, a failover is refused until this is set.",
+    rule: bytesRule,
+    hint: "set what may be lost, such as: pulumi config set maxLossBytes 16MB",
+    default: "0, and nothing unknown",
+    effect: "none on the cluster",
+    pulumi: { default: "" },
+  },
+  maxLagBytes: {
+    schema: bytes(),
+    description:
+      "How far behind the target of a planned change of primary may be when it begins: WAL that it has not replayed.",
+    rule: bytesRule,
+    hint: "write it such as 16MB; units heed case",
+    default: "16MB",
+    effect: "none on the cluster",
+    pulumi: { default: "" },
+  },
+  acceptBehind: {
+    schema: flag(),
+    description: "Whether a failover may go to a node that is not the furthest ahead of those in reach.",
+    rule: "must be true or false",
+    hint: "use true or false",
+    default: "false",
+    effect: "none on the cluster",
+    pulumi: { type: "boolean", default: false },
+  },
+  maxTransactionAge: {
+    schema: duration(),
+    description:
+      "A transaction that is open on the primary for longer than this refuses a planned change: it would be broken off.",
+    rule: "must be a duration: a number and one of us, ms, s, min, h, d",
+    hint: "write it such as 1min or 30s; units heed case",
+    default: "1min",
+    effect: "none on the cluster",
+    pulumi: { default: "" },
+  },
   settings: {
     schema: anything(),
     description:
@@ -128,6 +170,16 @@ export const topOptions = {
     hint: "add one with: pulumi config set --path 'users.report.memberOf[0]' pg_monitor",
     default: "the owners of the databases",
     effect: "users are made and changed; one that is taken off the list is left alone",
+    pulumi: { type: "object", default: {} },
+  },
+  pooler: {
+    schema: anything(),
+    description: "PgBouncer on every node: clients of any node are led to the primary, or to the standbys.",
+    rule: "must be an object",
+    hint: "set enabled under it",
+    default: "none",
+    effect: "see its keys",
+    options: poolerOptions,
     pulumi: { type: "object", default: {} },
   },
   deletionProtection: {

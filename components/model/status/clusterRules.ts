@@ -83,15 +83,18 @@ const oneCluster: Rule = (observation) => {
 const handoverUnderWay: Rule = (observation) => {
   const armed = observation.nodes.flatMap(({ host }) => {
     const token = readValue(host)?.token;
-    return token?.state === "armed" ? [token] : [];
+    return token?.state === "armed" || token?.state === "candidate" ? [token] : [];
   });
   const [token] = armed.sort((a, b) => b.epoch - a.epoch);
   if (token === undefined) return [];
   return [
     {
       level: "warning",
-      what: `the primary is being changed to ${token.to} (epoch ${token.epoch})`,
-      hint: "wait for it to end by itself, then look again; pulumi up finishes what was cut off",
+      what: `the primary is being changed to ${token.to} (change ${token.epoch}, ${token.state})`,
+      hint:
+        token.state === "armed"
+          ? "it ends by itself within a minute; then look again. pulumi up finishes what was cut off"
+          : `${token.to} takes over once the fence is proven: pulumi up finishes what was cut off, in one direction or the other`,
     },
   ];
 };

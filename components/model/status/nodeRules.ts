@@ -1,6 +1,9 @@
+import type { Leadership } from "../preflight/leadership.ts";
 import { count, formatBytes, formatPercent, formatSeconds } from "./format.ts";
+import { handoverRules } from "./handoverRules.ts";
 import type { Finding } from "./judge.ts";
 import { type NodeObservation, readValue, type SqlFacts } from "./observation.ts";
+import { poolers } from "./poolerRules.ts";
 import { slotFindings } from "./slotRules.ts";
 import type { ClusterSummary, NodeSummary } from "./summary.ts";
 import { levelOf, thresholds, worstOf } from "./thresholds.ts";
@@ -11,6 +14,7 @@ export interface NodeContext {
   readonly row: NodeSummary;
   readonly sql: SqlFacts | undefined;
   readonly primary: ClusterSummary["primary"];
+  readonly leadership: Leadership;
 }
 
 /** A finding without its node, which is filled in. */
@@ -19,8 +23,15 @@ export type NodeRule = (context: NodeContext) => readonly NodeFinding[];
 
 /** Everything that is wrong with one node. A node that is fenced or absent is only wrong if it leads all the same. */
 export function nodeFindings(observed: NodeObservation, row: NodeSummary, summary: ClusterSummary): Finding[] {
-  const context: NodeContext = { observed, row, sql: readValue(observed.sql), primary: summary.primary };
-  const applying = observed.declared.state === "active" ? [...rules, slotFindings] : [runsAlthoughFenced];
+  const context: NodeContext = {
+    observed,
+    row,
+    sql: readValue(observed.sql),
+    primary: summary.primary,
+    leadership: summary.leadership,
+  };
+  const applying =
+    observed.declared.state === "active" ? [...rules, ...handoverRules, slotFindings] : [runsAlthoughFenced];
   return applying.flatMap((rule) => rule(context)).map((finding) => ({ node: row.declared.name, ...finding }));
 }
 
@@ -252,4 +263,5 @@ const rules: readonly NodeRule[] = [
   archives,
   disk,
   version,
+  poolers,
 ];

@@ -21,6 +21,8 @@ export interface StatusReport {
     readonly declared: string;
     /** Nodes that are writable now: one, when all is well. */
     readonly real: readonly string[];
+    /** Who leads as the nodes have it among themselves, and by which change of primary; null: no node that answered knows. */
+    readonly leads: { readonly node: string; readonly epoch: number } | null;
   };
   readonly nodes: readonly NodeReport[];
   readonly archive: {
@@ -78,6 +80,7 @@ export interface BackupReport {
 export function reportOf(observation: Observation): StatusReport {
   const summary = summarize(observation);
   const { level, findings } = judge(observation, summary);
+  const { leader, leaderEpoch } = summary.leadership;
   const backups = readValue(observation.backups);
   const last = backups?.filter(({ error }) => !error).at(-1);
   return {
@@ -90,6 +93,7 @@ export function reportOf(observation: Observation): StatusReport {
     primary: {
       declared: observation.primary,
       real: summary.nodes.filter(({ role }) => role === "primary").map(({ declared }) => declared.name),
+      leads: leader === undefined ? null : { node: leader, epoch: leaderEpoch },
     },
     nodes: observation.nodes.flatMap((node, index) => {
       const row = summary.nodes[index];

@@ -1,3 +1,4 @@
+import { type Leadership, leadershipOf } from "../preflight/leadership.ts";
 import {
   type DeclaredNode,
   type Lsn,
@@ -57,12 +58,22 @@ export interface ClusterSummary {
   readonly nodes: readonly NodeSummary[];
   /** What the others are measured against: the declared primary if it is one, else whoever is furthest. */
   readonly primary: { readonly name: string; readonly sql: SqlFacts } | undefined;
+  /** Who leads as the nodes' tokens say. */
+  readonly leadership: Leadership;
 }
 
 /** Puts together what is known of each node; judges nothing. */
 export function summarize(observation: Observation): ClusterSummary {
   const primary = findPrimary(observation);
-  return { primary, nodes: observation.nodes.map((node) => summarizeNode(node, primary)) };
+  const known = observation.nodes.flatMap(({ declared, host }) => {
+    const facts = readValue(host);
+    return facts ? [{ ...facts, node: declared.name }] : [];
+  });
+  return {
+    primary,
+    leadership: leadershipOf(known),
+    nodes: observation.nodes.map((node) => summarizeNode(node, primary)),
+  };
 }
 
 function findPrimary(observation: Observation): ClusterSummary["primary"] {

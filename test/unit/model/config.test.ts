@@ -26,6 +26,12 @@ describe("parseConfig", () => {
       postgresVersion: 17,
       reconcile: "",
       epoch: undefined,
+      limits: {
+        maxLossBytes: undefined,
+        maxLagBytes: 16 * 2 ** 20,
+        acceptBehind: false,
+        maxTransactionAgeSeconds: 60,
+      },
       settings: {},
       archive: {
         server: "own",
@@ -39,6 +45,7 @@ describe("parseConfig", () => {
       users: { app: user },
       deletionProtection: true,
       clientNetworks: ["0.0.0.0/0", "::/0"],
+      pooler: undefined,
     });
   });
 
@@ -50,6 +57,10 @@ describe("parseConfig", () => {
       postgresVersion: "16",
       deletionProtection: "false",
       epoch: "3",
+      maxLossBytes: "0",
+      maxLagBytes: "64MB",
+      acceptBehind: "true",
+      maxTransactionAge: "90s",
       reconcile: "",
       clusterName: "",
       settings: '{"work_mem":"16MB","jit":false,"max_connections":200}',
@@ -62,6 +73,12 @@ describe("parseConfig", () => {
     assert.equal(config.postgresVersion, 16);
     assert.equal(config.deletionProtection, false);
     assert.equal(config.epoch, 3);
+    assert.deepEqual(config.limits, {
+      maxLossBytes: 0,
+      maxLagBytes: 64 * 2 ** 20,
+      acceptBehind: true,
+      maxTransactionAgeSeconds: 90,
+    });
     assert.equal(config.nodes["node-b"]?.synchronous, true);
     assert.deepEqual(config.settings, { work_mem: "16MB", jit: "off", max_connections: "200" });
     assert.equal(config.archive.retention.full, 4);
@@ -70,9 +87,36 @@ describe("parseConfig", () => {
     assert.deepEqual(config.clientNetworks, ["10.0.0.0/8"]);
   });
 
+  it("knows poolers only where they are switched on", () => {
+    assert.equal(parse({ ...docker, pooler: { port: 7000 } }).pooler, undefined);
+    assert.deepEqual(
+      parse({ ...docker, pooler: '{"enabled":"true","poolSize":"50","pauseTimeout":"1500ms"}' }).pooler,
+      {
+        port: 6432,
+        readOnlyPort: 6433,
+        poolMode: "transaction",
+        poolSize: 50,
+        maxClients: 1000,
+        pauseTimeoutMs: 1500,
+      },
+    );
+  });
+
   it("takes what Pulumi.yaml has as defaults for not set", () => {
     const defaults = Object.fromEntries(Object.entries(topOptions).map(([key, { pulumi }]) => [key, pulumi.default]));
     assert.deepEqual(parse({ ...defaults, ...docker }), parse(docker));
+  });
+
+  it("reads how a host of the user's is fenced: by a command, also before it is needed, or by the operator's word", () => {
+    const fenced = (options: object) => {
+      const nodes = { ...(ssh.nodes as object), db2: { host: "192.0.2.2", privateKeyFile: "key.pem", ...options } };
+      const { nodes: read } = parse({ ...ssh, nodes });
+      return read.db2?.target === "ssh" ? read.db2.fence : "no ssh";
+    };
+    assert.equal(fenced({}), undefined);
+    assert.deepEqual(fenced({ fence: { command: "off db2" } }), { command: "off db2" });
+    assert.deepEqual(fenced({ state: "fenced", fence: { command: "off db2" } }), { command: "off db2" });
+    assert.deepEqual(fenced({ state: "fenced", fence: { statement: "I saw it" } }), { statement: "I saw it" });
   });
 
   it("reads hosts of the user's, through a bastion", () => {

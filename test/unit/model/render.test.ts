@@ -6,6 +6,13 @@ import { quoteValue } from "../../../components/model/render/conf.ts";
 import { renderHba } from "../../../components/model/render/hba.ts";
 import { renderParameters } from "../../../components/model/render/parameters.ts";
 import { renderPgbackrestConf } from "../../../components/model/render/pgbackrest.ts";
+import {
+  looksUpEverywhere,
+  renderCandidates,
+  renderPgbouncerIni,
+  renderPoolerHba,
+  severalHosts,
+} from "../../../components/model/render/pgbouncer.ts";
 import { renderPgpass } from "../../../components/model/render/pgpass.ts";
 import { renderPostgresqlConf } from "../../../components/model/render/postgresqlConf.ts";
 import { renderStandbyConf } from "../../../components/model/render/standby.ts";
@@ -151,13 +158,46 @@ describe("standby.conf", () => {
 describe("pg_hba.conf", () => {
   it("golden", () => {
     const nodeAddresses = ["10.0.0.2", "10.0.0.1", "fd00::1", "db3.example.com"];
-    assertGolden("pg_hba.conf", renderHba({ nodeAddresses, clientNetworks: ["10.0.0.0/8", "fd00::/8"] }));
+    const clientNetworks = ["10.0.0.0/8", "fd00::/8"];
+    assertGolden("pg_hba.conf", renderHba({ nodeAddresses, clientNetworks }));
+    assertGolden("pg_hba-pooler.conf", renderHba({ nodeAddresses, clientNetworks, pooler: true }));
   });
 
   it("takes no address that could end its field", () => {
     for (const address of ["a b", "a\nhost all all all trust", "all,", ""]) {
       assert.throws(() => renderHba({ nodeAddresses: [address], clientNetworks: [] }));
     }
+  });
+});
+
+describe("pgbouncer.ini", () => {
+  const ini = (kind: "primary" | "standbys", version: string, raw: Raw = {}) => {
+    const { pooler } = parse({ ...docker, pooler: { enabled: true, ...raw } });
+    assert.ok(pooler);
+    return renderPgbouncerIni({ pooler, kind, version });
+  };
+
+  it("golden", () => {
+    assertGolden("pgbouncer.ini", ini("primary", "1.24.1"));
+    assertGolden("pgbouncer-ro.ini", ini("standbys", "1.24.1", { poolMode: "session", poolSize: "5", maxClients: 50 }));
+    assertGolden("pgbouncer-1.15.ini", ini("primary", "1.15.0", { port: 7432 }));
+    assertGolden("pgbouncer-hba.conf", renderPoolerHba(["10.0.0.0/8", "fd00::/8"]));
+  });
+
+  it("says who is asked where, by version", () => {
+    assert.deepEqual([looksUpEverywhere(["1.24.1", "1.18.0"]), looksUpEverywhere(["1.19.0", "2.0"])], [true, false]);
+    assert.deepEqual([severalHosts("1.15.0"), severalHosts("1.17.0")], [false, true]);
+    assert.throws(() => severalHosts(""), /no version/);
+  });
+
+  it("has a line for each candidate, by name", () => {
+    assert.equal(
+      renderCandidates([
+        { name: "node-b", address: "10.0.0.2", port: 5433, readable: false },
+        { name: "node-a", address: "10.0.0.1", port: 5432, readable: true },
+      ]),
+      "node-a 10.0.0.1 5432 readable\nnode-b 10.0.0.2 5433 warm\n",
+    );
   });
 });
 

@@ -1,0 +1,76 @@
+import type { HostFacts, Token } from "../hostFacts.ts";
+
+interface Holder extends HostFacts {
+  readonly node: string;
+}
+
+/** Who leads, as the tokens of all nodes that answered say. */
+export interface Leadership {
+  /** The highest number of a change of primary that any of them knows; 0: none. */
+  readonly epoch: number;
+  /** Who leads, or led last. */
+  readonly leader: string | undefined;
+  /** Number of the change that made it so, as far as that is known. */
+  readonly leaderEpoch: number;
+  /** Whom it took over from by that change; "": nobody, or not known. */
+  readonly leaderFrom: string;
+  /** The leader has given its role up to a node that can't be asked whether it took it. */
+  readonly unanswered: Token | undefined;
+  /** Two that lead by the same number: this never happens by the protocol. */
+  readonly disagreement: readonly string[];
+}
+
+/**
+ * A node that leads by its token, or that is known to, counts by its epoch. Who has given its role up, or is named by a target as
+ * the one to take over from, led below that epoch: it counts where nobody is known to lead at or above it.
+ */
+export function leadershipOf(known: readonly Holder[]): Leadership {
+  const tokens = known.flatMap(({ node, token }) => (token ? [{ ...token, node }] : []));
+  const leading = tokens.filter(({ state }) => state === "taken" || state === "leads");
+  const claims = [
+    ...leading.map(({ epoch, to }) => ({ epoch, leader: to, order: epoch })),
+    ...tokens
+      .filter(({ state }) => state === "yielding")
+      .map(({ epoch, from }) => ({ epoch: epoch - 1, leader: from, order: epoch - 0.5 })),
+    ...tokens
+      .filter(({ state, from }) => ["armed", "candidate", "revoked"].includes(state) && from !== "")
+      .map(({ epoch, from }) => ({ epoch: epoch - 1, leader: from, order: epoch - 0.75 })),
+  ].sort((a, b) => b.order - a.order);
+  const [best] = claims;
+  const yielding = tokens.find(
+    ({ state, node, epoch }) => state === "yielding" && node === best?.leader && epoch > best.epoch,
+  );
+  const top = leading.filter(({ epoch }) => epoch === best?.order).map(({ to }) => to);
+  return {
+    epoch: Math.max(0, ...tokens.map(({ epoch }) => epoch)),
+    leader: best?.leader,
+    leaderEpoch: best?.epoch ?? 0,
+    leaderFrom: leading.find(({ epoch }) => epoch === best?.order)?.from ?? "",
+    unanswered: yielding && !known.some(({ node }) => node === yielding.to) ? tokenOf(yielding) : undefined,
+    disagreement: [...new Set(top)].length > 1 ? [...new Set(top)].sort() : [],
+  };
+}
+
+function tokenOf({ epoch, from, to, state }: Token): Token {
+  return { epoch, from, to, state };
+}
+
+/**
+ * What a handover that is under way on the hosts is about; undefined: none is, or none that would end by itself. Nothing can be
+ * judged before it has ended. A target that only waits, for a node that does not hand over, is disarmed by `claim`.
+ */
+export function underWay(known: readonly Holder[]): string | undefined {
+  const isBusy = ({ handover }: Holder) => ["active", "activating"].includes(handover);
+  for (const holder of known) {
+    const { node, token, postgres } = holder;
+    if (!token || !isBusy(holder)) continue;
+    const { state, from, to, epoch } = token;
+    const giver = known.find((other) => other.node === from);
+    const isGiven = state === "armed" && (giver === undefined || isBusy(giver) || giver.token?.state === "yielding");
+    const promotes = state === "taken" && to === node && postgres.inRecovery !== false;
+    // Who has given its role up to a node that can't be asked stays down for good.
+    const waits = state === "yielding" && known.some((other) => other.node === to);
+    if (isGiven || promotes || waits) return `${from} hands over to ${to} (epoch ${epoch})`;
+  }
+  return undefined;
+}

@@ -1,0 +1,106 @@
+import { formatBytes, formatSeconds } from "../status/format.ts";
+import type { AtRisk, NodeFacts, Outcome, Reason, Scene } from "./scene.ts";
+import { factsOf, receivedBytes } from "./scene.ts";
+
+/** A planned change: the target takes over only when it has everything. */
+export const nothingAtRisk: AtRisk = {
+  known: true,
+  bytes: 0,
+  lastHeardSeconds: null,
+  why: "the target takes over only when it holds all that was written",
+};
+
+/** What is lost where `target` becomes the primary and the one that led is off, or stays behind. */
+export function atRisk(scene: Scene, target: NodeFacts, from: string): AtRisk {
+  const safe = cleanShutdown(scene, target, from) ?? synchronous(scene, target, from);
+  if (safe !== undefined) return { known: true, bytes: 0, lastHeardSeconds: lastHeard(scene), why: safe };
+  const others = scene.withData.filter(({ node }) => node !== target.node);
+  // A node that was promoted by hand left the others where its timeline begins.
+  const has = target.sql?.primary ? (target.wal.forkedAtBytes ?? 0) : receivedBytes(target);
+  const seen = others.map((facts) => Math.max(receivedBytes(facts), facts.sql?.standby?.receiver?.latestEndBytes ?? 0));
+  const own = target.sql?.standby?.receiver?.latestEndBytes ?? 0;
+  const heard = lastHeard(scene);
+  const since = heard === null ? "" : `, which was last heard from ${formatSeconds(heard)} ago`;
+  return {
+    known: false,
+    bytes: Math.max(0, Math.max(own, ...seen) - has),
+    lastHeardSeconds: heard,
+    why: `nothing says what else was committed on ${from || "the old primary"}${since}`,
+  };
+}
+
+/** The end of a clean shutdown is in the hands of the target. */
+function cleanShutdown(scene: Scene, target: NodeFacts, from: string): string | undefined {
+  const leader = factsOf(scene, from);
+  if (leader?.data.controlState !== "shut down" || leader.node === target.node) return undefined;
+  const has = target.sql?.primary ? (target.wal.forkedAtBytes ?? 0) : receivedBytes(target);
+  return has > leader.wal.checkpointBytes
+    ? `${from} was shut down cleanly, and ${target.node} has all of its WAL`
+    : undefined;
+}
+
+/**
+ * With `ANY 1 of n`, an acknowledged commit is on one of the n: whoever is the furthest ahead of all n has every one of them. Goes by
+ * what an earlier preflight has seen in force, because a declaration that came with the failover proves nothing.
+ */
+function synchronous(scene: Scene, target: NodeFacts, from: string): string | undefined {
+  const { recorded, nodes } = scene.declared;
+  if (from === "" || !recorded?.synchronous || target.sql?.primary) return undefined;
+  const { names, sinceBytes } = recorded.synchronous;
+  const declared = nodes.filter((node) => node.synchronous).map(({ name }) => name);
+  const standbys = names.filter((name) => name !== from);
+  if (standbys.some((name) => !declared.includes(name)) || !standbys.includes(target.node)) return undefined;
+  const reached = standbys.map((name) => scene.withData.find(({ node }) => node === name));
+  const has = receivedBytes(target);
+  const furthest = reached.every(
+    (facts) => facts !== undefined && facts.wal.timeline <= target.wal.timeline && receivedBytes(facts) <= has,
+  );
+  if (!furthest || has < sinceBytes) return undefined;
+  return `a commit waits for ${standbys.join(" or ")}, and ${target.node} has all that ${standbys.length > 1 ? "any of them has" : "it was sent"}`;
+}
+
+function lastHeard({ withData, leadership }: Scene): number | null {
+  const seconds = withData
+    .filter(({ node }) => node !== leadership.leader)
+    .flatMap(({ sql, wal }) => [sql?.standby?.receiver?.heardSeconds, sql?.primary ? null : wal.heardSeconds])
+    .filter((value): value is number => value !== null && value !== undefined);
+  return seconds.length === 0 ? null : Math.max(0, Math.min(...seconds));
+}
+
+/** A loss that goes beyond what config accepts. */
+export function lossReasons(scene: Scene, to: string, risk: AtRisk): readonly Reason[] {
+  const { maxLossBytes } = scene.declared.limits;
+  const limit = maxLossBytes ?? 0;
+  if (risk.known && risk.bytes <= limit) return [];
+  if (!risk.known && maxLossBytes !== null && risk.bytes <= limit) return [];
+  const least = risk.bytes > 0 ? `${risk.known ? "" : "at least "}${formatBytes(risk.bytes)} of WAL` : "";
+  const what = risk.known
+    ? `${to} would lose ${least}`
+    : least === ""
+      ? `what ${to} would lose can't be known: ${risk.why}`
+      : `${to} would lose ${least}, and it can't be known what else: ${risk.why}`;
+  return [
+    {
+      what: `${what}; ${maxLossBytes === null ? "maxLossBytes is not set" : `maxLossBytes is ${formatBytes(maxLossBytes)}`}`,
+      hint: `Bring the old primary back, or accept the loss: pulumi config set maxLossBytes ${risk.bytes}`,
+    },
+  ];
+}
+
+/** What this look proves about synchronous replication, for a failover later on. Stays the same while nothing is declared anew. */
+export function synchronousRecord(scene: Scene): Outcome["synchronous"] {
+  const { declared, fresh, leadership } = scene;
+  const names = declared.nodes
+    .filter(({ state, synchronous: waits }) => state === "active" && waits)
+    .map(({ name }) => name)
+    .sort();
+  const earlier = declared.recorded?.synchronous ?? null;
+  if (earlier !== null && earlier.names.join() === names.join()) return earlier;
+  if (names.length === 0) return null;
+  if (fresh) return { names, sinceBytes: 0 };
+  const leader = factsOf(scene, leadership.leader ?? "")?.sql?.primary;
+  const inForce = [...(leader?.synchronousStandbyNames.matchAll(/"([^"]+)"/g) ?? [])].map(([, name]) => name);
+  const expected = names.filter((name) => name !== leadership.leader);
+  if (!leader || expected.length === 0 || inForce.sort().join() !== expected.join()) return null;
+  return { names, sinceBytes: leader.currentBytes };
+}

@@ -1,0 +1,85 @@
+import type { types } from "@pulumi/command";
+import {
+  type CustomResourceOptions,
+  type Input,
+  log,
+  type Output,
+  output,
+  ResourceHook,
+  type ResourceHookArgs,
+  runtime,
+} from "@pulumi/pulumi";
+import type { PreflightInput } from "../scripts/lib/preflight.ts";
+import { formatRefusal } from "./model/preflight.ts";
+
+export interface PreviewedPreflight {
+  /** What is declared; all of it is known in a preview. */
+  readonly declaration: Omit<PreflightInput, "clusterId" | "hosts">;
+  readonly clusterId: Input<string>;
+  /** The active nodes, and how each is reached. */
+  readonly hosts: readonly { readonly name: string; readonly connection: Input<types.input.remote.ConnectionArgs> }[];
+}
+
+/**
+ * Lets `pulumi preview` refuse what the step `preflight` would refuse: commands don't run in a preview, hooks do. In an update it
+ * does nothing, since there the step itself looks. It changes nothing, and asks the hosts once a run.
+ */
+export function previewed(args: PreviewedPreflight): Pick<CustomResourceOptions, "hooks"> {
+  let check: Promise<void> | undefined;
+  const hook = new ResourceHook(
+    "preflight",
+    (found) => {
+      if (!runtime.isDryRun()) return;
+      check ??= look(args, found);
+      return check;
+    },
+    { onDryRun: true },
+  );
+  return { hooks: { beforeCreate: [hook], beforeUpdate: [hook] } };
+}
+
+async function look({ declaration, clusterId, hosts }: PreviewedPreflight, found: ResourceHookArgs): Promise<void> {
+  const knownId = await known(clusterId);
+  // A host that is still to be made has nothing to say.
+  const asked = (
+    await Promise.all(hosts.map(async ({ name, connection }) => ({ name, connection: await known(connection) })))
+  ).flatMap(({ name, connection }) => (connection === undefined ? [] : [{ name, connection }]));
+  if (knownId === undefined || asked.length === 0) return;
+
+  // Loads an SSH client, which an update has no use for.
+  const { otherVersion, preflight } = await import("../scripts/lib/preflight.ts");
+  const previous = await known(found.oldOutputs?.stdout as Input<string> | undefined);
+  const input = { ...declaration, clusterId: knownId, hosts: asked as PreflightInput["hosts"] };
+  const { reasons, warnings, summary, findings } = await preflight(input, previous, say);
+  const silent = findings.flatMap((finding) => (finding.reachable ? [] : [finding]));
+  if (silent.length === asked.length) {
+    const [first] = silent;
+    warn(
+      `no host can be asked from here (${first?.node}: ${first?.reason}); the update itself looks before it touches a role`,
+    );
+    return;
+  }
+  const old = silent.filter(({ reason }) => reason === otherVersion).map(({ node }) => node);
+  if (old.length > 0) {
+    warn(`${old.join(", ")} can't be asked before the update has installed this version; the update itself looks then`);
+    return;
+  }
+  for (const warning of warnings) warn(warning);
+  if (reasons.length > 0) throw new Error(formatRefusal(reasons));
+  say(summary);
+}
+
+function say(line: string): void {
+  void log.info(`preflight: ${line}`);
+}
+
+function warn(line: string): void {
+  void log.warn(`preflight: ${line}`);
+}
+
+/** The value of an input, or undefined where only the update will tell. */
+async function known<T>(input: Input<T> | undefined): Promise<T | undefined> {
+  if (input === undefined) return undefined;
+  const value = output(input) as unknown as Output<T> & { isKnown: Promise<boolean>; promise(): Promise<T> };
+  return (await value.isKnown) ? value.promise() : undefined;
+}

@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# pgBackRest, and what is wrong with the archive in the user's words. Sourced by lib.sh.
+
+# as_archiver SECONDS COMMAND…: pgBackRest, for a bounded time; 0: for as long as it takes.
+as_archiver() {
+  as_postgres timeout "$1" pgbackrest --config="$etc/pgbackrest.conf" --stanza="$stanza" "${@:2}"
+}
+
+# require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
+require_archive() {
+  local output begin=$SECONDS limit=0
+  # One that takes the connection and then says nothing.
+  case $1 in
+    info | repo-ls) limit=30 ;;
+    check) limit=90 ;;
+  esac
+  require_archive_answers
+  # `info` succeeds with code 99 where it could not look: as if the archive held nothing.
+  until output=$(as_archiver "$limit" "$@" 2>&1 || {
+    (($? != 124)) || echo "ERROR: timeout, no answer within $limit s"
+    exit 1
+  }) && [[ $output != *'"code":99,'* ]]; do
+    # The archiver works at the same time, and holds the same lock for a moment.
+    if [[ $output != *'[050]'* ]] || ((SECONDS - begin >= 60)); then
+      refuse_archive "$1" "$output"
+    fi
+    sleep 0.2
+  done
+  printf '%s\n' "$output"
+}
+
+# pgBackRest itself tries for minutes before it says that nobody answers.
+require_archive_answers() {
+  local host port message begin=$SECONDS
+  host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
+  port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
+  # shellcheck disable=SC2016  # the inner shell's
+  until message=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${host//[][]/}" "${port:-443}" 2>&1); do
+    if ((SECONDS - begin >= 10)); then
+      refuse "the archive cannot be reached from this node
+$(indented <<<"$host:${port:-443}: ${message:-no answer}" | head -n 1)" \
+        "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again."
+    fi
+    sleep 0.5
+  done
+}
+
+# stanza-create and the archiver's own pgBackRest want the same lock, and a push that does not get it gives up for a minute. So
+# pushes stand back here (pgbackrest-push), and those that run are waited for.
+create_stanza() {
+  exec 8>>"$data_directory/spool/push.lock"
+  flock -w 120 8 || refuse "the archiver has been pushing WAL for two minutes" \
+    "See 'ps -ef | grep archive-push' on the host, then run 'pulumi up' again."
+  require_archive stanza-create
+  exec 8>&-
+}
+
+refuse_archive() {
+  local output=$2
+  local detail
+  detail=$(grep -oE '.*(ERROR|WARN|HINT).*|\[\w+Error\] [^"\\]*' <<<"$output" | head -n 6 | indented || true)
+  case $output in
+    *'with 403'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
+      refuse "the archive refuses the credentials
+$detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' again." ;;
+    *'with 404'* | *NoSuchBucket*)
+      refuse "the archive's bucket does not exist
+$detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
+    *'[082]'*)
+      refuse "WAL does not reach the archive
+$detail" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
+    *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
+      refuse "the archive cannot be reached from this node
+$detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
+    *CERTIFICATE* | *certificate*)
+      refuse "the archive's certificate is not trusted
+$detail" "Set archive.caFile to the certificate authority of the endpoint." ;;
+    *)
+      refuse "pgBackRest $1 failed
+$detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up' again." ;;
+  esac
+}
+
+# --- the witness -----------------------------------------------------------------------------------------------------
+
+# Who is about to take over says so in the archive first: whoever is powered on later and cannot ask it, or is a candidate on the
+# strength of an older proof, finds that there. Never removed.
+
+# leave_witness EPOCH armed|candidate
+leave_witness() {
+  as_archiver 30 repo-put "archive/$stanza/understudy/$(printf '%08d' "$1")-$2-$node" <<<"$1 $2 $node"
+}
+
+# witnesses LEAST [KIND]: "EPOCH KIND NODE" of those of other nodes, from change LEAST on. Status not 0: the archive does not say.
+witnesses() {
+  local listed
+  listed=$(as_archiver 15 repo-ls "archive/$stanza/understudy" </dev/null) || return 1
+  awk -F- -v least="$1" -v kind="${2:-}" -v own="$node" '{
+    name = substr($0, length($1 "-" $2 "-") + 1)
+    if (NF > 2 && $1 + 0 >= least && name != own && (kind == "" || $2 == kind)) print $1 + 0, $2, name
+  }' <<<"$listed"
+}

@@ -1,0 +1,131 @@
+# shellcheck shell=bash
+# What the steps of a change of primary share, with the units and the guard. Sourced by lib.sh.
+
+# While it is there, restore_command gives nothing: it is asked for file after file, by a promotion, a start, and a standby whose primary stops.
+readonly handover_flag=/run/understudy-handover
+readonly handover_unit=understudy-handover.service
+
+# By advisory locks of this class, in its database postgres, the primary and the poolers agree on the moment of its stop. 1: held by each
+# router that attends to it, until its clients wait. 2: by the primary, which is about to stop. 3: by a router whose clients can't be held back.
+readonly stop_locks=1970168947
+
+# hold_archive SECONDS: for so long, whatever becomes of the step. Ends no other one's, such as that of a promotion that waits.
+hold_archive() {
+  echo held >"$handover_flag"
+  systemd-run --quiet --collect --on-active="$1" --timer-property=AccuracySec=100ms \
+    sh -c "! grep -qsx held $handover_flag || rm -f $handover_flag"
+}
+
+# ask_peer NODE QUESTION: that node's token, by a way that does not depend on PostgreSQL. Status not 0: no answer.
+ask_peer() {
+  local name address port
+  while read -r name address port; do
+    [[ $name == "$1" ]] || continue
+    timeout 6 ssh -n -q -F none -i "$etc/peer_key" -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=3 \
+      -o PreferredAuthentications=publickey -o HostKeyAlias="$name" -o UserKnownHostsFile="$etc/peer_known_hosts" \
+      -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes "postgres@$address" "$2"
+    return
+  done <"$etc/peers"
+  return 1
+}
+
+# The target has said that it did not take over: this node serves again.
+take_role_back() {
+  lock_token
+  read_token
+  put_token "$token_epoch" "$node" "$node" leads
+  unlock_token
+  read_token
+  printf '%s\n' "$token_epoch" | write_file "$state/joined" root:root 600 || true
+}
+
+# in_background VERB…: `handover VERB`, on its own.
+in_background() {
+  ! systemctl is-active --quiet "understudy-$1.service" || return 0
+  systemctl reset-failed "understudy-$1.service" 2>/dev/null || true
+  systemd-run --quiet --collect --no-block --unit="understudy-$1" "$here/handover" "$1" "${intent:-$(cat "$state/intent" 2>/dev/null || true)}"
+}
+
+# Empty where no WAL is being received.
+receiver_pid() {
+  pgrep -u postgres -f '^postgres: .*walreceiver' | head -n 1 || true
+}
+
+# look_at_receiver PID: sets `received`, up to where it says that it has got; empty without one, and with update_process_title off. Starts no process.
+look_at_receiver() {
+  local title=''
+  received=''
+  if [[ -n $1 ]]; then IFS= read -r -d '' title <"/proc/$1/cmdline" || true; fi 2>/dev/null
+  if [[ $title =~ streaming\ ([0-9A-F]+/[0-9A-F]+) ]]; then received=${BASH_REMATCH[1]}; fi
+}
+
+# The highest timeline that this node's own WAL knows, eight hexadecimal digits.
+local_timeline() {
+  find "$pgdata/pg_wal" -maxdepth 1 -name '[0-9A-F]*' -printf '%.8f\n' | sort | tail -n 1
+}
+
+# make_slots NAMES: those that are missing. A slot on a standby keeps WAL too.
+make_slots() {
+  sql -v wanted="$1" <<'SQL'
+select pg_create_physical_replication_slot(name, true) from unnest(string_to_array(nullif(:'wanted', ''), ' ')) as name
+  where name not in (select slot_name from pg_replication_slots);
+SQL
+}
+
+# On a standby: no slot of ours is of use there.
+drop_own_slots() {
+  sql -c "select pg_drop_replication_slot(slot_name) from pg_replication_slots
+    where slot_type = 'physical' and starts_with(slot_name, 'understudy_') and not active"
+}
+
+# What pg_ctl promote does, without its start and its polling.
+promote() {
+  local postmaster
+  read -r postmaster <"$pgdata/postmaster.pid"
+  : >"$pgdata/promote"
+  kill -USR1 "$postmaster"
+}
+
+# The promotion that was decided (token `taken`) is under way: waits for its end and writes down that it is done.
+finish_promotion() {
+  local began=$EPOCHREALTIME epoch from writable
+  await 600 "the promotion to end" is_writable
+  writable=$((${EPOCHREALTIME/./} / 1000))
+  put_signal
+  read_token
+  epoch=$token_epoch from=$token_from
+  move_token "$epoch" "$from" "$node" taken leads || true
+  printf '%s\n' "$epoch" | write_file "$state/joined" root:root 600 || true
+  rm -f "$handover_flag"
+  record_change
+  sql -c checkpoint
+  journal promote finished "$began" "{\"timeline\":$(timeline_now),\"promotedLsn\":\"$(switch_lsn)\",\"writableMs\":$writable}"
+}
+
+timeline_now() {
+  sql -c "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+}
+
+# Where the present timeline begins; empty on the first one.
+switch_lsn() {
+  local history
+  history=$pgdata/pg_wal/$(printf '%08X' "$(timeline_now)").history
+  [[ ! -f $history ]] || awk 'NF {lsn = $2} END {print lsn}' "$history"
+}
+
+# The epoch stands in the database as well: it goes where the data go.
+record_change() {
+  read_token
+  sql -v epoch="$token_epoch" -v from="$token_from" -v to="$token_to" -v intent="${intent:-}" <<'SQL'
+set client_min_messages = warning;
+create schema if not exists understudy;
+create table if not exists understudy.handover (
+  epoch integer primary key, from_node text, to_node text not null, timeline integer not null, began_at pg_lsn not null,
+  at timestamptz not null default now(), intent text not null, receipt jsonb);
+insert into understudy.handover (epoch, from_node, to_node, timeline, began_at, intent)
+  values (:'epoch', nullif(:'from', '-'), :'to', ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int, pg_current_wal_lsn(), :'intent')
+  on conflict do nothing;
+grant usage on schema understudy to understudy_monitor;
+grant select on understudy.handover to understudy_monitor;
+SQL
+}

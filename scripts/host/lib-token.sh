@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# The token: who leads, as far as this node knows, and what it has promised (docs/decisions/handover.md). Sourced by lib.sh and by
+# `peer`, which runs as postgres: so the directory of the token is writable for that group.
+
+# `took` is the last change in which this node took over: a token that has moved on still answers for it.
+# Empty variables where there is none.
+read_token() {
+  token_epoch=0 token_from='' token_to='' token_state='' token_took=0
+  [[ -f $state/token ]] || return 0
+  IFS=' ' read -r token_epoch token_from token_to token_state token_took <"$state/token"
+}
+
+leads_by_token() {
+  read_token
+  [[ $token_to == "$node" && ($token_state == taken || $token_state == leads) ]]
+}
+
+lock_token() {
+  exec 7>>"$state/token.lock"
+  flock 7
+}
+
+unlock_token() {
+  exec 7>&-
+}
+
+# token_line EPOCH FROM TO STATE: what the file says then.
+token_line() {
+  local took
+  read_token
+  took=$token_took
+  [[ $3 != "$node" || $4 != taken ]] || took=$1
+  printf '%s %s %s %s %s' "$1" "${2:--}" "$3" "$4" "$took"
+}
+
+# prepare_token EPOCH FROM TO STATE: on disk already; put_token has only to give it its name. For a change that clients wait for.
+prepare_token() {
+  (umask 027 && printf '%s\n' "$(token_line "$@")" >"$state/token.prepared")
+  sync "$state/token.prepared"
+}
+
+# put_token EPOCH FROM TO STATE: durable or not there at all. Called with the lock held. Its group is that of the directory.
+put_token() {
+  local temporary=$state/token.prepared line
+  line=$(token_line "$@")
+  if [[ ! -f $temporary || $(<"$temporary") != "$line" ]]; then
+    temporary=$state/token.$BASHPID
+    (umask 027 && printf '%s\n' "$line" >"$temporary")
+    sync "$temporary"
+  fi
+  mv -f "$temporary" "$state/token"
+  sync "$state"
+}
+
+# move_token EPOCH FROM TO OLD NEW: the one way in which a token's state changes. Status 1: it is not (any more) as named.
+move_token() {
+  local moved=1
+  lock_token
+  read_token
+  if [[ $token_epoch == "$1" && $token_from == "${2:--}" && $token_to == "$3" && $token_state == "$4" ]]; then
+    put_token "$1" "$2" "$3" "$5"
+    moved=0
+  fi
+  unlock_token
+  read_token
+  return "$moved"
+}
+
+# adopt_token EPOCH FROM TO STATE: what somebody who leads says of the change with this number. Never goes back, never touches a
+# promise of this node's own that is still open.
+adopt_token() {
+  local adopted=1
+  lock_token
+  read_token
+  if ((token_epoch < $1)) || [[ $token_epoch == "$1" && $token_state != armed && $token_state != candidate && $token_to$token_state != "$node"taken && $token_to$token_state != "$node"leads ]]; then
+    put_token "$1" "$2" "$3" "$4"
+    adopted=0
+  fi
+  unlock_token
+  read_token
+  return "$adopted"
+}
+
+# Ends a promise to take over that was not kept yet. Status 1: there is none.
+revoke_token() {
+  read_token
+  case $token_state in
+    armed | candidate) move_token "$token_epoch" "$token_from" "$token_to" "$token_state" revoked ;;
+    *) return 1 ;;
+  esac
+}
+
+# became ANSWER: what became of the change in which this node has yielded, by its target's token: taken, revoked or open.
+became() {
+  local epoch state took
+  read -r epoch _ _ state took <<<"$1"
+  if ((${took:-0} >= token_epoch)); then
+    echo taken
+  elif [[ ${epoch:-0} -gt $token_epoch || (${epoch:-0} == "$token_epoch" && $state == revoked) ]]; then
+    echo revoked
+  else
+    echo open
+  fi
+}

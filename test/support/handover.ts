@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Audit, type AuditChoices, finish } from "./audit.ts";
+import { type Loss, type Spread, spreadOf } from "./auditLogic.ts";
+import { declare } from "./configFile.ts";
+import { DockerCluster, type Outputs } from "./dockerCluster.ts";
+import { type Moment, patternOf, powerOn } from "./faults.ts";
+import type { ConfigValue, PulumiStack, RunResult, UpdateOptions } from "./pulumiStack.ts";
+import { until } from "./until.ts";
+
+/** What a run under `npm run test:handover` does in full; in CI there is a part of it. */
+export const inFull = process.env.UNDERSTUDY_HANDOVER_FULL === "1";
+
+/**
+ * Those of `cases` that this run is for: all of them in a full run, else `count`, others each day until all had their turn. They
+ * are taken from all over the list, so that each day has cases of all kinds.
+ */
+export function todaysShare<T>(cases: readonly T[], count: number): readonly T[] {
+  if (inFull || cases.length <= count) return cases;
+  const day = Number(process.env.UNDERSTUDY_DAY ?? Math.floor(Date.now() / 86_400_000));
+  let stride = Math.round(cases.length * 0.618);
+  while (commonDivisor(stride, cases.length) > 1) stride++;
+  return Array.from({ length: count }, (_, index) => cases[((day * count + index) * stride) % cases.length] as T);
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}
+
+/**
+ * One cluster for all tests of a suite: made before the first, handed to `use` again whenever a test has failed and another one took its place,
+ * removed after the last.
+ */
+export function onSharedCluster(
+  use: (host: HandoverCluster) => void,
+  config: Readonly<Record<string, ConfigValue>> = {},
+): void {
+  let host: HandoverCluster | undefined;
+  const take = (cluster: HandoverCluster | undefined) => {
+    host = cluster;
+    if (cluster) use(cluster);
+  };
+
+  before(async () => take(await HandoverCluster.create(config)));
+
+  afterEach(async function () {
+    take(await host?.orNew(this.currentTest));
+  });
+
+  after(async () => {
+    await host?.dispose();
+  });
+}
+
+/** No update takes longer, whatever it meets: what does is ended, and the test fails. */
+const longestUpdateMs = 300_000;
+
+const state = "/var/lib/understudy/state";
+
+/** A cluster of three nodes whose primary is moved about. */
+export class HandoverCluster {
+  static readonly nodes = ["node-a", "node-b", "node-c"] as const;
+  readonly cluster: DockerCluster;
+  readonly #config: Readonly<Record<string, ConfigValue>>;
+  readonly #outputs: Outputs;
+
+  private constructor(cluster: DockerCluster, config: Readonly<Record<string, ConfigValue>>, outputs: Outputs) {
+    this.cluster = cluster;
+    this.#config = config;
+    this.#outputs = outputs;
+  }
+
+  static async create(config: Readonly<Record<string, ConfigValue>> = {}): Promise<HandoverCluster> {
+    const cluster = await DockerCluster.declare({ primary: "node-a", nodes: HandoverCluster.nodes });
+    try {
+      await declare(cluster.stack, { nodes: activeNodes(), ...config });
+      await cluster.up();
+      return new HandoverCluster(cluster, config, await cluster.outputs());
+    } catch (error) {
+      await cluster.dispose();
+      throw error;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.cluster.dispose();
+    assert.deepEqual(this.cluster.leftovers(), []);
+  }
+
+  /** After a test: the cluster for the next one, a new one where the test failed and left who knows what. */
+  async orNew(
+    test: { readonly title: string; readonly state?: string | undefined } | undefined,
+  ): Promise<HandoverCluster> {
+    if (test?.state !== "failed") return this;
+    console.log(`      what the hosts wrote is in ${this.#keepLogs(test.title)}`);
+    await this.dispose();
+    return HandoverCluster.create(this.#config);
+  }
+
+  #keepLogs(title: string): string {
+    const directory = mkdtempSync(join(tmpdir(), `understudy-failed-${title.replace(/\W+/g, "-").slice(0, 60)}-`));
+    for (const node of HandoverCluster.nodes) {
+      const script = `cat ${state}/token ${state}/journal; tail -n 300 /var/log/understudy/*.log; journalctl --no-pager -q -n 3000`;
+      try {
+        powerOn(this.cluster, node);
+        writeFileSync(join(directory, node), this.cluster.exec(node, "sh", "-c", `${script} 2>&1 || true`));
+      } catch (error) {
+        writeFileSync(join(directory, node), String(error));
+      }
+    }
+    return directory;
+  }
+
+  declare(config: Readonly<Record<string, ConfigValue>>, stack: PulumiStack = this.cluster.stack): Promise<void> {
+    return declare(stack, config);
+  }
+
+  /** The one node that takes writes. */
+  async primary(): Promise<string> {
+    return until("one node to take writes", 60, () => {
+      const [primary, ...more] = HandoverCluster.nodes.filter((node) => this.#takesWrites(node));
+      return more.length === 0 ? primary : undefined;
+    });
+  }
+
+  #takesWrites(node: string): boolean {
+    try {
+      return this.cluster.sql(node, "select pg_is_in_recovery()") === "f";
+    } catch {
+      return false;
+    }
+  }
+
+  /** Somebody else than `node`, another one each time in a row of changes. */
+  next(node: string): string {
+    const { nodes } = HandoverCluster;
+    return nodes[((nodes as readonly string[]).indexOf(node) + 1) % nodes.length] as string;
+  }
+
+  others(...nodes: readonly string[]): string[] {
+    return HandoverCluster.nodes.filter((node) => !nodes.includes(node));
+  }
+
+  /** `pulumi up`, however it ends. */
+  async tryUp(options: UpdateOptions = {}, stack: PulumiStack = this.cluster.stack): Promise<RunResult> {
+    const result = await stack.up({ killAfterMs: longestUpdateMs, ...options });
+    if (result.exitCode === 137) throw new Error(`pulumi up took over ${longestUpdateMs} ms:\n${result.output}`);
+    return result;
+  }
+
+  /** `pulumi up`, which has to succeed. */
+  async up(options: UpdateOptions = {}): Promise<RunResult> {
+    const result = await this.tryUp(options);
+    assert.equal(result.exitCode, 0, result.output);
+    return result;
+  }
+
+  async moveTo(primary: string, options: UpdateOptions = {}): Promise<RunResult> {
+    await this.declare({ primary });
+    return this.up(options);
+  }
+
+  /** `pulumi up` towards `primary`, with something that happens at a moment of it; however it ends. */
+  async disturbedMove(primary: string, moment: Moment, disturb: () => void): Promise<RunResult> {
+    await this.declare({ primary });
+    const update = this.cluster.stack.spawnUp({ killAfterMs: longestUpdateMs });
+    await update.waitFor(patternOf(moment));
+    disturb();
+    const result = await update.result;
+    if (result.exitCode === 137) throw new Error(`pulumi up took over ${longestUpdateMs} ms:\n${result.output}`);
+    return result;
+  }
+
+  /** Waits until `primary` alone takes writes, and all others stream from it by a slot each, with none left over anywhere. */
+  async settled(primary: string, standbys: readonly string[] = this.others(primary), seconds = 60): Promise<void> {
+    const slots = standbys.map((node) => `understudy_${node.replaceAll("-", "_")} true`).join(",");
+    await until(`${standbys} to stream from ${primary}`, seconds, () => {
+      const seen = this.#ask(
+        primary,
+        `select (select string_agg(application_name, ',' order by application_name) from pg_stat_replication where state = 'streaming'),
+           (select string_agg(slot_name || ' ' || active, ',' order by slot_name) from pg_replication_slots),
+           pg_is_in_recovery()`,
+      );
+      assert.equal(seen, `${standbys.join(",")}|${slots}|f`, primary);
+      for (const node of standbys) {
+        const standby = this.#ask(
+          node,
+          "select pg_is_in_recovery(), (select count(*) from pg_replication_slots), (select status from pg_stat_wal_receiver)",
+        );
+        assert.equal(standby, "t|0|streaming", node);
+      }
+      return true;
+    });
+  }
+
+  #ask(node: string, query: string): string {
+    return this.cluster.sql(node, query);
+  }
+
+  /**
+   * Does something under the eyes of the audit client, after which `primary` leads and the others follow. Never were there two
+   * nodes that took writes, and nothing that was acknowledged is missing anywhere.
+   */
+  async watched(action: (audit: Audit) => Promise<void>, choices: AuditChoices = {}): Promise<void> {
+    const { audit, losses } = await this.audited(action, choices);
+    for (const [node, { lost, unexplained }] of Object.entries(losses)) {
+      assert.deepEqual(lost, [], `acknowledged and not on ${node}`);
+      assert.deepEqual(unexplained, [], `on ${node} and never written`);
+    }
+    assert.deepEqual(audit.violations, [], "two nodes took writes");
+  }
+
+  /** As `watched`, but what was lost is for the caller to judge. */
+  async audited(
+    action: (audit: Audit) => Promise<void>,
+    choices: AuditChoices = {},
+  ): Promise<{ readonly audit: Audit; readonly losses: Readonly<Record<string, Loss>> }> {
+    const audit = await Audit.start(this.#outputs, choices);
+    try {
+      await action(audit);
+      const primary = await this.primary();
+      await this.settled(primary);
+      const losses = await finish(audit, this.cluster, primary, this.others(primary));
+      return { audit, losses };
+    } catch (error) {
+      await audit.stop();
+      const { violations } = audit;
+      if (violations.length > 0)
+        throw new Error(`two nodes took writes: ${JSON.stringify(violations)}`, { cause: error });
+      throw error;
+    }
+  }
+}
+
+/** What the key `nodes` says while all of them take part; `changed` says more of some. */
+export function activeNodes(
+  changed: Readonly<Record<string, Readonly<Record<string, ConfigValue>>>> = {},
+): Record<string, Record<string, ConfigValue>> {
+  return Object.fromEntries(HandoverCluster.nodes.map((node) => [node, { state: "active", ...changed[node] }]));
+}
+
+export function showSpread(values: readonly number[]): string {
+  const { min, median, max }: Spread = spreadOf(values);
+  return `min ${Math.round(min)}, median ${Math.round(median)}, max ${Math.round(max)} ms (n=${values.length})`;
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { type Interruption, interruptedUp, type Moment, showMoment } from "../support/faults.ts";
+import { type HandoverCluster, onSharedCluster, todaysShare } from "../support/handover.ts";
+
+/** What an update does for a change of primary, step by step. `<old>` and `<new>` are the nodes between which it moves. */
+const steps = [
+  ...["intent", "preflight", "claim-<old>", "claim-<new>", "arm", "yield-<old>", "lead"],
+  ...["slots", "follow-<old>", "archive", "receipt"],
+];
+const moments = steps.flatMap((step): Moment[] => [
+  { step, when: "starts" },
+  { step, when: "ends" },
+]);
+const interruptions: readonly Interruption[] = ["SIGKILL", "Ctrl-C", "Ctrl-C twice"];
+
+/** On one cluster: after each test a node leads and the others follow. */
+describe("a change of primary that is cut off", () => {
+  let host: HandoverCluster;
+
+  onSharedCluster((cluster) => {
+    host = cluster;
+  });
+
+  const cases = moments.flatMap((moment) =>
+    interruptions.flatMap((how) => (["forward", "back"] as const).map((then) => ({ moment, how, then }))),
+  );
+  for (const { moment, how, then } of todaysShare(cases, 4)) {
+    it(`by ${how} when ${showMoment(moment)}, then run again ${then}`, async () => {
+      await host.watched(async () => {
+        const from = await host.primary();
+        const to = host.next(from);
+        const step = moment.step.replace("<old>", from).replace("<new>", to);
+        await host.declare({ primary: to });
+        await interruptedUp(host.cluster.stack, { ...moment, step }, how);
+        const wanted = then === "forward" ? to : from;
+        await host.moveTo(wanted);
+        await host.settled(wanted);
+      });
+    });
+  }
+
+  it("works one step at a time (--parallel 1)", async () => {
+    await host.watched(async () => {
+      const to = host.next(await host.primary());
+      await host.moveTo(to, { args: ["--parallel", "1"] });
+      await host.settled(to);
+    });
+  });
+
+  for (const args of [
+    ["--target", "**lead"],
+    ["--exclude", "**yield-*"],
+    ["--target", "**yield-*"],
+  ]) {
+    it(`does nothing by halves (${args.join(" ")}): refused, or right; then as usual`, async () => {
+      await host.watched(async () => {
+        const from = await host.primary();
+        const to = host.next(from);
+        await host.declare({ primary: to });
+        await host.tryUp({ args });
+        const leads = await host.primary();
+        assert.ok([from, to].includes(leads), `${leads} leads`);
+        await host.moveTo(to);
+        await host.settled(to);
+      });
+    });
+  }
+
+  it("is one, when two updates of the cluster run from two checkouts at once", async () => {
+    await host.watched(async () => {
+      const from = await host.primary();
+      const [one = "", other = ""] = host.others(from);
+      const second = await host.cluster.stack.copy();
+      try {
+        await host.declare({ primary: one });
+        await host.declare({ primary: other }, second);
+        const ends = await Promise.all([host.tryUp(), host.tryUp({}, second)]);
+        const leads = await host.primary();
+        for (const { exitCode, output } of ends) if (exitCode !== 0) assert.match(output, /HINT:/);
+        // Each knows only what it did itself. Whoever is declared afterwards leads.
+        const last = host.next(leads);
+        await host.moveTo(last);
+        await host.settled(last);
+      } finally {
+        await second.dispose();
+      }
+    });
+  });
+});

@@ -43,7 +43,7 @@ announce() {
 
 # promise armed|candidate: this node's own token. What was looked at before may have changed until the lock is held.
 promise() {
-  local said_before=$token_epoch
+  local said_before=$token_epoch next
   lock_token
   read_token
   if [[ $token_epoch != "$said_before" || $(<"$state/intent") != "$intent" ]]; then
@@ -51,6 +51,8 @@ promise() {
     require_claim
     refuse "this node knows of another change of primary ($token_epoch: ${token_to:-nobody}, $token_state)" "Run 'pulumi up' again."
   fi
+  # However full the disk is by then, the promise can be kept or taken back.
+  for next in taken leads revoked; do prepare_token "$epoch" "$from" "$node" "$next"; done
   put_token "$epoch" "$from" "$node" "$1"
   unlock_token
   journal promise finished "$journal_start" "{\"kind\":\"$kind\",\"epoch\":$epoch,\"atRisk\":$at_risk}"

@@ -29,6 +29,11 @@ ask_peer() {
   return 1
 }
 
+# note_joined EPOCH: of a node that leads. It goes without, where the disk is full.
+note_joined() {
+  { printf '%s\n' "$1" >"$state/joined.new" && mv -f "$state/joined.new" "$state/joined"; } || true
+}
+
 # The target has said that it did not take over: this node serves again.
 take_role_back() {
   lock_token
@@ -36,7 +41,7 @@ take_role_back() {
   put_token "$token_epoch" "$node" "$node" leads
   unlock_token
   read_token
-  printf '%s\n' "$token_epoch" | write_file "$state/joined" root:root 600 || true
+  note_joined "$token_epoch"
 }
 
 # in_background VERB…: `handover VERB`, on its own.
@@ -72,10 +77,35 @@ select pg_create_physical_replication_slot(name, true) from unnest(string_to_arr
 SQL
 }
 
+# drop_slots CONDITION: those of ours for which it holds. The wal sender of a standby that is gone, that has not turned to its new primary yet, or
+# whose slot is lost, holds the slot: it is ended first.
+drop_slots() {
+  sql <<SQL
+do \$\$
+declare
+  slot name;
+begin
+  for slot in select slot_name from pg_replication_slots where slot_type = 'physical' and starts_with(slot_name, 'understudy_') and ($1) loop
+    for attempt in 1..200 loop
+      perform pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = slot and active;
+      begin
+        perform pg_drop_replication_slot(slot);
+        exit;
+      exception when object_in_use then
+        if attempt = 200 then raise; end if;
+        perform pg_sleep(0.02);
+      when undefined_object then
+        exit;
+      end;
+    end loop;
+  end loop;
+end \$\$;
+SQL
+}
+
 # On a standby: no slot of ours is of use there.
 drop_own_slots() {
-  sql -c "select pg_drop_replication_slot(slot_name) from pg_replication_slots
-    where slot_type = 'physical' and starts_with(slot_name, 'understudy_') and not active"
+  drop_slots true
 }
 
 # What pg_ctl promote does, without its start and its polling.
@@ -95,7 +125,7 @@ finish_promotion() {
   read_token
   epoch=$token_epoch from=$token_from
   move_token "$epoch" "$from" "$node" taken leads || true
-  printf '%s\n' "$epoch" | write_file "$state/joined" root:root 600 || true
+  note_joined "$epoch"
   rm -f "$handover_flag"
   record_change
   sql -c checkpoint

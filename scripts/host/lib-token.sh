@@ -29,27 +29,27 @@ token_line() {
   local took
   read_token
   took=$token_took
-  [[ $3 != "$node" || $4 != taken ]] || took=$1
+  case $4 in
+    taken | leads) [[ $3 != "$node" || $2 == "$node" || -z $2 ]] || took=$1 ;;
+  esac
   printf '%s %s %s %s %s' "$1" "${2:--}" "$3" "$4" "$took"
 }
 
-# prepare_token EPOCH FROM TO STATE: on disk already; put_token has only to give it its name. For a change that clients wait for.
+# prepare_token EPOCH FROM TO STATE: on disk already; put_token has only to give it its name. For a change that clients wait for, and for
+# one that must not fail because the disk is full. Called with the lock held.
 prepare_token() {
-  (umask 027 && printf '%s\n' "$(token_line "$@")" >"$state/token.prepared")
-  sync "$state/token.prepared"
+  local prepared=$state/token.$4
+  rm -f "$prepared"
+  { (umask 027 && printf '%s\n' "$(token_line "$@")" >"$prepared") && sync "$prepared"; } || cannot_write "$prepared"
 }
 
-# put_token EPOCH FROM TO STATE: durable or not there at all. Called with the lock held. Its group is that of the directory.
+# put_token EPOCH FROM TO STATE: durable, or the process ends and the token is as before. Called with the lock held. Its group is that of
+# the directory. It stands in conditions, where a command that fails would not end anything by itself.
 put_token() {
-  local temporary=$state/token.prepared line
+  local line prepared=$state/token.$4
   line=$(token_line "$@")
-  if [[ ! -f $temporary || $(<"$temporary") != "$line" ]]; then
-    temporary=$state/token.$BASHPID
-    (umask 027 && printf '%s\n' "$line" >"$temporary")
-    sync "$temporary"
-  fi
-  mv -f "$temporary" "$state/token"
-  sync "$state"
+  [[ -f $prepared && $(<"$prepared") == "$line" ]] || prepare_token "$@"
+  { mv -f "$prepared" "$state/token" && sync "$state"; } || cannot_write "$state/token"
 }
 
 # move_token EPOCH FROM TO OLD NEW: the one way in which a token's state changes. Status 1: it is not (any more) as named.

@@ -167,13 +167,13 @@ journal_end() {
   journal "$step" "$1" "$journal_start"
 }
 
-# journal STEP OUTCOME BEGIN [DETAIL]: BEGIN as EPOCHREALTIME gives it, DETAIL as JSON.
+# journal STEP OUTCOME BEGIN [DETAIL]: BEGIN as EPOCHREALTIME gives it, DETAIL as JSON. A full disk costs the line, not what it tells of.
 journal() {
   [[ -n ${intent:-} && -d ${state:-} ]] || return 0
   local end=$EPOCHREALTIME
   printf '{"intent":"%s","step":"%s","node":"%s","outcome":"%s","startedMs":%d,"tookMs":%d%s}\n' \
     "$intent" "$1" "$node" "$2" "$((${3/./} / 1000))" "$(((${end/./} - ${3/./}) / 1000))" "${4:+,\"detail\":$4}" \
-    >>"$state/journal"
+    >>"$state/journal" || true
 }
 
 # --- files that must survive a power cut -----------------------------------------------------------------------------

@@ -50,7 +50,7 @@ describe("preflight refuses", () => {
         "bash",
         "-c",
         `cd /var/lib/understudy/state && cat token intent; ls -i ../17/data/standby.signal; /usr/lib/postgresql/17/bin/pg_controldata ../17/data | grep -E 'system identifier|TimeLineID'
-         pgrep -c -u postgres -f '^/usr/lib/postgresql/17/bin/postgres' || true`,
+         head -n 1 ../17/data/postmaster.pid || true`,
       ),
     );
 

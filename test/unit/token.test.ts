@@ -1,0 +1,66 @@
+/** The token of scripts/host/lib-token.sh, where its disk is full: durable as named, or as it was before. */
+import { strict as assert } from "node:assert";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const library = join(import.meta.dirname, "../../scripts/host/lib-token.sh");
+
+describe("the token of a node whose disk is full", () => {
+  let state: string;
+
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), "understudy-token-"));
+    writeFileSync(join(state, "token"), "2 a b armed 0\n");
+    writeFileSync(join(state, "token.lock"), "");
+  });
+
+  afterEach(() => {
+    rmSync(state, { recursive: true });
+  });
+
+  const token = () => readFileSync(join(state, "token"), "utf8");
+
+  /** From `fill_disk` on, each write fails. */
+  function run(script: string): string {
+    const { stdout } = spawnSync(
+      "bash",
+      [
+        "-euc",
+        `cannot_write() { echo "cannot write"; exit 1; }
+         fill_disk() { trap '' XFSZ; ulimit -f 0; }
+         state=$1 node=b; . "$2"; ${script}`,
+        "token",
+        state,
+        library,
+      ],
+      { encoding: "utf8" },
+    );
+    return stdout;
+  }
+
+  it("is as it was, and the process ends, whatever condition the move stands in", () => {
+    for (const move of ["if move_token 2 a b armed revoked; then :; fi", "revoke_token || true"]) {
+      assert.equal(run(`fill_disk; ${move}; echo went on`), "cannot write\n");
+      assert.equal(token(), "2 a b armed 0\n");
+    }
+  });
+
+  it("moves all the same where that was prepared", () => {
+    const prepare = "lock_token; for next in taken leads revoked; do prepare_token 2 a b $next; done; unlock_token";
+    run(`${prepare}; fill_disk; move_token 2 a b armed taken; move_token 2 a b taken leads`);
+    assert.equal(token(), "2 a b leads 2\n");
+    writeFileSync(join(state, "token"), "2 a b armed 0\n");
+    run(`${prepare}; fill_disk; revoke_token`);
+    assert.equal(token(), "2 a b revoked 0\n");
+  });
+
+  it("takes nothing that was prepared for another change", () => {
+    const prepare = "lock_token; prepare_token 3 a b revoked; unlock_token";
+    assert.equal(run(`${prepare}; fill_disk; revoke_token`), "cannot write\n");
+    assert.equal(token(), "2 a b armed 0\n");
+    run(`${prepare}; revoke_token`);
+    assert.equal(token(), "2 a b revoked 0\n");
+  });
+});

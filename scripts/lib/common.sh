@@ -89,11 +89,16 @@ as_root() {
 
 can_be_root() { ((EUID == 0)) || sudo -n true 2>/dev/null; }
 
-# apt_install <package...>: false where there is no apt or no root.
+# apt_install <package...>: false where there is no apt or no root. One at a time: two images are made side by side, and apt refuses the
+# second one. For somebody else's apt it waits.
 apt_install() {
   command -v apt-get >/dev/null && can_be_root || return 1
-  local -a install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@")
+  with_lock "$UNDERSTUDY_CACHE/apt.lock" apt_install_locked "$@"
+}
+
+apt_install_locked() {
+  local -a install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@")
   run_long "installing $*" as_root "${install[@]}" 2>/dev/null && return
-  run_long "reading the package lists" as_root apt-get update &&
+  run_long "reading the package lists" as_root apt-get -o DPkg::Lock::Timeout=300 update &&
     run_long "installing $*" as_root "${install[@]}"
 }

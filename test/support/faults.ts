@@ -95,11 +95,13 @@ export class SmallDisk {
   }
 
   fill(): void {
-    this.#shell(`dd if=/dev/zero of=${this.#root}/filler bs=64k 2>/dev/null || true`);
+    this.#shell(`
+      fallocate -l $(($(df --output=avail -B1 ${this.#root} | tail -n 1) - 65536)) ${this.#root}/filler || true
+      dd if=/dev/zero of=${this.#root}/filler.more bs=4k 2>/dev/null || true`);
   }
 
   free(): void {
-    this.#shell(`rm -f ${this.#root}/filler`);
+    this.#shell(`rm -f ${this.#root}/filler ${this.#root}/filler.more`);
   }
 
   /** The node's data is back on its own volume. */

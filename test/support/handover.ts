@@ -157,6 +157,11 @@ export class HandoverCluster {
     return result;
   }
 
+  /** `pulumi up`, again and again until it succeeds: after a fault, what comes back by itself may take a while. */
+  async upWhenPossible(): Promise<void> {
+    await until("an update that succeeds", 240, () => this.up());
+  }
+
   async moveTo(primary: string, options: UpdateOptions = {}): Promise<RunResult> {
     await this.declare({ primary });
     return this.up(options);

@@ -12,7 +12,6 @@ import {
   stopArchive,
 } from "../support/faults.ts";
 import { activeNodes, HandoverCluster, onSharedCluster, todaysShare } from "../support/handover.ts";
-import { until } from "../support/until.ts";
 
 interface Case {
   readonly what: string;
@@ -124,23 +123,23 @@ describe("a switchover in which", () => {
         } finally {
           mend();
         }
-        await until("an update that succeeds", 240, async () => (await host.tryUp()).exitCode === 0);
+        await host.upWhenPossible();
         await host.settled(to);
       });
     });
   }
 
-  for (const step of todaysShare(["preflight", "arm", "lead"], 1)) {
-    it(`the target's disk is full when ${step} starts`, async () => {
+  for (const moment of todaysShare([at("preflight"), at("arm"), at("arm", "ends"), at("lead")], 1)) {
+    it(`the target's disk is full when ${showMoment(moment)}`, async () => {
       await host.watched(async () => {
         const from = await host.primary();
         const to = host.next(from);
         const disk = new SmallDisk(host.cluster, to, 600);
         try {
           await host.settled(from);
-          await host.disturbedMove(to, at(step), () => disk.fill());
+          await host.disturbedMove(to, moment, () => disk.fill());
           disk.free();
-          await until("an update that succeeds", 240, async () => (await host.tryUp()).exitCode === 0);
+          await host.upWhenPossible();
           await host.settled(to);
           // Its disk is not to become too small again, and it is a standby when it moves back.
           await host.moveTo(from);

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Audit } from "../support/audit.ts";
 import { cutNetwork, cutPower, type Moment, powerOn, showMoment, stopArchive } from "../support/faults.ts";
 import { activeNodes, HandoverCluster, onSharedCluster, todaysShare } from "../support/handover.ts";
-import { until } from "../support/until.ts";
 
 /** So long is looked on whether a node that must not take writes does after all. */
 const lookOnMs = 8000;
@@ -111,7 +110,7 @@ describe("hosts that restart", () => {
         const to = host.next(from);
         const step = moment.step.replace("<old>", from);
         await host.disturbedMove(to, { ...moment, step }, () => disturbances[what]?.(from));
-        await until("an update that succeeds", 240, async () => (await host.tryUp()).exitCode === 0);
+        await host.upWhenPossible();
         await host.settled(to);
       });
     });

@@ -181,6 +181,7 @@ export class PostgresCluster extends ComponentResource {
       declaredPrimary,
       {
         fresh,
+        slots: slotNames,
         armed: arm.outcome,
         fenced: fencedParameter(fenced),
         replication_verifier: keys.replicationPassword.apply((password) => scramVerifier(replicationRole, password)),
@@ -222,7 +223,7 @@ export class PostgresCluster extends ComponentResource {
           system_identifier: led.systemIdentifier,
           ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
         },
-        [slots],
+        [lead],
         role(config, node.node),
       ),
     );
@@ -242,7 +243,7 @@ export class PostgresCluster extends ComponentResource {
             hosts: known,
           }),
         ),
-        after: [databases, archived, ...resumes, ...follows],
+        after: [databases, slots, archived, ...resumes, ...follows],
       },
       parent,
     );

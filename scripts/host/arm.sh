@@ -68,12 +68,13 @@ fi
 [[ $token_to == "$from" || $token_state == revoked ]] || refuse "this node does not follow $from (its last change of primary: $token_epoch, to ${token_to:-nobody})" \
   "Set 'primary' back to $from and run 'pulumi up': this node joins it then, and can be made the primary."
 [[ -n $(receiver_pid) ]] || refuse "this node does not stream from $from" "See 'journalctl -u $unit' on it; then run 'pulumi up' again."
-ask_peer "$from" token >/dev/null || refuse "this node cannot ask $from who leads (SSH from node to node, as user postgres)" \
-  "See that $from can be reached on its SSH port from here: ssh -i $etc/peer_key -o UserKnownHostsFile=$etc/peer_known_hosts postgres@<address of $from> token"
+{ ask_peer "$from" token >/dev/null || exit 1; } &
+asking=$!
 announce armed
+wait "$asking" || refuse "this node cannot ask $from who leads (SSH from node to node, as user postgres)" \
+  "See that $from can be reached on its SSH port from here: ssh -i $etc/peer_key -o UserKnownHostsFile=$etc/peer_known_hosts postgres@<address of $from> token"
 
 systemctl stop "$handover_unit" 2>/dev/null || true
-systemctl reset-failed "$handover_unit" 2>/dev/null || true
 # Warm standbys take no SQL; their followers' slots are made when they lead.
 if takes_sql; then
   make_slots "$slots"

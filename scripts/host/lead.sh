@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# This node is the one writable primary.
+# This node is the one writable primary, with a physical slot of ours for each of its followers.
 #
-# parameters: intent fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
+# parameters: intent slots (of its followers, separated by spaces) fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
 #             armed (what `arm` reported)
 #             fenced (nodes that are proven to be off, a line each: name, intent of the proof, address, SSH port, PostgreSQL's port)
 # outcome: {"primary","from","systemIdentifier","timeline","epoch"}
@@ -133,18 +133,15 @@ if ! is_promoted; then
 fi
 await 600 "crash recovery to end" is_writable
 
-# role NAME ATTRIBUTES VERIFIER: made where it is missing, changed where it differs.
-role() {
-  sql -v name="$1" -v verifier="$3" <<SQL
-select format('create role %I', :'name') where not exists (select from pg_roles where rolname = :'name') \gexec
-select format('alter role %I $2 password %L', :'name', :'verifier')
-  where not exists (select from pg_authid where rolname = :'name' and rolpassword = :'verifier') \gexec
-SQL
-}
-role understudy_replication 'login replication' "$replication_verifier"
-role understudy_monitor 'login' "$monitor_verifier"
-# pg_rewind reads files of the primary, as a base backup does. https://www.postgresql.org/docs/current/app-pgrewind.html
-sql <<'SQL'
+# Roles of ours: made where they are missing, changed where they differ. pg_rewind reads files of the primary, as a base backup does.
+# https://www.postgresql.org/docs/current/app-pgrewind.html
+sql -v replication="$replication_verifier" -v monitor="$monitor_verifier" <<'SQL'
+select format('create role %I', name) from (values ('understudy_replication'), ('understudy_monitor')) as ours (name)
+  where name not in (select rolname from pg_roles) \gexec
+select format('alter role %I %s password %L', name, attributes, verifier)
+  from (values ('understudy_replication', 'login replication', :'replication'), ('understudy_monitor', 'login', :'monitor'))
+    as ours (name, attributes, verifier)
+  where not exists (select from pg_authid where rolname = name and rolpassword = verifier) \gexec
 do $$
 declare
   needed regprocedure;
@@ -157,6 +154,7 @@ begin
   end loop;
 end $$;
 SQL
+make_slots "$slots"
 [[ $made == no ]] || record_change
 
 # Before the first standby asks the archive for WAL; `archive` makes up for it if this step is cut off here.

@@ -7,7 +7,7 @@ conninfo+=" sslrootcert=$etc/tls/ca.crt connect_timeout=5 application_name=$node
 # join_primary PRIMARY EPOCH FROM: this node follows PRIMARY, which leads by change EPOCH: copied, rewound or repointed, as its data need it.
 # Goes by the parameters of `follow` that tell how, by their names.
 join_primary() {
-  local primary=$1 epoch=$2 from=$3 fork=everything timeline='' theirs='' history='' found
+  local primary=$1 epoch=$2 from=$3 fork=everything timeline='' theirs='' history='' found server=''
 
   adopt_token "$epoch" "$from" "$primary" leads || true
   # A change that was to take it from PRIMARY and was called off has a higher number, and says the same.
@@ -16,19 +16,20 @@ join_primary() {
       "Run 'pulumi up' again."
   rm -f "$handover_flag"
   await 120 "PostgreSQL to have stopped" has_stopped
-  ! is_active || answers || refuse "PostgreSQL on this node does not answer" \
+  [[ $server != active ]] || answers || refuse "PostgreSQL on this node does not answer" \
     "See 'systemctl status $unit' on it; a server that hangs is helped by 'systemctl restart $unit'. Then run 'pulumi up' again."
   ask_primary || true
   if ! has_data; then
     copy_primary
   elif [[ $(cat "$state/joined" 2>/dev/null) != "$epoch" ]]; then
-    if is_active && is_writable; then
+    if [[ $server == active ]] && is_writable; then
       refuse "this node takes writes, but $primary is declared the primary" \
         "Decide which one is right. If it is this node: pulumi config set primary $node"
     fi
     find_fork
     if [[ -f $state/rewinding ]] || has_diverged; then
       rejoin
+      server=inactive
     else
       save_unarchived false
     fi
@@ -42,13 +43,14 @@ join_primary() {
   [[ $source != streaming ]] || hold_archive 5
   printf '%s' "$standby_conf" | write_file "$etc/standby.conf" root:postgres 640 || true
   printf '%s\n' "$epoch" | write_file "$state/joined" root:root 600 || true
-  if is_active && runs_with_less; then
+  if [[ $server == active ]] && runs_with_less; then
     say "restarting PostgreSQL, because $primary runs with more (max_connections and its kin)"
     systemctl restart "$unit"
-  elif is_active; then
+  elif [[ $server == active ]]; then
     put_in_force
+  else
+    start_postgres
   fi
-  start_postgres
   if is_writable; then
     refuse "this node takes writes, but $primary is declared the primary" \
       "Decide which one is right. If it is this node: pulumi config set primary $node"
@@ -57,12 +59,13 @@ join_primary() {
   await 600 "WAL from $primary" receives_wal
   rm -f "$handover_flag"
   # As a primary it had slots for its followers.
-  drop_own_slots || ! takes_sql
+  drop_slots "" || ! takes_sql
 }
 
-# It handed over, and archives the last of what it wrote.
+# Sets `server`, to what systemd says of it. One that is stopping has handed over, and archives the last of what it wrote.
 has_stopped() {
-  [[ $(systemctl is-active "$unit") != deactivating ]]
+  server=$(systemctl is-active "$unit") || true
+  [[ $server != deactivating ]]
 }
 
 # A server that starts, or takes no SQL, says so; one that hangs says nothing.
@@ -148,7 +151,7 @@ find_fork() {
 
 # Prints how far this node's own WAL reaches: for a running hot standby the end of what it received, else where the last record begins.
 last_position() {
-  if ! is_active || ! sql -c "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"; then
+  if [[ $server != active ]] || ! sql -c "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"; then
     "$pgbin/pg_waldump" --path="$pgdata/pg_wal" --timeline=$((16#$timeline)) --start="$(control_value 'Latest checkpoint location')" 2>/dev/null |
       grep -oE 'lsn: [0-9A-F]+/[0-9A-F]+' | tail -n 1 | cut -c6- || true
   fi
@@ -160,7 +163,7 @@ has_diverged() {
   [[ $fork != unknown ]] || return 0
   position=$(last_position)
   [[ -n $position ]] || return 0
-  if is_active; then
+  if [[ $server == active ]]; then
     (($(bytes "$position") > $(bytes "$fork")))
   else
     (($(bytes "$position") >= $(bytes "$fork")))

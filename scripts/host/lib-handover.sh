@@ -69,18 +69,10 @@ local_timeline() {
   find "$pgdata/pg_wal" -maxdepth 1 -name '[0-9A-F]*' -printf '%.8f\n' | sort | tail -n 1
 }
 
-# make_slots NAMES: those that are missing. A slot on a standby keeps WAL too.
-make_slots() {
-  sql -v wanted="$1" <<'SQL'
-select pg_create_physical_replication_slot(name, true) from unnest(string_to_array(nullif(:'wanted', ''), ' ')) as name
-  where name not in (select slot_name from pg_replication_slots);
-SQL
-}
-
-# drop_slots CONDITION: those of ours for which it holds. The wal sender of a standby that is gone, that has not turned to its new primary yet, or
-# whose slot is lost, holds the slot: it is ended first.
-drop_slots() {
-  sql <<SQL
+# drop_statement CONDITION: drops those slots of ours for which it holds. The wal sender of a standby that is gone, that has not turned to its
+# new primary yet, or whose slot is lost, holds the slot: it is ended first.
+drop_statement() {
+  cat <<SQL
 do \$\$
 declare
   slot name;
@@ -103,9 +95,18 @@ end \$\$;
 SQL
 }
 
-# On a standby: no slot of ours is of use there.
-drop_own_slots() {
-  drop_slots true
+# make_slots NAMES: those that are missing, and anew those that no longer keep what their follower needs. A slot on a standby keeps WAL too.
+make_slots() {
+  sql -v wanted="$1" <<SQL
+$(drop_statement "wal_status = 'lost'")
+select pg_create_physical_replication_slot(name, true) from unnest(string_to_array(nullif(:'wanted', ''), ' ')) as name
+  where name not in (select slot_name from pg_replication_slots);
+SQL
+}
+
+# drop_slots NAMES: all others.
+drop_slots() {
+  sql <<<"$(drop_statement "slot_name <> all (string_to_array('$1', ' '))")"
 }
 
 # What pg_ctl promote does, without its start and its polling.

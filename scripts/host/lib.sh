@@ -18,7 +18,7 @@ recorded_value() {
   [[ ! -f $host_file ]] || (. "$host_file" && printf '%s' "${!1}")
 }
 
-here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+here=${BASH_SOURCE[0]%/*}
 # shellcheck source=lib-token.sh
 . "$here/lib-token.sh"
 # shellcheck source=lib-archive.sh
@@ -128,7 +128,7 @@ read_parameters() {
   local text
   # A person at a terminal (understudy facts node-a) gives none.
   if [[ ! -t 0 ]]; then
-    text=$(cat)
+    IFS= read -r -d '' text || true
     eval "$text"
   fi
   [[ $step != install ]] || return 0
@@ -178,17 +178,17 @@ journal() {
 
 # --- files that must survive a power cut -----------------------------------------------------------------------------
 
-# write_file PATH OWNER MODE: stdin becomes the file, whole or not at all. Status 0: changed, 1: it was like that already.
+# write_file PATH OWNER:GROUP MODE: stdin, which is text, becomes the file, whole or not at all. Status 0: changed, 1: it was like that already.
 # Its status is an answer, so it stands in conditions; there a command that fails would not end the step by itself.
 write_file() {
-  local path=$1 owner=$2 mode=$3 temporary
-  temporary=$(mktemp "$path.XXXXXX") || cannot_write "$path"
-  { cat >"$temporary" && chown "$owner" "$temporary" && chmod "$mode" "$temporary"; } || cannot_write "$path"
-  if [[ -f $path ]] && cmp -s "$temporary" "$path" && [[ $(stat -c '%U:%G %a' "$path") == "$(stat -c '%U:%G %a' "$temporary")" ]]; then
-    rm -f "$temporary"
-    return 1
+  local path=$1 owner=$2 mode=$3 temporary=$1.$BASHPID wanted present=''
+  IFS= read -r -d '' wanted || true
+  if [[ -f $path ]]; then
+    IFS= read -r -d '' present <"$path" || true
+    [[ $present != "$wanted" || $(stat -c '%U:%G %a' "$path") != "$owner $mode" ]] || return 1
   fi
-  { sync "$temporary" && mv -f "$temporary" "$path" && sync "$(dirname "$path")"; } || cannot_write "$path"
+  { printf '%s' "$wanted" | install -o "${owner%:*}" -g "${owner#*:}" -m "$mode" /dev/stdin "$temporary" &&
+    sync "$temporary" && mv -f "$temporary" "$path" && sync "${path%/*}"; } || cannot_write "$path"
 }
 
 cannot_write() {
@@ -288,7 +288,8 @@ start_postgres() {
   [[ -L /etc/systemd/system/multi-user.target.wants/$unit ]] || systemctl enable --quiet "$unit"
   ! is_active || return 0
   systemctl reset-failed "$unit" 2>/dev/null || true
-  systemctl start --no-block "$unit"
+  # Mostly that is all; what takes longer is looked at while it does.
+  timeout 10 systemctl start "$unit" || true
   await 600 "PostgreSQL to start" is_started
 }
 

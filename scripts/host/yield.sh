@@ -38,7 +38,6 @@ give() {
     "Start it (systemctl start $unit), or declare a failover: pulumi config set --path 'nodes.$node.state' fenced"
   if ! systemctl is-active --quiet "$handover_unit"; then
     rm -f /run/understudy-given
-    systemctl reset-failed "$handover_unit" 2>/dev/null || true
     say "handing over to $primary"
     systemd-run --quiet --collect --unit="$handover_unit" "$here/handover" give "$intent" "$epoch" "$primary"
   fi

@@ -17,7 +17,7 @@ export const hostFiles = {
   archiveCaCertificate: `${configDirectory}/tls/archive-ca.crt`,
 } as const;
 
-/** While it is there, a promotion is close and the archive is not asked: put in place by `arm`, gone with a restart of the host. */
+/** While it is there, the primary changes and the archive is not asked. It may hold settings that are meant for that time. Gone with a restart of the host. */
 export const handoverFlag = "/run/understudy-handover";
 
 /** Files of one of a node's two poolers, and what they share. */

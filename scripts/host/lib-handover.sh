@@ -2,6 +2,7 @@
 # What the steps of a change of primary share, with the units and the guard. Sourced by lib.sh.
 
 # While it is there, restore_command gives nothing: it is asked for file after file, by a promotion, a start, and a standby whose primary stops.
+# postgresql.conf includes it.
 readonly handover_flag=/run/understudy-handover
 readonly handover_unit=understudy-handover.service
 
@@ -9,11 +10,30 @@ readonly handover_unit=understudy-handover.service
 # router that attends to it, until its clients wait. 2: by the primary, which is about to stop. 3: by a router whose clients can't be held back.
 readonly stop_locks=1970168947
 
+# put_flag [SETTINGS]: PostgreSQL has to be able to read it.
+put_flag() {
+  (umask 022 && printf '%s\n' "${1:-}" >"$handover_flag.new")
+  mv -f "$handover_flag.new" "$handover_flag"
+}
+
 # hold_archive SECONDS: for so long, whatever becomes of the step. Ends no other one's, such as that of a promotion that waits.
 hold_archive() {
-  echo held >"$handover_flag"
+  put_flag '# held'
+  release_flag_in "$1"
+}
+
+release_flag_in() {
   systemd-run --quiet --collect --on-active="$1" --timer-property=AccuracySec=100ms \
-    sh -c "! grep -qsx held $handover_flag || rm -f $handover_flag"
+    sh -c "! grep -qsx '# held' $handover_flag || { rm -f $handover_flag; systemctl reload $unit; }"
+}
+
+# hold_still SECONDS: for so long this follower, whose primary stops, rarely looks for another one: each look is a connection that is refused, ten
+# times a second by all followers, while the target needs the processor. A reload with a new primary ends the wait.
+hold_still() {
+  put_flag "# held
+wal_retrieve_retry_interval = '2s'"
+  systemctl reload "$unit"
+  release_flag_in "$1"
 }
 
 # ask_peer NODE QUESTION: that node's token, by a way that does not depend on PostgreSQL. Status not 0: no answer.

@@ -61,9 +61,9 @@ give() {
 }
 
 if [[ $node == "$primary" ]] || ! has_data || ! leads_by_token; then
-  # Nothing is in the archive that it will not get from the next primary; looking for it all the time takes a core.
+  # Nothing is in the archive that it will not get from the next primary.
   if [[ $kind == switchover && $node != "$primary" && -n $(receiver_pid) ]]; then
-    hold_archive 20
+    hold_still 20
   fi
   result node "$node" yielded no
 elif [[ $kind == switchover ]]; then

@@ -1,6 +1,6 @@
 import { activeNodes, type ClusterConfig, type NodeConfig } from "../clusterConfig.ts";
 import { quoteIdentifier } from "../names.ts";
-import { archiveCommand, hostFiles, pgdata, socketDirectory } from "../paths.ts";
+import { archiveCommand, handoverFlag, hostFiles, pgdata, socketDirectory } from "../paths.ts";
 import { replicationCapacity } from "../settingsConflicts.ts";
 import { type HostSize, sizeSettings } from "../sizing.ts";
 import { header, quoteValue, renderSettings } from "./conf.ts";
@@ -19,8 +19,8 @@ export function renderPostgresqlConf(input: PostgresqlConfInput): string {
   return `${header}${renderSettings(postgresqlSettings(input))}${included.map((file) => `include_if_exists ${quoteValue(file)}\n`).join("")}`;
 }
 
-// What the role asks for, and what the guard found a standby to need: the last one wins.
-const included = [hostFiles.standbyConf, hostFiles.floorConf];
+// What the role asks for, what holds while the primary changes, and what the guard found a standby to need: the last one wins.
+const included = [hostFiles.standbyConf, handoverFlag, hostFiles.floorConf];
 
 /** Ours by default, then by the host's size, then the user's, then what is ours to decide. */
 export function postgresqlSettings(input: PostgresqlConfInput): Readonly<Record<string, string>> {

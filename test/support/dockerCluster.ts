@@ -97,10 +97,10 @@ export class DockerCluster {
     return this.exec(node, "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", ...command);
   }
 
-  streaming(): number {
-    const primary =
+  streaming(primary = "node-a"): number {
+    const standbys =
       "select count(*) from pg_stat_replication where state = 'streaming' and application_name <> 'pg_basebackup'";
-    return Number(this.sql("node-a", primary));
+    return Number(this.sql(primary, standbys));
   }
 
   /** How many logins the SSH server of a host has seen. */

@@ -3,7 +3,7 @@
  * a change of primary would break. Run by `components/cluster.ts`; `components/preflightHook.ts` does the same in a preview.
  *
  * stdin   JSON: { intent, clusterId, primary, epoch?, nodes, limits, hosts: [{ name, connection }] }
- * stdout  JSON: { fresh, systemIdentifier, epoch, kind, from, atRisk, synchronous } (`Outcome`)
+ * stdout  JSON: an `Outcome`
  * environment  PULUMI_COMMAND_STDOUT: this step's own previous outcome, which remembers the cluster
  */
 import { text } from "node:stream/consumers";

@@ -28,6 +28,8 @@ export interface HostFacts {
   readonly verdict: string;
   /** Number of the change of primary whose leader its data follow, or are; 0: none. */
   readonly joined: number;
+  /** Id of the update that made it the primary by the change by which it leads; "": none, or it does not lead. */
+  readonly changedBy: string;
   /** WAL that is in no archive, and data directories that were set aside; `bytes` null: they are not counted in a second. */
   readonly kept: readonly { readonly path: string; readonly bytes: number | null }[];
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
@@ -212,6 +214,7 @@ const schema = z.object({
   token: z.object({ epoch: z.number(), from: z.string(), to: z.string(), state: z.string() }).nullable(),
   verdict: z.string(),
   joined: z.number(),
+  changedBy: z.string(),
   kept: z.array(z.object({ path: z.string(), bytes: z.number().nullable() })),
   disk: z.object({ totalBytes: z.number(), freeBytes: z.number() }),
   archive: z.object({ ready: z.number() }),

@@ -148,6 +148,9 @@ verdict=''
 [[ -f /run/understudy-verdict ]] && verdict=$(</run/understudy-verdict)
 joined=0
 [[ -f $state/joined ]] && joined=$(<"$state/joined")
+changed_epoch=0 changed_by=''
+if [[ -f $state/changed ]]; then read -r changed_epoch changed_by <"$state/changed"; fi
+if ! leads_by_token || ((changed_epoch != token_epoch)); then changed_by=''; fi
 # What former primaries have left behind.
 kept=''
 for directory in "$data_directory"/kept/* "$pgdata".aside-*; do
@@ -162,7 +165,7 @@ result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-
   'data#' "{\"state\":\"$data_state\",\"systemIdentifier\":\"$system_identifier\",\"timeline\":$timeline,\"controlState\":\"$control_state\"}" \
   'postgres#' "{\"unit\":\"${units[0]:-inactive}\",\"inRecovery\":$in_recovery}" \
   'token#' "$token" \
-  verdict "$verdict" 'joined#' "$joined" 'kept#' "[${kept#,}]" \
+  verdict "$verdict" 'joined#' "$joined" changedBy "$changed_by" 'kept#' "[${kept#,}]" \
   'disk#' "{\"totalBytes\":$total,\"freeBytes\":$free}" \
   'archive#' "{\"ready\":$ready}" \
   'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard}" \

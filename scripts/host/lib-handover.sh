@@ -49,9 +49,9 @@ ask_peer() {
   return 1
 }
 
-# note_joined EPOCH: of a node that leads. It goes without, where the disk is full.
-note_joined() {
-  { printf '%s\n' "$1" >"$state/joined.new" && mv -f "$state/joined.new" "$state/joined"; } || true
+# note FILE TEXT: of a node that leads. It goes without, where the disk is full.
+note() {
+  { printf '%s\n' "$2" >"$state/$1.new" && mv -f "$state/$1.new" "$state/$1"; } || true
 }
 
 # The target has said that it did not take over: this node serves again.
@@ -61,7 +61,7 @@ take_role_back() {
   put_token "$token_epoch" "$node" "$node" leads
   unlock_token
   read_token
-  note_joined "$token_epoch"
+  note joined "$token_epoch"
 }
 
 # in_background VERB…: `handover VERB`, on its own.
@@ -146,7 +146,9 @@ finish_promotion() {
   read_token
   epoch=$token_epoch from=$token_from
   move_token "$epoch" "$from" "$node" taken leads || true
-  note_joined "$epoch"
+  note joined "$epoch"
+  # By which update, for `preflight` of the next one.
+  note changed "$epoch ${intent:-}"
   rm -f "$handover_flag"
   record_change
   sql -c checkpoint

@@ -67,10 +67,17 @@ async function ask(host: Host): Promise<Finding> {
 
 function recorded(previous: string | undefined): Declared["recorded"] {
   if (!previous) return undefined;
-  const { systemIdentifier, epoch, kind, join, synchronous } = JSON.parse(previous) as NonNullable<
+  const { systemIdentifier, epoch, kind, join, synchronous, intent } = JSON.parse(previous) as NonNullable<
     Declared["recorded"]
   >;
-  return { systemIdentifier, epoch, ...(kind ? { kind } : {}), join: join ?? null, synchronous: synchronous ?? null };
+  return {
+    systemIdentifier,
+    epoch,
+    ...(kind ? { kind } : {}),
+    ...(intent ? { intent } : {}),
+    join: join ?? null,
+    synchronous: synchronous ?? null,
+  };
 }
 
 function pause(milliseconds: number): Promise<void> {

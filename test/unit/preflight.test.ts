@@ -719,6 +719,33 @@ describe("preflight: reality differs", () => {
     }
   });
 
+  describe("of a change that this stack carried out while another update took numbers", () => {
+    const own = { recorded: recorded({ epoch: 1, kind: "switchover", intent: "ours" }) };
+    const leads = (changedBy: string) =>
+      primary({ token: led(3), joined: 3, changedBy }, { slots: [], senders: [sender("node-a"), sender("node-c")] });
+    const world = (changedBy: string, former: HostFacts = standby({ token: led(3), joined: 3 })) => ({
+      "node-a": former,
+      "node-b": leads(changedBy),
+      "node-c": standby({ token: led(3), joined: 3 }),
+    });
+
+    it("switches back after it", () => {
+      const { reasons, outcome } = look(world("ours"), own);
+      assert.deepEqual([reasons, outcome.kind, outcome.from], [[], "switchover", "node-b"]);
+    });
+
+    it("goes back to one that has not joined since", () => {
+      const former = stopped(primary({ joined: 1, token: led(3) }));
+      assert.deepEqual(look(world("ours", former), own).outcome.join, { epoch: 3, from: "node-a" });
+    });
+
+    it("refuses where it was the other one's", () => {
+      for (const changedBy of ["theirs", ""]) {
+        assert.match(whats(world(changedBy), own).join(), /the primary was changed by somebody else/);
+      }
+    });
+  });
+
   describe("of a change that this stack carried out, in an update that was cut off before the former primary had joined it", () => {
     const ownChange = { recorded: recorded({ epoch: 1, kind: "switchover" }) };
     const leads = primary({ token: led(2), joined: 2 }, { slots: [], senders: [] });

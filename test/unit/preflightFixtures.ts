@@ -36,6 +36,7 @@ export const declared = (
 });
 
 export const recorded = (change: Partial<Outcome> = {}): Outcome => ({
+  intent: "",
   fresh: false,
   systemIdentifier: "700",
   epoch: 1,
@@ -68,6 +69,7 @@ export const empty: HostFacts = {
   token: null,
   verdict: "",
   joined: 0,
+  changedBy: "",
   kept: [],
   disk: { totalBytes: 100 * 1024 * MiB, freeBytes: 50 * 1024 * MiB },
   archive: { ready: 0 },

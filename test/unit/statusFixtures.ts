@@ -42,6 +42,7 @@ export const host = (change: Partial<HostFacts> = {}): HostFacts => ({
   token: null,
   verdict: "",
   joined: 0,
+  changedBy: "",
   kept: [],
   disk: { totalBytes: 100 * GiB, freeBytes: 71 * GiB },
   archive: { ready: 0 },

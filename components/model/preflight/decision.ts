@@ -200,11 +200,14 @@ function unanswered(scene: Scene): Reason[] {
  * The change by which somebody else leads was this stack's own, in an update that was cut off before the declared primary had joined
  * it: that is made up for.
  */
-function joinsFirst({ declared: { recorded }, leadership }: Scene, target: NodeFacts): Joining | null {
+function joinsFirst(scene: Scene, target: NodeFacts): Joining | null {
+  const { declared, leadership } = scene;
+  const { recorded } = declared;
   if (recorded === undefined || target.joined >= leadership.leaderEpoch || target.postgres.inRecovery === false) {
     return null;
   }
-  const carriedOut = recorded.join?.epoch ?? (recorded.kind === "none" ? undefined : recorded.epoch + 1);
+  const expected = leaderIsOurs(scene) ? leadership.leaderEpoch : recorded.epoch + 1;
+  const carriedOut = recorded.join?.epoch ?? (recorded.kind === "none" ? undefined : expected);
   return carriedOut === leadership.leaderEpoch ? { epoch: carriedOut, from: leadership.leaderFrom } : null;
 }
 
@@ -220,13 +223,20 @@ function formerPrimary({ leadership, declared }: Scene, { token, postgres }: Nod
   ];
 }
 
+/** The last update of this stack that asked made the leader what it is, whatever number it got for that beside other updates. */
+function leaderIsOurs(scene: Scene): boolean {
+  const intent = scene.declared.recorded?.intent ?? "";
+  return intent !== "" && factsOf(scene, scene.leadership.leader)?.changedBy === intent;
+}
+
 /**
  * Each change of primary that this stack carries out is recorded before it begins: a number above that says that another checkout,
  * or somebody with another state, has changed it.
  */
-function changedElsewhere({ declared, leadership }: Scene): Reason[] {
+function changedElsewhere(scene: Scene): Reason[] {
+  const { declared, leadership } = scene;
   const { recorded } = declared;
-  if (recorded === undefined) return [];
+  if (recorded === undefined || leaderIsOurs(scene)) return [];
   const expected = recorded.epoch + (recorded.kind === "none" && recorded.epoch > 0 ? 0 : 1);
   if (leadership.epoch <= expected) return [];
   return [

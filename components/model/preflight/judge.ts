@@ -39,6 +39,7 @@ export function judge(declared: Declared, findings: readonly Finding[]): Verdict
     reasons: [...clusterReasons(scene), ...decision.reasons, ...reasons],
     warnings: [...(kind === "none" ? silentNodes(scene) : []), ...warnings],
     outcome: {
+      intent: declared.intent ?? "",
       fresh: scene.fresh,
       systemIdentifier: scene.withData[0]?.data.systemIdentifier ?? "",
       epoch: scene.leadership.epoch,

@@ -23,6 +23,8 @@ export interface DeclaredNode {
 }
 
 export interface Declared {
+  /** Id of the update that asks; undefined in a preview. */
+  readonly intent?: string | undefined;
   readonly primary: string;
   readonly clusterId: string;
   /** All nodes, whatever their state; only active ones are asked. */
@@ -39,7 +41,7 @@ export interface Declared {
 
 /** What of an outcome a later preflight goes by. */
 export type Recorded = Pick<Outcome, "systemIdentifier" | "epoch" | "synchronous"> &
-  Partial<Pick<Outcome, "kind" | "join">>;
+  Partial<Pick<Outcome, "kind" | "join" | "intent">>;
 
 /**
  * none: the declared primary leads, or a new cluster is made. switchover: the one that leads hands over. failover: it is fenced,
@@ -50,6 +52,8 @@ export type Kind = "none" | "switchover" | "failover" | "adopt" | "return";
 
 /** The outcome of the step: what it leaves for the steps behind it and for the next preflight. */
 export interface Outcome {
+  /** Id of the update that found this; "" in a preview. */
+  readonly intent: string;
   /** No node has data, and none ever had: the declared primary may be made from nothing. */
   readonly fresh: boolean;
   readonly systemIdentifier: string;

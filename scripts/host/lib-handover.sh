@@ -36,12 +36,12 @@ wal_retrieve_retry_interval = '2s'"
   release_flag_in "$1"
 }
 
-# ask_peer NODE QUESTION: that node's token, by a way that does not depend on PostgreSQL. Status not 0: no answer.
+# ask_peer NODE QUESTION [SECONDS]: that node's token, by a way that does not depend on PostgreSQL. Status not 0: no answer.
 ask_peer() {
   local name address port
   while read -r name address port; do
     [[ $name == "$1" ]] || continue
-    timeout 6 ssh -n -q -F none -i "$etc/peer_key" -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=3 \
+    timeout "${3:-6}" ssh -n -q -F none -i "$etc/peer_key" -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=3 \
       -o PreferredAuthentications=publickey -o HostKeyAlias="$name" -o UserKnownHostsFile="$etc/peer_known_hosts" \
       -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes "postgres@$address" "$2"
     return

@@ -77,17 +77,9 @@ function judgeChange(scene: Scene, { kind, from, join }: Decision): Change {
         warnings: [],
       };
     }
-    case "adopt": {
-      const risk = atRisk(scene, target, from);
-      return {
-        risk,
-        reasons: [...adoptionReasons(scene, target), ...lossReasons(scene, target.node, risk)],
-        warnings: [],
-      };
-    }
+    case "adopt":
     case "return": {
-      const given = target.token?.to ?? "";
-      const risk = atRisk(scene, target, given);
+      const risk = atRisk(scene, target, kind === "adopt" ? from : (target.token?.to ?? ""));
       return {
         risk,
         reasons: [...adoptionReasons(scene, target), ...lossReasons(scene, target.node, risk)],

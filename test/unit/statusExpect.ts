@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Finding, judge } from "../../components/model/status/judge.ts";
+import type { Finding } from "../../components/model/status/finding.ts";
+import { judge } from "../../components/model/status/judge.ts";
 import type { NodeObservation, Observation, SqlFacts } from "../../components/model/status/observation.ts";
 import { type Level, worstOf } from "../../components/model/status/thresholds.ts";
 import { failed, host, observation, primary, read, sender, slot } from "./statusFixtures.ts";

@@ -1,6 +1,6 @@
 import { ownPrefix } from "../names.ts";
+import type { Finding } from "./finding.ts";
 import { formatSeconds } from "./format.ts";
-import type { Finding } from "./judge.ts";
 import { type Observation, readValue } from "./observation.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { levelOf, thresholds } from "./thresholds.ts";

@@ -1,6 +1,6 @@
 import type { Leadership } from "../preflight/leadership.ts";
+import type { NodeContext, NodeFinding, NodeRule } from "./finding.ts";
 import { formatBytes } from "./format.ts";
-import type { NodeContext, NodeFinding, NodeRule } from "./nodeRules.ts";
 import { readValue } from "./observation.ts";
 import type { Activity } from "./summary.ts";
 

@@ -1,18 +1,9 @@
 import { clusterFindings } from "./clusterRules.ts";
+import type { Finding } from "./finding.ts";
 import { nodeFindings } from "./nodeRules.ts";
 import type { Observation } from "./observation.ts";
 import { type ClusterSummary, summarize } from "./summary.ts";
 import { exitCodeOf, type Level, worstOf } from "./thresholds.ts";
-
-/** Something that is not as it should be. */
-export interface Finding {
-  /** The node that it is about; undefined: the cluster. */
-  readonly node?: string;
-  readonly level: Exclude<Level, "ok">;
-  readonly what: string;
-  /** What to do. */
-  readonly hint: string;
-}
 
 export interface Judgement {
   /** The worst of the findings. */

@@ -1,25 +1,12 @@
-import type { Leadership } from "../preflight/leadership.ts";
+import type { Finding, NodeContext, NodeFinding, NodeRule } from "./finding.ts";
 import { count, formatBytes, formatPercent, formatSeconds } from "./format.ts";
 import { handoverRules } from "./handoverRules.ts";
-import type { Finding } from "./judge.ts";
-import { type NodeObservation, readValue, type SqlFacts } from "./observation.ts";
+
+import { type NodeObservation, readValue } from "./observation.ts";
 import { poolers } from "./poolerRules.ts";
 import { slotFindings } from "./slotRules.ts";
 import type { ClusterSummary, NodeSummary } from "./summary.ts";
 import { levelOf, thresholds, worstOf } from "./thresholds.ts";
-
-/** What a rule about one node looks at. */
-export interface NodeContext {
-  readonly observed: NodeObservation;
-  readonly row: NodeSummary;
-  readonly sql: SqlFacts | undefined;
-  readonly primary: ClusterSummary["primary"];
-  readonly leadership: Leadership;
-}
-
-/** A finding without its node, which is filled in. */
-export type NodeFinding = Omit<Finding, "node">;
-export type NodeRule = (context: NodeContext) => readonly NodeFinding[];
 
 /** Everything that is wrong with one node. A node that is fenced or absent is only wrong if it leads all the same. */
 export function nodeFindings(observed: NodeObservation, row: NodeSummary, summary: ClusterSummary): Finding[] {

@@ -1,4 +1,4 @@
-import type { NodeRule } from "./nodeRules.ts";
+import type { NodeRule } from "./finding.ts";
 
 /** The node's poolers run, are not paused, and lead to the primary. */
 export const poolers: NodeRule = ({ observed: { host }, primary }) => {

@@ -1,4 +1,5 @@
-import { type Finding, judge } from "./judge.ts";
+import type { Finding } from "./finding.ts";
+import { judge } from "./judge.ts";
 import { type Archiver, type Observation, type Reading, readValue, type Slot } from "./observation.ts";
 import { type Activity, type NodeSummary, type RealRole, summarize } from "./summary.ts";
 import { exitCodeOf, type Level } from "./thresholds.ts";

@@ -1,5 +1,5 @@
+import type { NodeContext, NodeFinding } from "./finding.ts";
 import { formatBytes, formatPercent } from "./format.ts";
-import type { NodeContext, NodeFinding } from "./nodeRules.ts";
 import type { Slot, SqlFacts } from "./observation.ts";
 import { levelOf, thresholds } from "./thresholds.ts";
 

@@ -1,0 +1,27 @@
+import type { Leadership } from "../preflight/leadership.ts";
+import type { NodeObservation, SqlFacts } from "./observation.ts";
+import type { ClusterSummary, NodeSummary } from "./summary.ts";
+import type { Level } from "./thresholds.ts";
+
+/** Something that is not as it should be. */
+export interface Finding {
+  /** The node that it is about; undefined: the cluster. */
+  readonly node?: string;
+  readonly level: Exclude<Level, "ok">;
+  readonly what: string;
+  /** What to do. */
+  readonly hint: string;
+}
+
+/** What a rule about one node looks at. */
+export interface NodeContext {
+  readonly observed: NodeObservation;
+  readonly row: NodeSummary;
+  readonly sql: SqlFacts | undefined;
+  readonly primary: ClusterSummary["primary"];
+  readonly leadership: Leadership;
+}
+
+/** A finding without its node, which is filled in. */
+export type NodeFinding = Omit<Finding, "node">;
+export type NodeRule = (context: NodeContext) => readonly NodeFinding[];

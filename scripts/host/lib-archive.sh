@@ -84,19 +84,29 @@ $detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up
 # --- the witness -----------------------------------------------------------------------------------------------------
 
 # Who is about to take over says so in the archive first: whoever is powered on later and cannot ask it, or is a candidate on the
-# strength of an older proof, finds that there. Never removed.
+# strength of an older proof, finds that there. Never removed. It is pushed beside the timelines' history files, because that is the one way
+# in which every pgBackRest writes a file of one's own (repo-put was never documented, and is gone from 2.60 on).
 
 # leave_witness EPOCH armed|candidate
 leave_witness() {
-  as_archiver 30 repo-put "archive/$stanza/understudy/$(printf '%08d' "$1")-$2-$node" <<<"$1 $2 $node"
+  local file pushed=0
+  file=$state/understudy-$(printf '%08d' "$1")-$2-$node
+  (umask 027 && printf '%s\n' "$1 $2 $node" >"$file")
+  as_archiver 30 archive-push --no-archive-async "$file" </dev/null || pushed=1
+  rm -f "$file"
+  return "$pushed"
 }
 
 # witnesses LEAST [KIND]: "EPOCH KIND NODE" of those of other nodes, from change LEAST on. Status not 0: the archive does not say.
 witnesses() {
-  local listed
-  listed=$(as_archiver 15 repo-ls "archive/$stanza/understudy" </dev/null) || return 1
+  local kept listed='' id
+  kept=$(as_archiver 15 repo-ls "archive/$stanza" --filter='^[0-9]+-[0-9]+$' </dev/null) || return 1
+  # A stanza that went through an upgrade has several.
+  for id in $kept; do
+    listed+=$(as_archiver 15 repo-ls "archive/$stanza/$id" --filter='^understudy-' </dev/null)$'\n' || return 1
+  done
   awk -F- -v least="$1" -v kind="${2:-}" -v own="$node" '{
-    name = substr($0, length($1 "-" $2 "-") + 1)
-    if (NF > 2 && $1 + 0 >= least && name != own && (kind == "" || $2 == kind)) print $1 + 0, $2, name
+    name = substr($0, length($1 "-" $2 "-" $3 "-") + 1)
+    if (NF > 3 && $2 + 0 >= least && name != own && (kind == "" || $3 == kind)) print $2 + 0, $3, name
   }' <<<"$listed"
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type CustomResourceOptions, type Output, output } from "@pulumi/pulumi";
 import { mistake } from "../../mistake.ts";
-import { type AwsImage, imageQuery } from "../../model/aws/images.ts";
+import { type AwsImage, imageProblem, imageQuery } from "../../model/aws/images.ts";
 import type { Architecture } from "../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../model/aws/userData.ts";
 import { sdk } from "./sdk.ts";
@@ -41,11 +41,10 @@ export function imageId(image: AwsImage, architecture: Architecture, opts: Custo
   const { owners, mostRecent, filters } = imageQuery(image, architecture);
   return sdk("ec2")
     .getAmiOutput({ ...(owners ? { owners } : {}), mostRecent, filters }, { parent: opts.parent as never })
-    .apply((found) => {
-      if (found.architecture === architecture) return found.id;
-      throw mistake(
-        `the image ${found.id} is for ${found.architecture}, and a host with it is ${architecture}\nHINT: set aws.image, or the instance types`,
-      );
+    .apply(({ id, architecture: real }) => {
+      const problem = imageProblem(id, real, architecture);
+      if (problem !== undefined) throw mistake(problem);
+      return id;
     });
 }
 

@@ -18,7 +18,7 @@ import { architectureOf } from "../../model/aws/instanceTypes.ts";
 import { awsName } from "../../model/aws/names.ts";
 import type { PolicyDocument } from "../../model/aws/policies.ts";
 import { loginUser, renderNodeUserData } from "../../model/aws/userData.ts";
-import { shrinkProblem } from "../../model/aws/volume.ts";
+import { shrinkProblem, zoneProblem } from "../../model/aws/volume.ts";
 import type { AwsClusterConfig, AwsNodeConfig } from "../../model/clusterConfig.ts";
 import { sshConnection } from "../connection.ts";
 import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
@@ -240,12 +240,11 @@ function bootInput(input: Readonly<Record<keyof BootInput, Input<unknown>>>): Ou
   return output(input).apply((known) => JSON.stringify(known));
 }
 
-/** A volume is in one zone for good, and its node with it. */
+/** The zone that the node is in, refused where config says another: in the preview, too. */
 function stays(node: string, real: string, declared: string): string {
-  if (real === declared) return real;
-  throw mistake(
-    `nodes.${node}.zone is ${declared}, and its data volume is in ${real}: volumes do not move\nHINT: set it back. For a node in ${declared}, add one of another name, and remove this one.`,
-  );
+  const problem = zoneProblem(node, real, declared);
+  if (problem !== undefined) throw mistake(problem);
+  return real;
 }
 
 const hooks = new Map<string, ResourceHook>();

@@ -46,3 +46,9 @@ export function imageQuery(image: AwsImage, architecture: Architecture): ImageQu
       return image satisfies never;
   }
 }
+
+/** Why an image can't be a host's, as AWS describes it; undefined: it can. */
+export function imageProblem(id: string, real: string, wanted: Architecture): string | undefined {
+  if (real === wanted) return undefined;
+  return `the image ${id} is for ${real}, and a host with it is ${wanted}\nHINT: set another aws.image, or other instance types.`;
+}

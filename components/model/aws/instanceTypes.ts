@@ -2,8 +2,8 @@ export const architectures = ["arm64", "x86_64"] as const;
 export type Architecture = (typeof architectures)[number];
 
 const size = /^(?:nano|micro|small|medium|large|xlarge|[1-9]\d{0,2}xlarge|metal(?:-[1-9]\d{0,2}xl)?)$/;
-/** Family, generation, attributes: `m` `7` `gd`; `hpc` `7` `g`. The families of large memory have their size in the name. */
-const series = /^(?:([a-z]+)(\d+)([a-z-]*)|(u)-?(\d+(?:i|in|tb)?-?\w*))$/;
+/** Family, generation, attributes, suffix: `m` `7` `gd`; `m` `7` `i` `flex`. The first ones of large memory are named otherwise: `u-6tb1`. */
+const series = /^(?:([a-z]+)(\d+)([a-z]*)(?:-([a-z0-9]+))?|u-\d+tb\d)$/;
 
 /** Not on the Nitro system: their disks have other names, and no instance of them is what one would start with today. */
 const old = new Set(
@@ -39,8 +39,9 @@ export function instanceTypeProblem(type: string): string | undefined {
   return undefined;
 }
 
-/** The processor of an instance type: Graviton where the attributes behind the generation have a `g`, as in `m7gd`. */
+/** The processor of an instance type: Graviton where the attributes behind the generation have a `g`, as in `m7gd`; Grace in `p6e-gb200`. */
 export function architectureOf(type: string): Architecture {
-  const [, family = "", generation = "", attributes = ""] = series.exec(type.split(".")[0] ?? "") ?? [];
-  return attributes.includes("g") || `${family}${generation}` === "a1" ? "arm64" : "x86_64";
+  const [, family = "", generation = "", attributes = "", suffix = ""] = series.exec(type.split(".")[0] ?? "") ?? [];
+  const arm = attributes.includes("g") || suffix.startsWith("gb") || `${family}${generation}` === "a1";
+  return arm ? "arm64" : "x86_64";
 }

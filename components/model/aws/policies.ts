@@ -40,7 +40,7 @@ export interface ArchivePolicyInput {
 }
 
 /**
- * What pgBackRest does on a node: list, read, write (parts of an upload too) and delete below the cluster's folder, and nothing
+ * What pgBackRest does on a node: read, write (parts of an upload too) and delete below the cluster's folder, list the bucket, and nothing
  * else. It never asks for old versions, so that what it deletes can be brought back by somebody else.
  */
 export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
@@ -53,10 +53,8 @@ export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
       Effect: "Allow",
       Action: "s3:ListBucket",
       Resource: arn,
-      Condition: {
-        StringEquals: ours,
-        ...(prefix === "" ? {} : { StringLike: { "s3:prefix": [`${prefix}/*`] } }),
-      },
+      // Not by `s3:prefix`: a look at an object that is not there has none, and S3 would answer it with 403 instead of 404.
+      Condition: { StringEquals: ours },
     },
     {
       Sid: "UseTheArchive",

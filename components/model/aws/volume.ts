@@ -65,3 +65,12 @@ export function shrinkProblem(before: number | undefined, after: number | undefi
     ? `the data volume has ${before} GB and can't become smaller: ${after} GB are declared`
     : undefined;
 }
+
+/** Why a node whose volume is in `real` can't be in `declared`; undefined: it is. A volume is in one zone for good. */
+export function zoneProblem(node: string, real: string, declared: string): string | undefined {
+  if (real === declared) return undefined;
+  return [
+    `nodes.${node}.zone is ${declared}, and its data volume is in ${real}: volumes do not move`,
+    `HINT: set it back. For a node in ${declared}, add one of another name, and remove this one.`,
+  ].join("\n");
+}

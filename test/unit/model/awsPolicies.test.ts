@@ -88,6 +88,7 @@ const others: Readonly<Record<string, Call>> = {
   "the bucket's lifecycle": { action: "s3:PutLifecycleConfiguration", resource: arn() },
   "the bucket's end": { action: "s3:DeleteBucket", resource: arn() },
   "another bucket": { action: "s3:GetObject", resource: "arn:aws:s3:::another/orders/x" },
+  "a list of a bucket of that name in another account": { ...list("orders/"), owner: "210987654321" },
   "a bucket of that name in another account": { action: "s3:PutObject", resource: arn(object), owner: "210987654321" },
   "the key itself": { action: "kms:Decrypt", resource: key },
   "the key, for another service": {
@@ -115,12 +116,16 @@ const keyPolicy = {
   Version: "2012-10-17",
   Statement: [{ Effect: "Allow", Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: "kms:*", Resource: "*" }],
 };
-const around = (call: Call): Around =>
-  call.action.startsWith("kms:")
-    ? { resource: keyPolicy }
-    : call.resource.startsWith(arn())
-      ? { resource: bucketPolicy(input) }
-      : {};
+/** Whose bucket lets everybody in, to see who comes. */
+const openPolicy = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:*", Resource: [arn(), arn("/*")] }],
+};
+function around({ action, resource, owner }: Call): Around {
+  if (owner !== undefined) return { resource: openPolicy };
+  if (action.startsWith("kms:")) return { resource: keyPolicy };
+  return resource.startsWith(arn()) ? { resource: bucketPolicy(input) } : {};
+}
 
 describe("IAM policies of the target aws, as AWS evaluates them", () => {
   for (const [what, call] of Object.entries(pgbackrest)) {

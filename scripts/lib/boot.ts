@@ -1,4 +1,4 @@
-import { deviceOf, hostCommands } from "../../components/model/aws/userData.ts";
+import { deviceOf, guardUnit, hostCommands } from "../../components/model/aws/userData.ts";
 import { type Host, type RunResult, runOnHost, type SshConnection } from "./ssh.ts";
 
 /** What the step `boot` gets on its standard input. */
@@ -62,9 +62,20 @@ export async function boot(input: BootInput, options: BootOptions = {}): Promise
   }
   if (!found.ok) return found.message;
 
-  // User data has to be through: it puts the command there. cloud-init says 2 for a warning, which is none of ours.
-  const command = `cloud-init status --wait >/dev/null 2>&1; exec ${hostCommands.dataVolume} ${deviceOf(input.volume)}`;
-  const mounted = await run(lasting, command, { timeoutSeconds: 600 });
+  // User data has to be through: it puts the commands there. cloud-init says 2 for a warning, which is none of ours.
+  const guarded = await run(
+    lasting,
+    `cloud-init status --wait >/dev/null 2>&1; systemctl is-active --quiet ${guardUnit}`,
+    {
+      timeoutSeconds: 600,
+    },
+  );
+  if (!guarded.ok) {
+    if (guarded.exitCode === undefined) return guarded.message;
+    const hint = `see 'journalctl -u ${guardUnit}' and /var/log/cloud-init-output.log on the host`;
+    return `${input.name}: anybody on the host can ask the metadata service: ${guardUnit} does not run\nHINT: ${hint}`;
+  }
+  const mounted = await run(lasting, `${hostCommands.dataVolume} ${deviceOf(input.volume)}`, { timeoutSeconds: 300 });
   if (mounted.ok) return undefined;
   const said = mounted.stderr?.trim();
   return said?.includes("\nHINT: ") ? `${input.name}: ${said}` : mounted.message;

@@ -121,6 +121,7 @@ describe("machines of the target aws", function () {
       nodes: Record<string, { behind: string[] }>;
       endpoint: object;
     };
+    assert.equal(await isSecret(outputs.aws), false);
     assert.deepEqual(Object.keys(made.nodes), ["node-a", "node-b", "node-d"]);
     assert.deepEqual(made.nodes["node-a"]?.behind, []);
     assert.deepEqual(made.endpoint, { primary: "primary.orders.db.internal", pooler: "pooler.orders.db.internal" });

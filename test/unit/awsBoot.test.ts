@@ -20,7 +20,14 @@ const failed = (reason: FailureReason, stderr = ""): RunResult => ({
 const fine: RunResult = { ok: true, stdout: "" };
 
 /** A host that boots for `silent` attempts, and is known by `key`. */
-function host({ key = "BOOT", silent = 0, mounted = fine }: { key?: string; silent?: number; mounted?: RunResult }) {
+interface Fake {
+  readonly key?: string;
+  readonly silent?: number;
+  readonly guarded?: RunResult;
+  readonly mounted?: RunResult;
+}
+
+function host({ key = "BOOT", silent = 0, guarded = fine, mounted = fine }: Fake) {
   const calls: string[] = [];
   let shown = key;
   let waiting = silent;
@@ -32,6 +39,7 @@ function host({ key = "BOOT", silent = 0, mounted = fine }: { key?: string; sile
       assert.equal(stdin, "PRIVATE");
       shown = "LASTING";
     }
+    if (command.includes("is-active")) return guarded;
     return command.includes("data-volume") ? mounted : fine;
   };
   const done = (seconds = 5) => boot(input, { run, seconds, pauseMilliseconds: 1 });
@@ -42,13 +50,13 @@ describe("boot of a host of the target aws", () => {
   it("puts the lasting host key in place over the first connection, and then goes by that", async () => {
     const { done, calls } = host({ silent: 3 });
     assert.equal(await done(), undefined);
-    assert.deepEqual(calls, ["BOOT take-host-key", "LASTING true", "LASTING cloud-init"]);
+    assert.deepEqual(calls, ["BOOT take-host-key", "LASTING true", "LASTING cloud-init", "LASTING data-volume"]);
   });
 
   it("goes on where an update was cut off behind the new key", async () => {
     const { done, calls } = host({ key: "LASTING", silent: 1 });
     assert.equal(await done(), undefined);
-    assert.deepEqual(calls, ["LASTING true", "LASTING cloud-init"]);
+    assert.deepEqual(calls, ["LASTING true", "LASTING cloud-init", "LASTING data-volume"]);
   });
 
   it("believes nobody who has neither key, and does not wait for them", async () => {
@@ -59,6 +67,16 @@ describe("boot of a host of the target aws", () => {
 
   it("says who does not come up", async () => {
     assert.match((await host({ silent: 1_000_000 }).done(0.05)) ?? "", /^unreachable\nHINT: /);
+  });
+
+  it("goes no further where the metadata service is open", async () => {
+    const { done, calls } = host({ guarded: { ...failed("failed"), exitCode: 3 } as RunResult });
+    assert.match(
+      (await done()) ?? "",
+      /^node-a: anybody on the host can ask the metadata service.*\nHINT: see 'journalctl/,
+    );
+    assert.ok(!calls.some((call) => call.includes("data-volume")));
+    assert.match((await host({ guarded: failed("timeout") }).done()) ?? "", /^timeout\nHINT: /);
   });
 
   it("says what is wrong with the volume in the host's own words", async () => {

@@ -192,6 +192,7 @@ describe("what an instance of the target aws runs", () => {
 
     it("its commands can run twice", () => {
       fake("systemctl");
+      fake("apt-get", `test "$2" != install || touch "${path("bin/nft")}" && chmod +x "${path("bin/nft")}"`);
       fake("getent", `test -e "${path("user")}"`);
       fake("adduser", `test ! -e "${path("user")}" && touch "${path("user")}"`);
       for (const text of [node(), bastion()]) {

@@ -9,6 +9,7 @@ import {
   type Resource,
   ResourceHook,
   secret,
+  unsecret,
 } from "@pulumi/pulumi";
 import type { BootInput } from "../../../scripts/lib/boot.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
@@ -195,10 +196,12 @@ export class AwsNode extends ComponentResource implements Machine {
       instanceType: instance.instanceType,
       userDataBase64: instance.userDataBase64,
     });
-    this.behind = all([wanted, real]).apply(([declared, known]) =>
-      (["ami", "instanceType", "userDataBase64"] as const)
-        .filter((property) => declared[property] !== known[property])
-        .map((property) => (property === "userDataBase64" ? "user data" : property)),
+    this.behind = unsecret(
+      all([wanted, real]).apply(([declared, known]) =>
+        (["ami", "instanceType", "userDataBase64"] as const)
+          .filter((property) => declared[property] !== known[property])
+          .map((property) => (property === "userDataBase64" ? "user data" : property)),
+      ),
     );
     this.ready =
       config.state === "active"

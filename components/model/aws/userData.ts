@@ -49,9 +49,8 @@ export function renderNodeUserData({ hostName, operatorKey, bootKey, volumeId, s
     runcmd: [
       // As postgresql-common would: the guard has to know whom to let through before anything is installed.
       "getent passwd postgres >/dev/null || adduser --system --quiet --group --home /var/lib/postgresql --no-create-home --shell /bin/bash --gecos 'PostgreSQL administrator' postgres",
-      "systemctl daemon-reload",
+      ...startGuard,
       `systemctl enable ${mountUnit}`,
-      "systemctl enable --now understudy-metadata.service",
     ],
   });
 }
@@ -68,11 +67,20 @@ export function renderBastionUserData({ operatorKey, hostKey, scripts }: Bastion
   return cloudConfig({
     ...login(`${restrictions} ${operatorKey} understudy`, hostKey, false),
     write_files: metadataGuard(scripts, ""),
-    runcmd: ["systemctl daemon-reload", "systemctl enable --now understudy-metadata.service"],
+    runcmd: startGuard,
   });
 }
 
 const mountUnit = "var-lib-understudy.mount";
+
+/** The guard's unit: `boot` goes no further where it does not run. */
+export const guardUnit = "understudy-metadata.service";
+
+const startGuard = [
+  "command -v nft >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install nftables; }",
+  "systemctl daemon-reload",
+  `systemctl enable --now ${guardUnit}`,
+];
 
 function login(authorizedKey: string, hostKey: HostKey, sudo: string | false) {
   return {
@@ -103,10 +111,7 @@ function metadataGuard(scripts: Pick<AwsHostScripts, "metadata-guard">, users: s
     "WantedBy=multi-user.target",
     "",
   ].join("\n");
-  return [
-    file(script, "0755", scripts["metadata-guard"]),
-    file("/etc/systemd/system/understudy-metadata.service", "0644", unit),
-  ];
+  return [file(script, "0755", scripts["metadata-guard"]), file(`/etc/systemd/system/${guardUnit}`, "0644", unit)];
 }
 
 /** By the volume's id: names of devices follow the order in which they were found. */

@@ -29,7 +29,7 @@ export const networkOptions = {
     rule: "must be a network in CIDR notation such as 10.42.0.0/16",
     hint: "use a private network of /16 to /24, such as 10.42.0.0/16",
     default: "10.42.0.0/16",
-    effect: "refused by AWS while there are hosts in it: it is the stack's for good",
+    effect: "none on a VPC that is there: it stays what it is",
   },
   egress: {
     schema: oneOf(...egresses),

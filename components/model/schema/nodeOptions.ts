@@ -135,7 +135,7 @@ export const awsNodeOptions = {
     rule: "must be a zone of aws.region",
     hint: "set it such as: pulumi config set --path nodes.node-a.zone eu-central-1a",
     required: true,
-    effect: "none on a node that exists: a volume does not move, and a warning says so",
+    effect: "refused on a node that exists: a volume does not move",
   },
   instanceType: instanceTypeOption(
     "`aws.instanceType`",

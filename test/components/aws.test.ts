@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterKeys } from "../../components/keys.ts";
+import { growsOnly } from "../../components/machines/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/machines/machines.ts";
 import { stackOutputs } from "../../components/outputs.ts";
 import { everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
@@ -88,6 +89,24 @@ describe("machines of the target aws", function () {
       );
     }
     await settled();
+  });
+
+  it("refuse a volume that is to shrink, in the preview too", async () => {
+    const { callback, opts } = growsOnly("node-a");
+    const asked = (before: number | undefined, after: number) =>
+      (async () =>
+        callback({
+          ...{ urn: "", id: "", name: "", type: "" },
+          newInputs: { size: after },
+          ...(before === undefined ? {} : { oldInputs: { size: before } }),
+        }))();
+    await asked(100, 200);
+    await asked(undefined, 10);
+    await assert.rejects(
+      asked(100, 99),
+      /^Error: node-a: the data volume has 100 GB and can't become smaller: 99 GB are declared\nHINT: /,
+    );
+    assert.equal(opts?.onDryRun, true);
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {

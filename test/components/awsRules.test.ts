@@ -8,7 +8,7 @@ import { graphOf } from "../support/awsGraph.ts";
 import { type Registered, unwrapped } from "../support/mockEngine.ts";
 
 /** A graph takes half a second to make: `UNDERSTUDY_RUNS=200` for a longer look. */
-const numRuns = Number(process.env.UNDERSTUDY_RUNS ?? 8);
+const numRuns = Number(process.env.UNDERSTUDY_RUNS ?? 5);
 
 const ofType = (graph: readonly Registered[], type: string) =>
   graph.filter((resource) => resource.type.toLowerCase() === `aws:${type.toLowerCase()}`);
@@ -221,7 +221,9 @@ describe("rules over the graph of any legal config of the target aws", function 
           const known = old.get(`${resource.type} ${resource.name}`);
           if (!known) continue;
           assert.deepEqual(changed(known, resource, replacing[resource.type] ?? []), [], resource.name);
-          if (resource.type === "aws:ec2/instance:Instance" && changed(known, resource, disturbing).length > 0) {
+          // The bastion moves when its zone has no node any more.
+          const watched = resource.name === "bastion" ? disturbing.filter((name) => name !== "subnetId") : disturbing;
+          if (resource.type === "aws:ec2/instance:Instance" && changed(known, resource, watched).length > 0) {
             disturbed.push(resource.name.replace(/^host-/, ""));
           }
         }

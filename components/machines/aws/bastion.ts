@@ -52,7 +52,8 @@ export class AwsBastion extends ComponentResource {
       {
         ...parent,
         additionalSecretOutputs: ["userDataBase64"],
-        ignoreChanges: maintained ? [] : [...hostProperties, "subnetId"],
+        // Another subnet is none of them: the one that it is in goes with the last node of its zone.
+        ignoreChanges: maintained ? [] : hostProperties,
       },
     );
     // Stays when the instance is made anew, so that nothing that connects through it changes.

@@ -253,7 +253,7 @@ function stays(node: string, real: string, declared: string): string {
 const hooks = new Map<string, ResourceHook>();
 
 /** Refuses a volume that is to shrink, in the preview too: AWS would do so in the middle of the update. */
-function growsOnly(node: string): ResourceHook {
+export function growsOnly(node: string): ResourceHook {
   const known = hooks.get(node);
   if (known) return known;
   const size = (inputs: Record<string, unknown> | undefined) => inputs?.size as number | undefined;

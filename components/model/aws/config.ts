@@ -34,7 +34,7 @@ export type AwsNetwork = NewNetwork | ExistingNetwork;
 export interface NewNetwork {
   readonly kind: "new";
   readonly cidr: string;
-  /** Zones that have a node. */
+  /** Zones that have a node; in the first one are the single NAT gateway and the bastion. */
   readonly zones: readonly string[];
   /** How hosts get out, for packages: a NAT gateway, one in each zone, or not at all. */
   readonly egress: Egress;

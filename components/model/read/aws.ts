@@ -36,7 +36,9 @@ export function readAws(raw: unknown, problems: Problem[]): AwsReading {
   return {
     defaults: { region: values.region, instanceType: values.instanceType ?? "m7g.large", volume },
     finish: (nodes) => {
-      const zones = [...new Set(Object.values(nodes).map(({ zone }) => zone))].filter(Boolean).sort();
+      // By the names of nodes, so that one that is added does not move what is in the first zone: NAT and bastion.
+      const names = Object.keys(nodes).sort();
+      const zones = [...new Set(names.map((name) => nodes[name]?.zone ?? ""))].filter(Boolean);
       const network = readNetwork(values.network, { region: values.region, zones }, problems);
       const bastion = readBastion(values.bastion, network, problems);
       const operatorNetworks = values.operatorNetworks ?? [];

@@ -8,7 +8,7 @@ import { asObject, readOptions } from "../schema/option.ts";
 
 interface NetworkContext {
   readonly region: Region | undefined;
-  /** Zones that have a node, in order. */
+  /** Zones that have a node. */
   readonly zones: readonly string[];
 }
 

@@ -9,6 +9,7 @@ import { isRegion, partitionOf, regionZones, s3Endpoint, zonesOf } from "../../.
 import { overlapping, planSubnets, vpcCidrProblem } from "../../../components/model/aws/subnets.ts";
 import { shrinkProblem, volumeProblems, zoneProblem } from "../../../components/model/aws/volume.ts";
 import { ipv4Range, networkProblem } from "../../../components/model/network.ts";
+import { parseAws, smallest } from "../../support/awsConfigs.ts";
 
 describe("regions of AWS", () => {
   it("are those that the provider knows, but the ones of closed partitions", () => {
@@ -71,6 +72,22 @@ describe("instance types", () => {
     for (const type of [...arm, ...x86]) assert.equal(instanceTypeProblem(type), undefined, type);
     for (const type of ["", "m7g", "m7g.huge", "m7g.large.x", "7g.large", "m7g.0xlarge", "large"])
       assert.ok(instanceTypeProblem(type), type);
+  });
+});
+
+describe("zones of a VPC that is made", () => {
+  it("begin with the first node's: a node that is added moves neither NAT nor bastion", () => {
+    const nodes = { "node-b": { zone: "eu-central-1b" }, "node-a": { zone: "eu-central-1c" } };
+    const zonesWith = (more: object) => {
+      const { network } = parseAws({ ...smallest, nodes: { ...nodes, ...more } }).aws;
+      return network.kind === "new" ? network.zones : [];
+    };
+    assert.deepEqual(zonesWith({}), ["eu-central-1c", "eu-central-1b"]);
+    assert.deepEqual(zonesWith({ "node-c": { zone: "eu-central-1a" } }), [
+      "eu-central-1c",
+      "eu-central-1b",
+      "eu-central-1a",
+    ]);
   });
 });
 

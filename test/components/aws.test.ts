@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterKeys } from "../../components/keys.ts";
+import { maintainable } from "../../components/machines/aws/hosts.ts";
 import { growsOnly } from "../../components/machines/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/machines/machines.ts";
 import { stackOutputs } from "../../components/outputs.ts";
@@ -11,7 +12,7 @@ import { everything, existing, parseAws, smallest } from "../support/awsConfigs.
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
 import { ec2 } from "../support/mockAws.ts";
-import { forget, inputsOf, registered, resolved, settled, unwrapped } from "../support/mockEngine.ts";
+import { forget, inputsOf, registered, resolved, settled, stored, unwrapped } from "../support/mockEngine.ts";
 
 describe("the graph of the target aws", function () {
   this.timeout(120_000);
@@ -107,6 +108,19 @@ describe("machines of the target aws", function () {
       /^Error: node-a: the data volume has 100 GB and can't become smaller: 99 GB are declared\nHINT: /,
     );
     assert.equal(opts?.onDryRun, true);
+  });
+
+  it("are not maintained while they lead, whatever config declares for the same update", async () => {
+    await maintainable("node-a");
+    stored["urn:pulumi:dev::understudy::understudy:index:PostgresCluster$command:remote:Command::lead"] = {
+      type: "command:remote:Command",
+      outputs: { stdout: '{"primary":"node-a","from":"","systemIdentifier":"700","timeline":1,"epoch":1}' },
+    };
+    await assert.rejects(
+      maintainable("node-a"),
+      /aws\.maintain: node-a leads\nHINT: move the primary in an update of its own/,
+    );
+    await maintainable("node-b");
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {

@@ -30,8 +30,12 @@ export interface RegisteredOptions {
 /** What the program has registered since the last `forget`. */
 export const registered: Registered[] = [];
 
+/** What the stack's state holds from earlier updates, by URN. */
+export const stored: Record<string, unknown> = {};
+
 export function forget(): void {
   registered.length = 0;
+  for (const urn of Object.keys(stored)) delete stored[urn];
 }
 
 function printed(command: string): string {
@@ -54,7 +58,8 @@ function printed(command: string): string {
 
 runtime.setMocks(
   {
-    call: ({ token, inputs }) => awsAnswer(token, inputs) ?? inputs,
+    call: ({ token, inputs }) =>
+      token === "pulumi:pulumi:readStackResourceOutputs" ? { outputs: stored } : (awsAnswer(token, inputs) ?? inputs),
     newResource: ({ type, name, inputs }) => {
       registered.push({ type, name, inputs, options: optionsOf(request) });
       const aws = awsState(type, name);

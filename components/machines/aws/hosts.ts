@@ -4,6 +4,8 @@ import { mistake } from "../../mistake.ts";
 import { type AwsImage, imageProblem, imageQuery } from "../../model/aws/images.ts";
 import type { Architecture } from "../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../model/aws/userData.ts";
+import type { LeadOutcome } from "../../model/receipt.ts";
+import { storedSteps } from "../../stackState.ts";
 import { sdk } from "./sdk.ts";
 
 /** What every instance of ours has, whatever it is for. */
@@ -46,6 +48,17 @@ export function imageId(image: AwsImage, architecture: Architecture, opts: Custo
       if (problem !== undefined) throw mistake(problem);
       return id;
     });
+}
+
+/**
+ * Whether the host of `node` may be stopped now: not where the stack's own state says that it leads. Config alone can't tell: with a change of
+ * primary in the same update its host would be gone before it has handed over. Rejects, in the preview too.
+ */
+export async function maintainable(node: string): Promise<void> {
+  const { stdout } = (await storedSteps())("lead") ?? {};
+  const leader = stdout === undefined ? undefined : (JSON.parse(stdout) as LeadOutcome).primary;
+  if (leader === node)
+    throw mistake(`aws.maintain: ${node} leads\nHINT: move the primary in an update of its own, without aws.maintain.`);
 }
 
 const scripts = new URL("../../../scripts/aws/", import.meta.url);

@@ -26,7 +26,7 @@ import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "../
 import type { AwsBastion } from "./bastion.ts";
 import { provenOff } from "./fence.ts";
 import type { AwsFirewall } from "./firewall.ts";
-import { awsHostScripts, base64, guarded, hostProperties, imageId, rootDisk } from "./hosts.ts";
+import { awsHostScripts, base64, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { AwsRole } from "./role.ts";
 import { sdk } from "./sdk.ts";
@@ -127,12 +127,13 @@ export class AwsNode extends ComponentResource implements Machine {
         }),
     );
     const ami = imageId(aws.image, architectureOf(config.instanceType), parent);
+    const maintained = aws.maintain === name;
     const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
       `host-${name}`,
       {
         ...guarded,
-        ami,
+        ami: maintained ? all([ami, maintainable(name)]).apply(([id]) => id) : ami,
         instanceType: config.instanceType,
         primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
         iamInstanceProfile: role.profile,
@@ -146,7 +147,7 @@ export class AwsNode extends ComponentResource implements Machine {
         dependsOn: [...network.ready],
         // The volume and the address can be on one instance only.
         deleteBeforeReplace: true,
-        ignoreChanges: aws.maintain === name ? [] : hostProperties,
+        ignoreChanges: maintained ? [] : hostProperties,
         additionalSecretOutputs: ["userDataBase64"],
       },
     );

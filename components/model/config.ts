@@ -62,7 +62,8 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
   if (aws) {
     const hosts = nodes as AwsClusterConfig["nodes"];
-    checkAws({ aws, nodes: hosts, primary: top.primary, archive, pooler, clientNetworks }, problems);
+    const scene = { aws, nodes: hosts, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks };
+    checkAws(scene, problems);
   }
   if (problems.length > 0) throw new ConfigError(problems);
 

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { distributions } from "../../components/model/aws/images.ts";
 import { zonesOf } from "../../components/model/aws/regions.ts";
 import { account } from "./awsConfigs.ts";
 
@@ -80,7 +81,7 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
       pooler: fc.boolean(),
       loadBalancer: fc.boolean(),
       domain: maybe(fc.constantFrom("db.internal", "a.b.example")),
-      image: maybe(fc.constantFrom("debian-12", "debian-13", "ubuntu-24.04")),
+      image: maybe(fc.constantFrom(...(["debian-12", "debian-13", "ubuntu-24.04"] as const))),
       instanceType: maybe(instanceType),
       kmsKey: maybe(fc.constant(key(inRegion))),
       bucketKey: maybe(fc.constant(key(inRegion))),
@@ -108,6 +109,7 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
       return {
         target: "aws",
         primary: names[0],
+        postgresVersion: distributions[shape.image ?? "debian-13"].postgres,
         nodes: shape.nodes,
         clientNetworks: shape.clientNetworks,
         deletionProtection: shape.deletionProtection,

@@ -37,6 +37,7 @@ export const existing = {
 export const everything = {
   target: "aws",
   primary: "node-a",
+  postgresVersion: 15,
   nodes: {
     "node-a": { zone: "eu-west-1a" },
     "node-b": { zone: "eu-west-1b", instanceType: "m7i.xlarge", volume: { type: "io2", size: "200GB", iops: 8000 } },

@@ -1,10 +1,19 @@
 import type { Architecture } from "./instanceTypes.ts";
 
-/** Images by their publisher: pgBackRest of each takes credentials from IMDSv2 (2.39 and later). */
+/** Images by their publisher. pgBackRest of each takes credentials from IMDSv2 (2.39 and later); `postgres` is the major that it has packages of. */
 export const distributions = {
-  "debian-12": { owner: "136693071363", names: { x86_64: "debian-12-amd64-*", arm64: "debian-12-arm64-*" } },
-  "debian-13": { owner: "136693071363", names: { x86_64: "debian-13-amd64-*", arm64: "debian-13-arm64-*" } },
+  "debian-12": {
+    postgres: 15,
+    owner: "136693071363",
+    names: { x86_64: "debian-12-amd64-*", arm64: "debian-12-arm64-*" },
+  },
+  "debian-13": {
+    postgres: 17,
+    owner: "136693071363",
+    names: { x86_64: "debian-13-amd64-*", arm64: "debian-13-arm64-*" },
+  },
   "ubuntu-24.04": {
+    postgres: 16,
     owner: "099720109477",
     names: {
       x86_64: "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*",

@@ -1,7 +1,8 @@
 import type { AwsConfig, AwsHost } from "../aws/config.ts";
 import { firewallRules, mostRules } from "../aws/firewall.ts";
+import { distributions } from "../aws/images.ts";
 import { architectureOf } from "../aws/instanceTypes.ts";
-import type { ArchiveConfig, NodeState, PoolerConfig } from "../clusterConfig.ts";
+import type { ArchiveConfig, NodeState, PoolerConfig, PostgresMajor } from "../clusterConfig.ts";
 import { keyPath, type Problem } from "../problems.ts";
 import { imageFits } from "./aws.ts";
 import { checkOverlap } from "./awsNetwork.ts";
@@ -10,6 +11,7 @@ export interface AwsScene {
   readonly aws: AwsConfig;
   readonly nodes: Readonly<Record<string, AwsHost & { readonly name: string; readonly state: NodeState }>>;
   readonly primary: string | undefined;
+  readonly postgresVersion: PostgresMajor;
   readonly archive: ArchiveConfig;
   readonly pooler: PoolerConfig | undefined;
   readonly clientNetworks: readonly string[];
@@ -20,6 +22,7 @@ export function checkAws(scene: AwsScene, problems: Problem[]): void {
   checkZones(scene, problems);
   checkMaintain(scene, problems);
   checkArchitecture(scene, problems);
+  checkPackages(scene, problems);
   checkOverlap(scene.aws.network, scene.aws.operatorNetworks, problems);
   checkArchive(scene, problems);
   if (scene.aws.endpoint?.loadBalancer && !scene.pooler) {
@@ -88,6 +91,19 @@ function checkArchitecture({ aws, nodes }: AwsScene, problems: Problem[]): void 
       hint: `set a type of ${image.architecture}, or another aws.image`,
     });
   }
+}
+
+/** Told here and not by `install`, which comes once everything is made. */
+function checkPackages({ aws: { image }, postgresVersion }: AwsScene, problems: Problem[]): void {
+  if (image.kind !== "distribution" || distributions[image.name].postgres === postgresVersion) return;
+  const { postgres } = distributions[image.name];
+  const fitting = Object.entries(distributions).find(([, { postgres: major }]) => major === postgresVersion)?.[0];
+  const other = fitting === undefined ? "" : `set aws.image to ${fitting}, `;
+  problems.push({
+    key: "aws.image",
+    rule: `'${image.name}' has PostgreSQL ${postgres}, and postgresVersion is ${postgresVersion}`,
+    hint: `${other}set postgresVersion to ${postgres}, or use an AMI whose package sources have postgresql-${postgresVersion}`,
+  });
 }
 
 function checkArchive({ aws, archive }: AwsScene, problems: Problem[]): void {

@@ -192,7 +192,8 @@ export const awsOptions = {
   instanceType: instanceTypeOption("m7g.large", `stopped and started, or made anew: ${whereMaintained}`),
   image: {
     schema: matching((value) => Object.hasOwn(distributions, value) || id("ami").test(value)),
-    description: "What hosts boot from: a distribution's newest image, or an AMI. Debian or Ubuntu, with cloud-init.",
+    description:
+      "What hosts boot from: a distribution's newest image, with the PostgreSQL that it has (`debian-12`: 15, `debian-13`: 17, `ubuntu-24.04`: 16), or an AMI of Debian or Ubuntu with cloud-init.",
     rule: `must be one of ${Object.keys(distributions).join(", ")}, or the id of an AMI`,
     hint: "use debian-13, or set an AMI and imageArchitecture",
     default: "debian-13",

@@ -226,6 +226,20 @@ const cases: readonly Case[] = [
     hint: /debian-13/,
   },
   {
+    what: "an image without packages of the declared major",
+    raw: aws({ image: "debian-12" }),
+    key: "aws.image",
+    rule: /'debian-12' has PostgreSQL 15, and postgresVersion is 17/,
+    hint: /set aws.image to debian-13, set postgresVersion to 15/,
+  },
+  {
+    what: "a major that no image has",
+    raw: { ...smallest, postgresVersion: 18 },
+    key: "aws.image",
+    rule: /postgresVersion is 18/,
+    hint: /^set postgresVersion to 17, or use an AMI/,
+  },
+  {
     what: "an AMI without its processor",
     raw: aws({ image: "ami-0123456789abcdef0" }),
     key: "aws.imageArchitecture",

@@ -1,6 +1,6 @@
-import { all, type Output, output, type Resource, secret } from "@pulumi/pulumi";
+import { type Output, output, type Resource, secret } from "@pulumi/pulumi";
 import type { ClusterKeys } from "./keys.ts";
-import type { DockerS3 } from "./machines/dockerS3.ts";
+import type { ArchiveServer } from "./machines/machine.ts";
 import type { ClusterConfig } from "./model/config.ts";
 import { hostFiles } from "./model/paths.ts";
 import type { ArchiveAccess } from "./model/render/pgbackrest.ts";
@@ -22,8 +22,8 @@ export interface Archive {
   readonly ready: readonly Resource[];
 }
 
-/** The archive that config declares: the stack's own S3 server (`server`), or an endpoint of the user's. */
-export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: DockerS3 | undefined): Archive {
+/** The archive that config declares: the stack's own (`server`), or an endpoint of the user's. */
+export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: ArchiveServer | undefined): Archive {
   const { archive } = config;
   const describe = (endpoint: { readonly host: string; readonly port: number }) =>
     output({
@@ -35,20 +35,10 @@ export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: Dock
   switch (archive.server) {
     case "own": {
       if (!server) throw new Error("the target made no server for the archive");
-      const { endpoint } = server;
       return {
-        access: secret(
-          all([server.accessKey, server.secretKey]).apply(([accessKey, secretKey]) => ({
-            endpoint,
-            accessKey,
-            secretKey,
-            uriStyle: "path" as const,
-            caFile: hostFiles.archiveCaCertificate,
-            verifyTls: true,
-          })),
-        ),
-        caCertificate: keys.caCertificate,
-        description: describe(endpoint),
+        access: server.access,
+        caCertificate: server.signedBy === "stack" ? keys.caCertificate : output(""),
+        description: describe(server.endpoint),
         ready: server.ready,
       };
     }

@@ -45,6 +45,8 @@ export class PostgresCluster extends ComponentResource {
   readonly handover: Output<Handover>;
   readonly nodes: readonly ClusterNode[];
   readonly archive: Archive;
+  /** What the target made besides, where it has something to tell. */
+  readonly made: Output<object> | undefined;
   readonly caCertificate: Output<string>;
   /** Passwords by user name: secrets. */
   readonly passwords: Readonly<Record<string, Output<string>>>;
@@ -56,7 +58,8 @@ export class PostgresCluster extends ComponentResource {
     super("understudy:index:PostgresCluster", name, {}, opts);
     const parent = { parent: this };
     const keys = clusterKeys(config, parent);
-    const { machines, archiveServer, fences } = hostsFor(config, keys, parent);
+    const target = hostsFor(config, keys, parent);
+    const { machines, archiveServer } = target;
     const archive = archiveOf(config, keys, archiveServer);
 
     // Host by host, whatever its role.
@@ -153,7 +156,7 @@ export class PostgresCluster extends ComponentResource {
     const armed = arm.outcome.apply((text) => JSON.parse(text) as ArmOutcome);
     const epoch = armed.apply((outcome) => String(outcome.epoch));
 
-    const fenced = fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [arm] });
+    const fenced = target.fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [arm] });
 
     const pauses = pooler
       ? everywhere((node) =>
@@ -191,6 +194,7 @@ export class PostgresCluster extends ComponentResource {
       "as primary",
     );
     const led = lead.outcome.apply((text) => JSON.parse(text) as LeadOutcome);
+    target.followPrimary?.(led.primary);
 
     const resumes = pooler
       ? everywhere((node) => step(`resume-${node.node.name}`, node, resumeParameters(led.primary, nodes), [lead]))
@@ -252,10 +256,11 @@ export class PostgresCluster extends ComponentResource {
     this.handover = receipt.outcome.apply((text) => (JSON.parse(text) as ReceiptOutcome).handover);
     this.nodes = nodes;
     this.archive = archive;
+    this.made = target.made;
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
-    this.ssh = config.target === "docker" ? sshCommand(Object.values(machines), keys) : undefined;
+    this.ssh = config.target !== "ssh" ? sshCommand(Object.values(machines), keys) : undefined;
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
 }

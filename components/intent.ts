@@ -1,6 +1,7 @@
 import { local } from "@pulumi/command";
-import { type CustomResourceOptions, getStack, type Output, output, runtime } from "@pulumi/pulumi";
+import { type CustomResourceOptions, type Output, output } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "./model/config.ts";
+import { storedSteps } from "./stackState.ts";
 
 /** In the order of time; without Node, whose start takes longer than all the rest of the step. */
 export const freshId = `echo "$(date -u +%Y-%m-%dT%H:%M:%SZ)-$(od -An -N4 -tx1 /dev/urandom | tr -d ' ')"`;
@@ -45,24 +46,12 @@ export function declaredRoles(config: ClusterConfig): Record<string, string> {
   return roles;
 }
 
-interface StoredResource {
-  readonly type: string;
-  readonly outputs: { readonly stdout?: string; readonly environment?: Readonly<Record<string, string>> };
-}
-
 /**
  * Id of the last intent whose update did not reach its receipt; "": there was none. It stays what it is until another one is
  * left unfinished. The stack's own state knows it: the engine answers this question from its snapshot, no host is asked.
  */
 async function lastUnfinished(): Promise<string> {
-  const answer: { outputs?: Readonly<Record<string, StoredResource>> } = await runtime.invoke(
-    "pulumi:pulumi:readStackResourceOutputs",
-    { stackName: getStack() },
-  );
-  const step = (name: string) =>
-    Object.entries(answer.outputs ?? {}).find(
-      ([urn, { type }]) => type === "command:local:Command" && urn.endsWith(`::${name}`),
-    )?.[1].outputs;
+  const step = await storedSteps();
   const intent = step("intent");
   if (!intent?.stdout) return "";
   const id = intent.stdout.trim();

@@ -97,7 +97,7 @@ export interface ClusterKeys {
 /** Makes what is missing of the stack's secrets. They last as long as the stack: nothing about roles or hosts changes them. */
 export function clusterKeys(config: ClusterConfig, opts: SecretOptions): ClusterKeys {
   const ca = certificateAuthority("ca", `understudy ${config.clusterName}`, opts);
-  const ownHosts = nodesOf(config).filter(({ target }) => target === "docker");
+  const ownHosts = nodesOf(config).filter(({ target }) => target !== "ssh");
   return {
     clusterId: unsecret(password("cluster-id", opts)),
     operator: sshKeyPair("operator-key", opts),
@@ -123,10 +123,15 @@ export function serverCertificate(
   {
     keys,
     machine,
-  }: { readonly keys: Pick<ClusterKeys, "ca">; readonly machine: Pick<Machine, "address" | "endpoint"> },
+  }: { readonly keys: Pick<ClusterKeys, "ca">; readonly machine: Pick<Machine, "address" | "endpoint" | "names"> },
   opts: SecretOptions,
 ): Certificate {
-  const hosts = all([machine.address, machine.endpoint]).apply(([address, endpoint]) => [node, address, endpoint.host]);
+  const hosts = all([machine.address, machine.endpoint]).apply(([address, endpoint]) => [
+    node,
+    address,
+    endpoint.host,
+    ...machine.names,
+  ]);
   return certificate(`certificate-${node}`, { ca: keys.ca, commonName: node, hosts }, opts);
 }
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { all, getStack, type Output, runtime, unsecret } from "@pulumi/pulumi";
 import type { ClusterKeys } from "./keys.ts";
-import { loginOf } from "./machines/connection.ts";
+import { type Login, loginOf } from "./machines/connection.ts";
 import type { Machine } from "./machines/machine.ts";
 
 /** Where tools of the operator's machine find what belongs to the stack. Never in git. */
@@ -34,25 +34,43 @@ export function sshCommand(
   keys: Pick<ClusterKeys, "operator" | "hosts">,
 ): Output<string> {
   const identity = operatorFile("id_ed25519", keys.operator.privateKey, 0o600);
+  const logins = all(machines.map(({ connection }) => loginOf(connection)));
   const knownHosts = operatorFile(
     "known_hosts",
-    all(machines.map(({ node }) => keys.hosts[node]?.publicKey ?? "")).apply((lines) =>
-      lines.map((line, index) => `${machines[index]?.node} ${line}\n`).join(""),
+    all([logins, all(machines.map(({ node }) => keys.hosts[node]?.publicKey ?? ""))]).apply(([known, lines]) =>
+      [
+        ...lines.map((line, index) => `${machines[index]?.node} ${line}\n`),
+        ...bastionOf(known).map(({ hostKey }) => `${bastionName} ${hostKey}\n`),
+      ].join(""),
     ),
   );
-  const config = all([identity, knownHosts, all(machines.map(({ connection }) => loginOf(connection)))]).apply(
-    ([identityFile, knownHostsFile, logins]) =>
-      logins
-        .map(({ host, port, user }, index) => {
-          const node = machines[index]?.node;
-          return [
-            `Host ${node}`,
-            ...[`HostName ${host}`, `Port ${port}`, `User ${user}`, `HostKeyAlias ${node}`],
-            ...[`IdentityFile "${identityFile}"`, "IdentitiesOnly yes", `UserKnownHostsFile "${knownHostsFile}"`],
-          ].join("\n  ");
-        })
-        .join("\n\n")
-        .concat("\n"),
-  );
+  const config = all([identity, knownHosts, logins]).apply(([identityFile, knownHostsFile, known]) => {
+    const files = [
+      `IdentityFile "${identityFile}"`,
+      "IdentitiesOnly yes",
+      `UserKnownHostsFile "${knownHostsFile}"`,
+    ] as const;
+    const entry = (name: string, { host, port, user, proxy }: Login) =>
+      [
+        `Host ${name}`,
+        ...[`HostName ${host}`, `Port ${port}`, `User ${user}`, `HostKeyAlias ${name}`],
+        ...(proxy ? [`ProxyJump ${bastionName}`] : []),
+        ...files,
+      ].join("\n  ");
+    return [
+      ...known.map((login, index) => entry(machines[index]?.node ?? "", login)),
+      ...bastionOf(known).map((login) => entry(bastionName, login)),
+    ]
+      .join("\n\n")
+      .concat("\n");
+  });
   return operatorFile("ssh_config", config).apply(() => `ssh -F ${join(directory(), "ssh_config")}`);
+}
+
+/** No node has that name where there is a bastion. */
+const bastionName = "bastion";
+
+/** The bastion that hosts of ours are reached through: one at most. */
+function bastionOf(logins: readonly Login[]): readonly NonNullable<Login["proxy"]>[] {
+  return logins.flatMap(({ proxy }) => (proxy ? [proxy] : [])).slice(0, 1);
 }

@@ -93,6 +93,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
           poolerReadOnlyUri: uri("pooled", poolerTo(2), "standby"),
         }),
     archive: cluster.archive.description,
+    ...(cluster.made === undefined ? {} : { [config.target]: cluster.made }),
     caCertificate: cluster.caCertificate,
     handover: cluster.handover,
     monitoring,

@@ -39,12 +39,26 @@ export function bootConnection(connection: Output<ConnectionArgs>): Output<Conne
   return connection.apply((known) => ({ ...known, ...patienceForBoot }));
 }
 
+/** What of a connection is no secret. */
+export interface Login {
+  readonly user: string;
+  readonly host: string;
+  readonly port: number;
+  /** The bastion, and the key that it is known by. */
+  readonly proxy?: Omit<Login, "proxy"> & { readonly hostKey: string | undefined };
+}
+
 /** What of a connection is no secret, for command lines and outputs: a connection as a whole is one, for its key's sake. */
-export function loginOf(
-  connection: Output<ConnectionArgs>,
-): Output<{ readonly user: string; readonly host: string; readonly port: number }> {
+export function loginOf(connection: Output<ConnectionArgs>): Output<Login> {
   return unsecret(
-    output(connection).apply(({ user, host, port }) => ({ user: user ?? "root", host, port: port ?? 22 })),
+    output(connection).apply(({ user, host, port, proxy }) => ({
+      user: user ?? "root",
+      host,
+      port: port ?? 22,
+      ...(proxy
+        ? { proxy: { user: proxy.user ?? "root", host: proxy.host, port: proxy.port ?? 22, hostKey: proxy.hostKey } }
+        : {}),
+    })),
   );
 }
 

@@ -204,6 +204,7 @@ export class DockerMachine extends ComponentResource implements Machine {
   readonly sshPort = sshPort;
   readonly postgresPort: number;
   readonly endpoint: Output<Endpoint>;
+  readonly names = [];
   readonly poolerEndpoints: PoolerEndpoints | undefined;
   readonly dataDirectory: string;
   readonly memoryBytes: number;

@@ -1,6 +1,16 @@
-import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
+import {
+  all,
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Output,
+  type Resource,
+  secret,
+} from "@pulumi/pulumi";
 import { type ClusterKeys, certificate, password, sshKeyPair } from "../keys.ts";
+import { hostFiles } from "../model/paths.ts";
+import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
+import type { ArchiveServer } from "./machine.ts";
 
 export interface DockerS3Args {
   readonly stack: DockerStack;
@@ -13,7 +23,7 @@ export interface DockerS3Args {
  * An S3 server on a host of its own, over HTTPS with a certificate of the stack's CA. It keeps the bucket on a volume that is
  * protected from removal where the stack's data is.
  */
-export class DockerS3 extends ComponentResource {
+export class DockerS3 extends ComponentResource implements ArchiveServer {
   /** Where the nodes reach it. The name resolves on the stack's network. */
   readonly endpoint = { host: "archive.understudy.internal", port: 443 } as const;
   /** Where tools on this machine reach it. */
@@ -22,6 +32,8 @@ export class DockerS3 extends ComponentResource {
   readonly accessKey: Output<string>;
   /** A secret. */
   readonly secretKey: Output<string>;
+  readonly access: Output<ArchiveAccess>;
+  readonly signedBy = "stack";
   readonly ready: readonly Resource[];
 
   constructor(name: string, { stack, bucket, keys }: DockerS3Args, opts?: ComponentResourceOptions) {
@@ -56,6 +68,16 @@ export class DockerS3 extends ComponentResource {
         names: { volume: "archive-data", host: "archive-host", power: "archive-power" },
       },
       parent,
+    );
+    this.access = secret(
+      all([this.accessKey, this.secretKey]).apply(([accessKey, secretKey]) => ({
+        endpoint: this.endpoint,
+        accessKey,
+        secretKey,
+        uriStyle: "path" as const,
+        caFile: hostFiles.archiveCaCertificate,
+        verifyTls: true,
+      })),
     );
     this.published = host.report.apply(({ port443 }) => ({ host: "127.0.0.1", port: port443 as number }));
     this.ready = [host.power];

@@ -1,5 +1,6 @@
 import type { types } from "@pulumi/command";
 import type { Output, Resource } from "@pulumi/pulumi";
+import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
 
 /**
  * What every target hands over for one node: a host that can be reached by SSH, and a place for its data.
@@ -23,6 +24,9 @@ export interface Machine {
 
   /** Where clients (and `status`, on the operator's machine) reach PostgreSQL. Differs from `address` where ports are published. */
   readonly endpoint: Output<Endpoint>;
+
+  /** Further names by which clients reach it or its poolers, for its certificate. */
+  readonly names: readonly string[];
 
   /** Where clients reach the node's poolers; undefined where there are none. */
   readonly poolerEndpoints: PoolerEndpoints | undefined;
@@ -56,6 +60,17 @@ export interface PoolerEndpoints {
   readonly primary: Output<Endpoint>;
   /** Of the pooler that leads to the standbys. */
   readonly standbys: Output<Endpoint>;
+}
+
+/** The archive's server, where a target makes one. */
+export interface ArchiveServer {
+  /** Where the nodes reach it. */
+  readonly endpoint: Endpoint;
+  /** How they do: a secret. */
+  readonly access: Output<ArchiveAccess>;
+  /** Whose certificate it has. */
+  readonly signedBy: "stack" | "public";
+  readonly ready: readonly Resource[];
 }
 
 /** What a fence is made for. */

@@ -1,9 +1,10 @@
-import type { CustomResourceOptions } from "@pulumi/pulumi";
+import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
 import type { ClusterKeys } from "../keys.ts";
 import type { ClusterConfig } from "../model/config.ts";
+import { AwsTarget } from "./aws/target.ts";
 import { dockerFences, dockerMachines, dockerStack } from "./docker.ts";
 import { DockerS3 } from "./dockerS3.ts";
-import type { Fence, FenceChange, Machine } from "./machine.ts";
+import type { ArchiveServer, Fence, FenceChange, Machine } from "./machine.ts";
 import { sshFences, sshMachines } from "./ssh.ts";
 
 /** The machines of all nodes that take part, by node name. */
@@ -13,9 +14,13 @@ export type Machines = Readonly<Record<string, Machine>>;
 export interface Hosts {
   readonly machines: Machines;
   /** The archive's server, where the stack makes one of its own. */
-  readonly archiveServer: DockerS3 | undefined;
+  readonly archiveServer: ArchiveServer | undefined;
   /** Stops what is to be fenced, and proves it. */
   fences(change: FenceChange): readonly Fence[];
+  /** Lets what the target has beside the hosts, such as a DNS name, lead to the primary, as soon as that is known to lead. */
+  followPrimary?(primary: Output<string>): void;
+  /** What was made, for the stack output that has the target's name. */
+  readonly made?: Output<object>;
 }
 
 /** Makes the hosts, or finds those that exist: the one place that tells targets apart. */
@@ -37,6 +42,8 @@ export function hostsFor(config: ClusterConfig, keys: ClusterKeys, opts: CustomR
         archiveServer: undefined,
         fences: (change) => sshFences(config, change, opts),
       };
+    case "aws":
+      return new AwsTarget("aws", { config, keys }, opts);
     default:
       return config satisfies never;
   }

@@ -26,6 +26,7 @@ export class SshMachine extends ComponentResource implements Machine {
   readonly sshPort: number;
   readonly postgresPort: number;
   readonly endpoint: Output<Endpoint>;
+  readonly names = [];
   readonly poolerEndpoints: PoolerEndpoints | undefined;
   readonly dataDirectory: string;
   /** What the host itself says. */

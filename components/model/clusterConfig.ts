@@ -1,3 +1,4 @@
+import type { AwsConfig, AwsHost } from "./aws/config.ts";
 import type { Duration } from "./units.ts";
 
 /** Majors that this program knows the settings and the recovery configuration of. */
@@ -5,7 +6,7 @@ export const postgresMajors = [13, 14, 15, 16, 17, 18] as const;
 export type PostgresMajor = (typeof postgresMajors)[number];
 
 /** What the user declared: parsed, checked as a whole, defaults filled in. Made by `parseConfig` only. */
-export type ClusterConfig = DockerClusterConfig | SshClusterConfig;
+export type ClusterConfig = DockerClusterConfig | SshClusterConfig | AwsClusterConfig;
 
 export interface DockerClusterConfig extends ClusterBase {
   readonly target: "docker";
@@ -18,6 +19,13 @@ export interface SshClusterConfig extends ClusterBase {
   readonly nodes: Readonly<Record<string, SshNodeConfig>>;
   /** Hosts that exist already come with an S3 endpoint that exists already. */
   readonly archive: GivenArchiveConfig;
+}
+
+export interface AwsClusterConfig extends ClusterBase {
+  readonly target: "aws";
+  readonly nodes: Readonly<Record<string, AwsNodeConfig>>;
+  readonly archive: ArchiveConfig;
+  readonly aws: AwsConfig;
 }
 
 interface ClusterBase {
@@ -71,7 +79,7 @@ export interface HandoverLimits {
  * active: takes part. fenced: kept out, and proven to be off. absent: its host is left alone and its steps are not run.
  */
 export type NodeState = "active" | "fenced" | "absent";
-export type NodeConfig = DockerNodeConfig | SshNodeConfig;
+export type NodeConfig = DockerNodeConfig | SshNodeConfig | AwsNodeConfig;
 
 interface NodeBase {
   /** The key under `nodes`: host name, `application_name`, and (as `slotName`) the replication slot. */
@@ -96,6 +104,8 @@ export interface DockerNodeConfig extends NodeBase {
   /** Memory of the container, in bytes; what PostgreSQL is sized by. */
   readonly memoryBytes: number;
 }
+
+export type AwsNodeConfig = NodeBase & AwsHost;
 
 /** How an SSH server is reached. `privateKey` is the content of the file, and a secret. */
 export interface SshLogin {
@@ -133,7 +143,7 @@ interface ArchiveBase {
   readonly schedule: ArchiveSchedule;
 }
 
-/** The stack makes an S3 server of its own (target docker, no `endpoint`). */
+/** The stack has one of its own (no `endpoint`): an S3 server with the target docker, a bucket with the target aws. */
 export interface OwnArchiveConfig extends ArchiveBase {
   readonly server: "own";
 }

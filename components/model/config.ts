@@ -1,5 +1,8 @@
+import type { AwsConfig } from "./aws/config.ts";
+import { awsName } from "./aws/names.ts";
 import {
   type ArchiveConfig,
+  type AwsClusterConfig,
   type ClusterConfig,
   type GivenArchiveConfig,
   type NodeConfig,
@@ -11,6 +14,9 @@ import { networkProblem } from "./network.ts";
 import { ConfigError, keyPath, type Problem } from "./problems.ts";
 import { readAccounts } from "./read/accounts.ts";
 import { readArchive } from "./read/archive.ts";
+import { readAws } from "./read/aws.ts";
+import { readNetworkList } from "./read/awsNetwork.ts";
+import { checkAws } from "./read/awsRules.ts";
 import { readNodes } from "./read/nodes.ts";
 import { readPooler } from "./read/pooler.ts";
 import { asObject, readOptions } from "./schema/option.ts";
@@ -42,13 +48,23 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const top = readOptions(topOptions, raw, "", problems);
   const clusterName = top.clusterName ?? clusterNameOf(context.stack, raw, problems);
   const major = top.postgresVersion ?? postgresMajors[4];
-  const nodes = readNodes(top.nodes, top.target, context, problems);
+  const awsReading = readAwsFor(top.target, top.aws, problems);
+  const nodes = readNodes(top.nodes, top.target, { ...context, aws: awsReading?.defaults }, problems);
   checkPrimary(top.primary, nodes, problems);
-  const archive = readArchive(top.archive, { target: top.target, clusterName, readFile: context.readFile }, problems);
+  const aws = awsReading?.finish(nodes as AwsClusterConfig["nodes"]);
+  const own = aws
+    ? { bucket: awsName("bucket", clusterName, aws.region, aws.account), region: aws.region }
+    : { bucket: `understudy-${clusterName}`, region: "us-east-1" };
+  const archive = readArchive(top.archive, { target: top.target, own, readFile: context.readFile }, problems);
   const accounts = readAccounts(top.databases, top.users, major, problems);
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
-  const clientNetworks = readNetworks(top.clientNetworks, top.target, problems);
+  const clientNetworks = readNetworks(top.clientNetworks, top.target, aws, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
+  if (aws) {
+    const hosts = nodes as AwsClusterConfig["nodes"];
+    const scene = { aws, nodes: hosts, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks };
+    checkAws(scene, problems);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 
   // Without problems, target, nodes and archive fit together: readNodes and readArchive went by the target.
@@ -72,7 +88,17 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     deletionProtection: top.deletionProtection ?? true,
     clientNetworks,
     pooler,
+    ...(aws ? { aws } : {}),
   } as ClusterConfig;
+}
+
+function readAwsFor(target: ClusterConfig["target"] | undefined, raw: unknown, problems: Problem[]) {
+  if (target === "aws") return readAws(raw, problems);
+  if (Object.keys(asObject(raw) ?? {}).length > 0 && target !== undefined) {
+    const hint = "remove it: pulumi config rm aws; or set target to aws";
+    problems.push({ key: "aws", rule: `is of the target aws, not of ${target}`, hint });
+  }
+  return undefined;
 }
 
 function clusterNameOf(stack: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {
@@ -125,9 +151,16 @@ function readSettings(
 function readNetworks(
   list: readonly string[] | undefined,
   target: ClusterConfig["target"] | undefined,
+  aws: AwsConfig | undefined,
   problems: Problem[],
 ): readonly string[] {
-  if (!list || list.length === 0) return defaultClientNetworks[target ?? "ssh"];
+  if (!list || list.length === 0) {
+    return aws?.network.kind === "new" ? [aws.network.cidr] : defaultClientNetworks[target ?? "ssh"];
+  }
+  if (aws) {
+    readNetworkList("clientNetworks", list, problems);
+    return list;
+  }
   for (const network of list) {
     const rule = networkProblem(network);
     if (rule) problems.push({ key: "clientNetworks", rule, hint: "write it such as 10.0.0.0/8 or fd00::/8" });

@@ -51,3 +51,16 @@ export function parseHttpsEndpoint(text: string): HostAndPort | undefined {
   if (host === undefined || !isHost(host) || port < 1 || port > 65_535) return undefined;
   return { host, port };
 }
+
+/** First and last address of an IPv4 network in CIDR notation that `networkProblem` finds nothing wrong with. */
+export function ipv4Range(cidr: string): { readonly first: bigint; readonly last: bigint; readonly prefix: number } {
+  const [address = "", length = ""] = cidr.split("/");
+  const first = ipv4Value(address);
+  return { first, last: first + (1n << BigInt(32 - Number(length))) - 1n, prefix: Number(length) };
+}
+
+/** Whether two IPv4 networks share an address. */
+export function overlap(a: string, b: string): boolean {
+  const [left, right] = [ipv4Range(a), ipv4Range(b)];
+  return left.first <= right.last && right.first <= left.last;
+}

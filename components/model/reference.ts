@@ -1,5 +1,5 @@
 import { databaseOptions, userOptions } from "./schema/accountOptions.ts";
-import { commonNodeOptions, dockerNodeOptions, sshNodeOptions } from "./schema/nodeOptions.ts";
+import { awsNodeOptions, commonNodeOptions, dockerNodeOptions, sshNodeOptions } from "./schema/nodeOptions.ts";
 import type { OptionTable } from "./schema/option.ts";
 import { type TopOption, topOptions } from "./schema/topOptions.ts";
 import { ours, refusedValues } from "./settingsPolicy.ts";
@@ -49,8 +49,12 @@ export function renderConfigReference(): string {
     table("nodes.<name>.", dockerNodeOptions),
     "### Target `ssh`",
     table("nodes.<name>.", sshNodeOptions),
+    "### Target `aws`",
+    table("nodes.<name>.", awsNodeOptions),
     "## Archive",
     table("archive.", archive),
+    "## AWS\n\nOf the target `aws` alone: [aws.md](aws.md) says what is made of it.",
+    table("aws.", topOptions.aws.options),
     "## Pooler\n\nHow it works: [decisions/pooler.md](decisions/pooler.md).",
     table("pooler.", topOptions.pooler.options),
     "## Databases",

@@ -1,20 +1,41 @@
 import assert from "node:assert/strict";
 import { type Output, runtime } from "@pulumi/pulumi";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import { freshId } from "../../components/intent.ts";
+import { awsAnswer, awsState } from "./mockAws.ts";
 
 /** A resource as the program asked the engine for it. */
 export interface Registered {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
+  readonly options: RegisteredOptions;
+}
+
+/** How the engine is to treat it: what mocks are not told, but the request says. */
+export interface RegisteredOptions {
+  readonly parent: string;
+  /** URNs, whether by `dependsOn` or by an input. */
+  readonly dependsOn: readonly string[];
+  readonly provider: string;
+  readonly protect: boolean;
+  readonly retainOnDelete: boolean;
+  readonly deleteBeforeReplace: boolean;
+  readonly deletedWith: string;
+  readonly ignoreChanges: readonly string[];
+  readonly secretOutputs: readonly string[];
 }
 
 /** What the program has registered since the last `forget`. */
 export const registered: Registered[] = [];
 
+/** What the stack's state holds from earlier updates, by URN. */
+export const stored: Record<string, unknown> = {};
+
 export function forget(): void {
   registered.length = 0;
+  for (const urn of Object.keys(stored)) delete stored[urn];
 }
 
 function printed(command: string): string {
@@ -37,9 +58,12 @@ function printed(command: string): string {
 
 runtime.setMocks(
   {
-    call: ({ inputs }) => inputs,
+    call: ({ token, inputs }) =>
+      token === "pulumi:pulumi:readStackResourceOutputs" ? { outputs: stored } : (awsAnswer(token, inputs) ?? inputs),
     newResource: ({ type, name, inputs }) => {
-      registered.push({ type, name, inputs });
+      registered.push({ type, name, inputs, options: optionsOf(request) });
+      const aws = awsState(type, name);
+      if (aws) return { id: aws.id ?? name, state: { ...inputs, ...aws.outputs } };
       return { id: name, state: { ...inputs, stdout: printed(String(inputs.create)) } };
     },
   },
@@ -47,8 +71,32 @@ runtime.setMocks(
   "dev",
 );
 
+/** The request of the resource that is being registered. */
+let request: RegisterResourceRequest;
+const { registerResource } = MockMonitor.prototype as unknown as {
+  registerResource(this: unknown, asked: RegisterResourceRequest, done: unknown): Promise<void>;
+};
+
+function optionsOf(asked: RegisterResourceRequest): RegisteredOptions {
+  return {
+    parent: asked.getParent(),
+    dependsOn: asked.getDependenciesList(),
+    provider: asked.getProvider() || (asked.getProvidersMap().get("aws") ?? ""),
+    protect: asked.getProtect() === true,
+    retainOnDelete: asked.getRetainondelete() === true,
+    deleteBeforeReplace: asked.getDeletebeforereplace(),
+    deletedWith: asked.getDeletedwith(),
+    ignoreChanges: asked.getIgnorechangesList(),
+    secretOutputs: asked.getAdditionalsecretoutputsList(),
+  };
+}
+
 // Mocks know nothing of hooks, and what registers one would wait for ever.
 Object.assign(MockMonitor.prototype, {
+  registerResource(asked: RegisterResourceRequest, done: unknown) {
+    request = asked;
+    return registerResource.call(this, asked, done);
+  },
   registerErrorHook: (_request: unknown, done: (error: null, answer: object) => void) => done(null, {}),
   registerResourceHook: (_request: unknown, done: (error: null, answer: object) => void) => done(null, {}),
 });
@@ -57,12 +105,7 @@ export const resolved = <T>(output: Output<T>): Promise<T> =>
   (output as unknown as { promise(): Promise<T> }).promise();
 
 /** Resources are registered in the background: once this settles, all of them are. */
-export const settled = async () => {
-  for (let before = -1; before !== registered.length; ) {
-    before = registered.length;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-};
+export const settled = () => (runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs();
 export const inputsOf = (name: string, type = "command:local:Command") => {
   const found = registered.find((resource) => resource.name === name && resource.type === type);
   assert.ok(found, `${type} ${name} is not among ${registered.map((resource) => resource.name)}`);

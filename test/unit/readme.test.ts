@@ -3,7 +3,12 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { databaseOptions, userOptions } from "../../components/model/schema/accountOptions.ts";
-import { commonNodeOptions, dockerNodeOptions, sshNodeOptions } from "../../components/model/schema/nodeOptions.ts";
+import {
+  awsNodeOptions,
+  commonNodeOptions,
+  dockerNodeOptions,
+  sshNodeOptions,
+} from "../../components/model/schema/nodeOptions.ts";
 import type { OptionTable } from "../../components/model/schema/option.ts";
 import { topOptions } from "../../components/model/schema/topOptions.ts";
 
@@ -46,7 +51,8 @@ function knownKeys(): Set<string> {
     }
   };
   add("", topOptions);
-  for (const table of [commonNodeOptions, dockerNodeOptions, sshNodeOptions]) add("nodes.<name>.", table);
+  for (const table of [commonNodeOptions, dockerNodeOptions, sshNodeOptions, awsNodeOptions])
+    add("nodes.<name>.", table);
   add("databases.<name>.", databaseOptions);
   add("users.<name>.", userOptions);
   return keys;

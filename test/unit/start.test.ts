@@ -30,6 +30,7 @@ describe("start: our TypeScript as it is now", () => {
     write("components/deep/value.ts", "export const value: number = 1;\n");
     write("scripts/preflight.ts", "export {};\n");
     write("scripts/receipt.ts", "export {};\n");
+    write("scripts/boot.ts", "export {};\n");
     write("tsconfig.json", "{}\n");
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));

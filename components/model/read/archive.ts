@@ -6,7 +6,8 @@ import { asObject, readOptions } from "../schema/option.ts";
 
 interface ArchiveContext {
   readonly target: ClusterConfig["target"] | undefined;
-  readonly clusterName: string;
+  /** What bucket and region are where config says nothing, and the stack makes the bucket. */
+  readonly own: { readonly bucket: string; readonly region: string };
   readFile(path: string): string;
 }
 
@@ -16,8 +17,8 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   const retention = readOptions(retentionOptions, values.retention, "archive.retention", problems);
   const schedule = readOptions(scheduleOptions, values.schedule, "archive.schedule", problems);
   const base = {
-    bucket: values.bucket ?? `understudy-${context.clusterName}`,
-    region: values.region ?? "us-east-1",
+    bucket: values.bucket ?? context.own.bucket,
+    region: values.region ?? context.own.region,
     prefix: (values.prefix ?? "").replace(/^\/|\/$/g, ""),
     retention: { full: retention.full ?? 2, differential: retention.differential },
     schedule: {
@@ -31,7 +32,7 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   if (!given("endpoint") && context.target !== "ssh") {
     for (const key of Object.keys(endpointOptions)) {
       if (!given(key)) continue;
-      const hint = "set archive.endpoint too, or remove it: the stack's own S3 server decides it";
+      const hint = "set archive.endpoint too, or remove it: the stack's own archive decides it";
       problems.push({ key: `archive.${key}`, rule: "needs archive.endpoint", hint });
     }
     return { server: "own", ...base };

@@ -2,28 +2,31 @@ import type { ClusterConfig, NodeConfig, NodeState, SshFence, SshLogin } from ".
 import { isNodeName, maxNodeNameLength, slotName } from "../names.ts";
 import { keyPath, type Problem } from "../problems.ts";
 import {
+  awsNodeOptions,
   commonNodeOptions,
   dockerNodeOptions,
   fenceOptions,
   leastMemory,
   sshNodeOptions,
 } from "../schema/nodeOptions.ts";
-import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
+import { asObject, type OptionTable, type OptionValues, readOptions } from "../schema/option.ts";
 import { loginOptions, privateKeyProblem } from "../schema/sshOptions.ts";
 import { topOptions } from "../schema/topOptions.ts";
 import { parseSize } from "../units.ts";
+import type { AwsDefaults } from "./aws.ts";
+import { readAwsHost } from "./awsNode.ts";
 
 type ReadFile = (path: string) => string;
 type Target = ClusterConfig["target"] | undefined;
 
-/** PostgreSQL's port and directory in a container of ours. */
+/** PostgreSQL's port and directory on a host of ours. */
 const dockerPostgres = { postgresPort: 5432, dataDirectory: "/var/lib/understudy" };
 
 /** Reads every node. Those with problems come back incomplete: the caller throws then, once everything is read. */
 export function readNodes(
   raw: unknown,
   target: Target,
-  context: { readFile: ReadFile },
+  context: { readFile: ReadFile; aws: AwsDefaults | undefined },
   problems: Problem[],
 ): Readonly<Record<string, NodeConfig>> {
   const object = asObject(raw);
@@ -36,21 +39,24 @@ export function readNodes(
   const nodes: Record<string, NodeConfig> = {};
   for (const [name, options] of Object.entries(object)) {
     checkName(name, problems);
-    nodes[name] = readNode(name, options, target, context.readFile, problems);
+    nodes[name] = readNode(name, options, target, context, problems);
   }
   checkSlots(Object.keys(nodes), problems);
   checkAddresses(nodes, problems);
   return nodes;
 }
 
-function readNode(name: string, raw: unknown, target: Target, readFile: ReadFile, problems: Problem[]): NodeConfig {
+function readNode(
+  name: string,
+  raw: unknown,
+  target: Target,
+  { readFile, aws }: { readFile: ReadFile; aws: AwsDefaults | undefined },
+  problems: Problem[],
+): NodeConfig {
   const path = keyPath("nodes", name);
-  // With an unknown target, the options of both are known.
-  const docker = target === "ssh" ? {} : dockerNodeOptions;
-  const ssh = target === "docker" ? {} : target === "ssh" ? sshNodeOptions : optional(sshNodeOptions);
-  const table = { ...commonNodeOptions, ...docker, ...ssh };
+  const table = { ...commonNodeOptions, ...optionsOf(target) };
   const values = readOptions(table, raw, path, problems, (key) => ofOtherTarget(key, target)) as OptionValues<
-    typeof commonNodeOptions & typeof dockerNodeOptions & typeof sshNodeOptions
+    typeof commonNodeOptions & typeof dockerNodeOptions & typeof sshNodeOptions & typeof awsNodeOptions
   >;
   const common = {
     name,
@@ -61,6 +67,7 @@ function readNode(name: string, raw: unknown, target: Target, readFile: ReadFile
     delay: values.delay,
   };
   checkSynchronous(common, path, problems);
+  if (target === "aws" && aws) return { ...common, ...dockerPostgres, ...readAwsHost(values, aws, path, problems) };
   if (target !== "ssh") {
     const memoryBytes = parseSize(values.memory ?? dockerNodeOptions.memory.default) ?? 0;
     if (values.memory && memoryBytes < (parseSize(leastMemory) as number)) {
@@ -81,18 +88,28 @@ function readNode(name: string, raw: unknown, target: Target, readFile: ReadFile
   };
 }
 
-function optional<Table extends object>(table: Table): Table {
+const nodeOptions = { docker: dockerNodeOptions, ssh: sshNodeOptions, aws: awsNodeOptions } as const;
+
+/** What a node may say with this target; with an unknown one, what it may say with any. */
+function optionsOf(target: Target): OptionTable {
+  return target === undefined ? optional(Object.assign({}, ...Object.values(nodeOptions))) : nodeOptions[target];
+}
+
+function optional<Table extends OptionTable>(table: Table): Table {
   return Object.fromEntries(Object.entries(table).map(([key, o]) => [key, { ...o, required: false }])) as Table;
 }
 
+/** What decides it instead. */
+const decided = {
+  docker: "remove it: the target docker decides it",
+  ssh: "remove it: the host has what it has",
+  aws: "remove it: the target aws decides it",
+} as const;
+
 function ofOtherTarget(key: string, target: Target): Omit<Problem, "key"> | undefined {
-  if (target === "docker" && Object.hasOwn(sshNodeOptions, key)) {
-    return { rule: "is an option of the target ssh", hint: "remove it: the target docker decides it" };
-  }
-  if (target === "ssh" && Object.hasOwn(dockerNodeOptions, key)) {
-    return { rule: "is an option of the target docker", hint: "remove it: the host has what it has" };
-  }
-  return undefined;
+  if (target === undefined) return undefined;
+  const owner = Object.entries(nodeOptions).find(([, options]) => Object.hasOwn(options, key))?.[0];
+  return owner === undefined ? undefined : { rule: `is an option of the target ${owner}`, hint: decided[target] };
 }
 
 function checkSynchronous(

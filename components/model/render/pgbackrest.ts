@@ -2,11 +2,20 @@ import type { ArchiveConfig, NodeConfig, PostgresMajor } from "../clusterConfig.
 import { superuser } from "../names.ts";
 import { handoverFlag, hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
 
-/** How the archive is reached, whoever serves it. Keys are secrets. */
-export interface ArchiveAccess {
-  readonly endpoint: { readonly host: string; readonly port: number };
+/** How the archive is reached, whoever serves it: with keys, which are secrets, or as the role that the host has. */
+export type ArchiveAccess = ArchiveServer & (ArchiveKeys | ArchiveRole);
+
+interface ArchiveKeys {
   readonly accessKey: string;
   readonly secretKey: string;
+}
+
+interface ArchiveRole {
+  readonly role: "instance";
+}
+
+interface ArchiveServer {
+  readonly endpoint: { readonly host: string; readonly port: number };
   readonly uriStyle: "path" | "host";
   /** Path on the host of the CA that signed the endpoint's certificate; undefined: the system's trust store. */
   readonly caFile: string | undefined;
@@ -93,8 +102,9 @@ function repository(archive: ArchiveConfig, access: ArchiveAccess): Readonly<Rec
     ...(differential === undefined ? {} : { "repo1-retention-diff": String(differential) }),
     "repo1-s3-bucket": archive.bucket,
     "repo1-s3-endpoint": access.endpoint.host,
-    "repo1-s3-key": access.accessKey,
-    "repo1-s3-key-secret": access.secretKey,
+    ...("role" in access
+      ? { "repo1-s3-key-type": "auto" }
+      : { "repo1-s3-key": access.accessKey, "repo1-s3-key-secret": access.secretKey }),
     "repo1-s3-region": archive.region,
     "repo1-s3-uri-style": access.uriStyle,
     ...(access.caFile === undefined ? {} : { "repo1-storage-ca-file": access.caFile }),

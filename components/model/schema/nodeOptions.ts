@@ -1,4 +1,6 @@
 import { isHost } from "../network.ts";
+import { instanceTypeOption } from "./awsOptions.ts";
+import { volumeOptions } from "./awsStorageOptions.ts";
 import { anything, duration, flag, matching, type Option, oneOf, size } from "./option.ts";
 import { loginOptions, portOption } from "./sshOptions.ts";
 
@@ -123,6 +125,39 @@ export const sshNodeOptions = {
     default: "none; required while the node is `fenced`",
     effect: "of a fenced node: it is fenced again",
     options: fenceOptions,
+  },
+} as const satisfies Record<string, Option>;
+
+export const awsNodeOptions = {
+  zone: {
+    schema: matching((value) => value.length > 0),
+    description: "Availability zone of the node's volume, and so of the node.",
+    rule: "must be a zone of aws.region",
+    hint: "set it such as: pulumi config set --path nodes.node-a.zone eu-central-1a",
+    required: true,
+    effect: "refused on a node that exists: a volume does not move",
+  },
+  instanceType: instanceTypeOption(
+    "`aws.instanceType`",
+    "that host is stopped and started, while `aws.maintain` names it",
+  ),
+  volume: {
+    schema: anything(),
+    description: "The node's data volume.",
+    rule: "must be an object",
+    hint: "set size under it",
+    default: "`aws.volume`, key by key",
+    effect: "see its keys",
+    options: volumeOptions,
+  },
+  stop: {
+    schema: oneOf("clean", "force"),
+    description:
+      "How the instance of a fenced node is stopped. `force` is for one that does not stop: its file systems are cut off.",
+    rule: "must be one of clean, force",
+    hint: "use clean first, and force where that has failed",
+    default: "clean",
+    effect: "none while the node is active",
   },
 } as const satisfies Record<string, Option>;
 

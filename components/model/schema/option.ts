@@ -147,6 +147,21 @@ export function bytes(): z.ZodType<number> {
   return z.preprocess(number, wholeNumber(0, Number.MAX_SAFE_INTEGER)) as z.ZodType<number>;
 }
 
+/** A list of texts; from the CLI it comes as its JSON, or as words. */
+export function list(): z.ZodType<readonly string[]> {
+  return z.preprocess(asList, z.array(z.string()).readonly());
+}
+
+function asList(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (!value.trimStart().startsWith("[")) return value.split(/[\s,]+/).filter(Boolean);
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
 /** For options whose shape a reader of its own looks at. */
 export function anything(): z.ZodType<unknown> {
   return z.unknown();

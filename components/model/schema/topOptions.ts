@@ -2,7 +2,8 @@ import * as z from "zod";
 import { type PostgresMajor, postgresMajors } from "../clusterConfig.ts";
 import { isClusterName } from "../names.ts";
 import { archiveOptions } from "./archiveOptions.ts";
-import { anything, bytes, duration, flag, matching, type Option, ownRule, wholeNumber } from "./option.ts";
+import { awsOptions } from "./awsOptions.ts";
+import { anything, bytes, duration, flag, list, matching, type Option, ownRule, wholeNumber } from "./option.ts";
 import { poolerOptions } from "./poolerOptions.ts";
 
 /** An option as `Pulumi.yaml` declares it; a default there means "not set" to `parseConfig`. */
@@ -17,19 +18,22 @@ export interface TopOption<T = unknown> extends Option<T> {
 
 const bytesRule = "must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB";
 
-export const targets = ["docker", "ssh"] as const;
+export const targets = ["docker", "ssh", "aws"] as const;
 
 /** What each target lets clients come from where config says nothing. */
 export const defaultClientNetworks = {
   // Ports are published on the operator's loopback only, so that container addresses are behind it.
   docker: ["0.0.0.0/0", "::/0"],
   ssh: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"],
+  // The network of the VPC that is made; of an existing one, config has to say it.
+  aws: [],
 } as const;
 
 export const topOptions = {
   target: {
     schema: z.custom<(typeof targets)[number]>().superRefine(targetProblem),
-    description: "Where hosts come from: `docker` makes containers, `ssh` uses hosts that exist already.",
+    description:
+      "Where hosts come from: `docker` makes containers, `ssh` uses hosts that exist already, `aws` makes EC2 instances.",
     rule: `must be one of ${targets.join(", ")}`,
     hint: "set it with: pulumi config set target docker",
     required: true,
@@ -148,9 +152,19 @@ export const topOptions = {
     description: "The bucket that WAL and backups go to.",
     rule: "must be an object",
     hint: "set endpoint, bucket, accessKey and secretKey under it",
-    default: "`docker`: an S3 server of the stack's own",
+    default: "`docker`: an S3 server of the stack's own; `aws`: a bucket of the stack's own",
     effect: "see its keys",
     options: archiveOptions,
+    pulumi: { type: "object", default: {} },
+  },
+  aws: {
+    schema: anything(),
+    description: "What the target `aws` makes, and where.",
+    rule: "must be an object",
+    hint: "set account, region and operatorNetworks under it",
+    default: "none; required with the target `aws`",
+    effect: "see its keys",
+    options: awsOptions,
     pulumi: { type: "object", default: {} },
   },
   databases: {
@@ -192,7 +206,7 @@ export const topOptions = {
     pulumi: { type: "boolean", default: true },
   },
   clientNetworks: {
-    schema: z.preprocess(asList, z.array(z.string()).readonly()),
+    schema: list(),
     description: "Networks, in CIDR notation, that clients may come from (over TLS, with SCRAM).",
     rule: "must be a list of networks in CIDR notation",
     hint: "add one with: pulumi config set --path 'clientNetworks[0]' 10.0.0.0/8",
@@ -204,18 +218,7 @@ export const topOptions = {
 
 function targetProblem(value: unknown, context: z.RefinementCtx): void {
   if ((targets as readonly string[]).includes(String(value))) return;
-  const message = value === "aws" ? "'aws' is not there yet" : `is the unknown target '${String(value)}'`;
+  const message = `is the unknown target '${String(value)}'`;
   const hint = `use one of ${targets.join(", ")}`;
   context.addIssue({ code: "custom", message, params: { hint } });
-}
-
-/** A list also comes as its JSON (from the CLI), or as words. */
-function asList(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  if (!value.trimStart().startsWith("[")) return value.split(/[\s,]+/).filter(Boolean);
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }

@@ -57,11 +57,11 @@ const cases: readonly Case[] = [
     hint: /docker, ssh/,
   },
   {
-    what: "target aws",
-    raw: { ...docker, target: "aws" },
-    key: "target",
-    rule: /aws.*not there yet/,
-    hint: /docker, ssh/,
+    what: "options of the target aws with another one",
+    raw: { ...docker, aws: { region: "eu-central-1" } },
+    key: "aws",
+    rule: /target aws, not of docker/,
+    hint: /remove it/,
   },
   {
     what: "no target",

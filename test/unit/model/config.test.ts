@@ -175,7 +175,19 @@ describe("parseConfig", () => {
   it("never throws anything but a ConfigError", () => {
     const key = fc.oneof(fc.constantFrom(...Object.keys(topOptions)), fc.string());
     const value = fc.oneof(
-      fc.constantFrom("docker", "ssh", "node-a", "17", "{}", "[]", '{"node-a":{}}', '{"__proto__":{}}', "null", '"x"'),
+      fc.constantFrom(
+        "docker",
+        "ssh",
+        "aws",
+        "node-a",
+        "17",
+        "{}",
+        "[]",
+        '{"node-a":{}}',
+        '{"__proto__":{}}',
+        "null",
+        '"x"',
+      ),
       fc.jsonValue({ maxDepth: 3 }),
       fc.jsonValue({ maxDepth: 3 }).map((json) => JSON.stringify(json)),
       fc.anything(),

@@ -1,7 +1,5 @@
-import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { type ClusterConfig, ConfigError, type Problem, parseConfig } from "../../../components/model/config.ts";
+import { assertGolden as assertGoldenFile } from "../../support/golden.ts";
 
 const files: Readonly<Record<string, string>> = {
   "key.pem": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n",
@@ -49,11 +47,5 @@ export const ssh: Raw = {
 
 /** Compares with test/golden/model/<name>; `UPDATE_GOLDEN=1` writes it. */
 export function assertGolden(name: string, actual: string): void {
-  const file = new URL(`../../golden/model/${name}`, import.meta.url);
-  if (process.env.UPDATE_GOLDEN === "1") {
-    mkdirSync(dirname(file.pathname), { recursive: true });
-    writeFileSync(file, actual);
-  }
-  assert.ok(existsSync(file), `test/golden/model/${name} is missing: write it with UPDATE_GOLDEN=1 and look at it`);
-  assert.equal(actual, readFileSync(file, "utf8"));
+  assertGoldenFile(`model/${name}`, actual);
 }

@@ -1,0 +1,106 @@
+import type { AwsImage } from "./images.ts";
+import type { Region } from "./regions.ts";
+import type { VolumeConfig } from "./volume.ts";
+
+/** What `aws` declares: parsed, checked as a whole, defaults filled in. Made by `readAws` only. */
+export interface AwsConfig {
+  /** Twelve digits. */
+  readonly account: string;
+  readonly region: Region;
+  /** Whether all nodes may be in one zone. */
+  readonly acceptOneZone: boolean;
+  readonly network: AwsNetwork;
+  /** Networks that operators come from: to the bastion where there is one, else to the nodes. */
+  readonly operatorNetworks: readonly string[];
+  /** Undefined: operators reach the nodes' own addresses. */
+  readonly bastion: AwsBastion | undefined;
+  /** Security groups that clients are in. Empty: they are told by `clientNetworks` alone. */
+  readonly clientSecurityGroups: readonly string[];
+  readonly image: AwsImage;
+  /** ARN of the key that data volumes made from now on are encrypted with; undefined: the account's own. */
+  readonly volumeKey: string | undefined;
+  readonly snapshots: AwsSnapshots | undefined;
+  readonly bucket: AwsBucket;
+  readonly endpoint: AwsEndpoint | undefined;
+  readonly alarms: AwsAlarms | undefined;
+  readonly secretsManager: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The one host, or `bastion`, that may be stopped or replaced to become what is declared. */
+  readonly maintain: string | undefined;
+}
+
+export type AwsNetwork = NewNetwork | ExistingNetwork;
+
+export interface NewNetwork {
+  readonly kind: "new";
+  readonly cidr: string;
+  /** Zones that have a node; in the first one are the single NAT gateway and the bastion. */
+  readonly zones: readonly string[];
+  /** How hosts get out, for packages: a NAT gateway, one in each zone, or not at all. */
+  readonly egress: Egress;
+}
+
+export interface ExistingNetwork {
+  readonly kind: "existing";
+  readonly vpc: string;
+  /** Private subnet of each zone that has a node. */
+  readonly subnets: Readonly<Record<string, string>>;
+  /** Those that get a way to S3 that leaves no network. */
+  readonly routeTables: readonly string[];
+}
+
+export const egresses = ["nat", "natPerZone", "none"] as const;
+export type Egress = (typeof egresses)[number];
+
+export interface AwsBastion {
+  readonly instanceType: string;
+  /** Public subnet of an existing VPC; undefined: the first of the new one. */
+  readonly subnet: string | undefined;
+}
+
+export interface AwsSnapshots {
+  readonly everyHours: number;
+  readonly keep: number;
+}
+
+export interface AwsBucket {
+  /** ARN; undefined: S3's own keys. */
+  readonly kmsKey: string | undefined;
+  /** How long versions stay that were overwritten or deleted. */
+  readonly keepVersionsDays: number;
+  readonly objectLock: { readonly mode: ObjectLockMode; readonly days: number } | undefined;
+}
+
+export const objectLockModes = ["governance", "compliance"] as const;
+export type ObjectLockMode = (typeof objectLockModes)[number];
+
+export interface AwsEndpoint {
+  /** Domain of a private zone of the stack's own. */
+  readonly domain: string;
+  /** Whether a network load balancer stands before the poolers. */
+  readonly loadBalancer: boolean;
+}
+
+export interface AwsAlarms {
+  /** ARN of what is told; undefined: alarms are there to be looked at. */
+  readonly topic: string | undefined;
+}
+
+/** What a node has on this target alone. */
+export interface AwsHost {
+  readonly target: "aws";
+  /** Availability zone of its volume; a node never leaves it. */
+  readonly zone: string;
+  readonly instanceType: string;
+  readonly volume: VolumeConfig;
+  /** How its instance is stopped once it is fenced. */
+  readonly stop: "clean" | "force";
+}
+
+/** Names by which clients reach what stands in front of the nodes. */
+export function endpointNames({ domain, loadBalancer }: AwsEndpoint): {
+  readonly primary: string;
+  readonly pooler: string | undefined;
+} {
+  return { primary: `primary.${domain}`, pooler: loadBalancer ? `pooler.${domain}` : undefined };
+}

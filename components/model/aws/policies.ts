@@ -1,0 +1,155 @@
+/** IAM policies as plain values: least privilege, written down once, evaluated in tests. */
+
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Principal?: "*" | { readonly Service: string };
+  readonly Action: string | readonly string[];
+  readonly Resource?: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+}
+
+export interface PolicyDocument {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly Statement[];
+}
+
+function document(...statements: readonly Statement[]): PolicyDocument {
+  return { Version: "2012-10-17", Statement: statements };
+}
+
+/** Who may take a role: one service of AWS's. */
+export function trustPolicy(service: "ec2.amazonaws.com" | "dlm.amazonaws.com"): PolicyDocument {
+  return document({
+    Sid: "TakenByTheService",
+    Effect: "Allow",
+    Principal: { Service: service },
+    Action: "sts:AssumeRole",
+  });
+}
+
+export interface ArchivePolicyInput {
+  readonly partition: string;
+  readonly region: string;
+  readonly account: string;
+  readonly bucket: string;
+  /** Folder within the bucket, without slashes at its ends; "": all of it. */
+  readonly prefix: string;
+  /** ARN of the bucket's key, where it has one of the user's. */
+  readonly kmsKey: string | undefined;
+}
+
+/**
+ * What pgBackRest does on a node: read, write (parts of an upload too) and delete below the cluster's folder, list the bucket, and nothing
+ * else. It never asks for old versions, so that what it deletes can be brought back by somebody else.
+ */
+export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
+  const { partition, region, account, bucket, prefix, kmsKey } = input;
+  const arn = `arn:${partition}:s3:::${bucket}`;
+  const ours = { "aws:ResourceAccount": account };
+  return document(
+    {
+      Sid: "ListTheArchive",
+      Effect: "Allow",
+      Action: "s3:ListBucket",
+      Resource: arn,
+      // Not by `s3:prefix`: a look at an object that is not there has none, and S3 would answer it with 403 instead of 404.
+      Condition: { StringEquals: ours },
+    },
+    {
+      Sid: "UseTheArchive",
+      Effect: "Allow",
+      Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+      Resource: `${arn}/${prefix === "" ? "*" : `${prefix}/*`}`,
+      Condition: { StringEquals: ours },
+    },
+    ...(kmsKey === undefined
+      ? []
+      : [
+          {
+            Sid: "UseTheKeyThroughS3",
+            Effect: "Allow",
+            Action: ["kms:Decrypt", "kms:GenerateDataKey"],
+            Resource: kmsKey,
+            Condition: {
+              StringEquals: {
+                "kms:ViaService": `s3.${region}.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}`,
+              },
+            },
+          } as const,
+        ]),
+  );
+}
+
+/** What a fenced node may do: nothing. It holds for credentials that it has already, and lags, so it is no proof of anything. */
+export function fencedPolicy(): PolicyDocument {
+  return document({ Sid: "Fenced", Effect: "Deny", Action: "*", Resource: "*" });
+}
+
+/** Nobody reaches the bucket without TLS of today, whatever else they may. */
+export function bucketPolicy({ partition, bucket }: Pick<ArchivePolicyInput, "partition" | "bucket">): PolicyDocument {
+  const arn = `arn:${partition}:s3:::${bucket}`;
+  const everything = { Principal: "*", Action: "s3:*", Resource: [arn, `${arn}/*`] } as const;
+  return document(
+    { Sid: "TlsOnly", Effect: "Deny", ...everything, Condition: { Bool: { "aws:SecureTransport": "false" } } },
+    { Sid: "TlsOfToday", Effect: "Deny", ...everything, Condition: { NumericLessThan: { "s3:TlsVersion": "1.2" } } },
+  );
+}
+
+/** What goes through the VPC's own way to S3: packages of the distribution are not there, so the bucket is all it is for. */
+export function s3EndpointPolicy(input: Pick<ArchivePolicyInput, "partition" | "bucket">): PolicyDocument {
+  const arn = `arn:${input.partition}:s3:::${input.bucket}`;
+  return document({
+    Sid: "TheArchiveOnly",
+    Effect: "Allow",
+    Principal: "*",
+    Action: ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+    Resource: [arn, `${arn}/*`],
+  });
+}
+
+/**
+ * What the snapshot service does with the cluster's volumes. AWS's own policy for it takes every volume and instance of the account; this one goes
+ * by the tag that the cluster's volumes have.
+ */
+export function snapshotPolicy(input: {
+  readonly partition: string;
+  readonly region: string;
+  readonly account: string;
+  readonly tag: { readonly key: string; readonly value: string };
+}): PolicyDocument {
+  const { partition, region, account, tag } = input;
+  const volumes = `arn:${partition}:ec2:${region}:${account}:volume/*`;
+  const snapshots = `arn:${partition}:ec2:${region}::snapshot/*`;
+  return document(
+    {
+      Sid: "Look",
+      Effect: "Allow",
+      // Neither of them can be told which ones.
+      Action: ["ec2:DescribeVolumes", "ec2:DescribeSnapshots"],
+      Resource: "*",
+    },
+    {
+      Sid: "SnapshotOurVolumes",
+      Effect: "Allow",
+      Action: "ec2:CreateSnapshot",
+      Resource: volumes,
+      Condition: { StringEquals: { [`ec2:ResourceTag/${tag.key}`]: tag.value } },
+    },
+    { Sid: "IntoSnapshots", Effect: "Allow", Action: "ec2:CreateSnapshot", Resource: snapshots },
+    {
+      Sid: "TagThem",
+      Effect: "Allow",
+      Action: "ec2:CreateTags",
+      Resource: snapshots,
+      Condition: { StringEquals: { "ec2:CreateAction": "CreateSnapshot" } },
+    },
+    {
+      Sid: "DropOurOwn",
+      Effect: "Allow",
+      Action: "ec2:DeleteSnapshot",
+      Resource: snapshots,
+      Condition: { StringEquals: { [`ec2:ResourceTag/${tag.key}`]: tag.value } },
+    },
+  );
+}

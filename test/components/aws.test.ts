@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { isSecret, output } from "@pulumi/pulumi";
+import { PostgresCluster } from "../../components/cluster.ts";
+import { clusterKeys } from "../../components/keys.ts";
+import { maintainable } from "../../components/machines/aws/hosts.ts";
+import { growsOnly } from "../../components/machines/aws/node.ts";
+import { hostsFor, machineOf } from "../../components/machines/machines.ts";
+import { stackOutputs } from "../../components/outputs.ts";
+import { everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
+import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
+import { assertGolden } from "../support/golden.ts";
+import { ec2 } from "../support/mockAws.ts";
+import { forget, inputsOf, registered, resolved, settled, stored, unwrapped } from "../support/mockEngine.ts";
+
+describe("the graph of the target aws", function () {
+  this.timeout(120_000);
+
+  for (const [name, config] of Object.entries({ smallest, existing, everything })) {
+    it(`${name}: every resource with its inputs, dependencies and options`, async () => {
+      assertGolden(`aws/${name}.json`, renderGraph(awsOnly(await graphOf(parseAws(config)))));
+    });
+  }
+
+  it("is not loaded for another target", () => {
+    const script = `await import("./components/machines/machines.ts");
+      const { Module } = await import("node:module");
+      console.log(JSON.stringify(Object.keys(Module._cache).filter((file) => file.includes("@pulumi/aws"))));`;
+    const loaded = execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
+      encoding: "utf8",
+    });
+    assert.equal(loaded.trim(), "[]");
+  });
+});
+
+describe("machines of the target aws", function () {
+  this.timeout(120_000);
+  beforeEach(forget);
+  afterEach(() => {
+    ec2.instanceState = "stopped";
+  });
+
+  it("are reached through the bastion, with keys that are known beforehand", async () => {
+    const config = parseAws(smallest);
+    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), {}).machines, "node-a");
+    const known = {
+      user: "understudy",
+      port: 22,
+      privateKey: "PRIVATE",
+      hostKey: "ssh-ed25519 AAAA",
+      dialErrorLimit: 2,
+      perDialTimeout: 5,
+    };
+    assert.deepEqual(await resolved(machine.connection), {
+      ...known,
+      host: "10.42.0.107",
+      proxy: { ...known, host: "203.0.113.10" },
+    });
+    assert.equal(await isSecret(machine.connection), true);
+    assert.deepEqual(await resolved(machine.endpoint), { host: "10.42.0.107", port: 5432 });
+    assert.match(await resolved(machine.instance), /^i-/);
+    assert.equal(machine.dataDirectory, "/var/lib/understudy");
+    assert.equal(machine.ready.length, 1);
+  });
+
+  it("of a network that exists and has no bastion are reached by their own address", async () => {
+    const { bastion: _, ...aws } = existing.aws;
+    const config = parseAws({ ...existing, aws });
+    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), {}).machines, "db1");
+    assert.equal((await resolved(machine.connection)).proxy, undefined);
+    await settled();
+    const rules = registered.filter(({ type }) => type.includes("IngressRule")).map(({ name }) => name);
+    assert.ok(rules.includes("nodes-in-203.0.113.0/24-22"), `${rules}`);
+  });
+
+  it("prove that a fenced node is off by what EC2 says behind the change, and by nothing else", async () => {
+    const config = parseAws(everything);
+    const proof = () => {
+      const [fence] = hostsFor(config, clusterKeys(config, {}), {}).fences({ proof: output("intent-1:2"), after: [] });
+      assert.equal(fence?.node, "node-c");
+      return resolved(fence.proof);
+    };
+    assert.equal(await proof(), "intent-1:2");
+    for (const state of ["running", "stopping", "pending", "shutting-down"]) {
+      ec2.instanceState = state;
+      await assert.rejects(
+        proof(),
+        new RegExp(`node-c: its instance i-\\w+ is ${state}, not stopped[^]*HINT: .*stop to force`),
+      );
+    }
+    await settled();
+  });
+
+  it("refuse a volume that is to shrink, in the preview too", async () => {
+    const { callback, opts } = growsOnly("node-a");
+    const asked = (before: number | undefined, after: number) =>
+      (async () =>
+        callback({
+          ...{ urn: "", id: "", name: "", type: "" },
+          newInputs: { size: after },
+          ...(before === undefined ? {} : { oldInputs: { size: before } }),
+        }))();
+    await asked(100, 200);
+    await asked(undefined, 10);
+    await assert.rejects(
+      asked(100, 99),
+      /^Error: node-a: the data volume has 100 GB and can't become smaller: 99 GB are declared\nHINT: /,
+    );
+    assert.equal(opts?.onDryRun, true);
+  });
+
+  it("are not maintained while they lead, whatever config declares for the same update", async () => {
+    await maintainable("node-a");
+    stored["urn:pulumi:dev::understudy::understudy:index:PostgresCluster$command:remote:Command::lead"] = {
+      type: "command:remote:Command",
+      outputs: { stdout: '{"primary":"node-a","from":"","systemIdentifier":"700","timeline":1,"epoch":1}' },
+    };
+    await assert.rejects(
+      maintainable("node-a"),
+      /aws\.maintain: node-a leads\nHINT: move the primary in an update of its own/,
+    );
+    await maintainable("node-b");
+  });
+
+  it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {
+    const config = parseAws(everything);
+    const cluster = new PostgresCluster("dev", { config });
+    const outputs = stackOutputs(config, cluster) as unknown as { aws: typeof cluster.primary };
+    await settled();
+    const behind = (name: string, type?: string) => {
+      const found = registered.find((resource) => resource.name === name && resource.type === (type ?? resource.type));
+      return found?.options.dependsOn.map((urn) => urn.split("::").at(-1)) ?? [];
+    };
+    assert.ok(behind("install-node-a").includes("boot-node-a"));
+    for (const name of ["power-node-c", "role-policy-node-c"]) assert.ok(behind(name).includes("arm"), name);
+    for (const name of ["power-node-a", "role-policy-node-a", "host-node-c"])
+      assert.ok(!behind(name).includes("arm"), name);
+    assert.ok(behind("lead").includes("power-node-c"));
+    assert.ok(behind("endpoint-primary").includes("lead"));
+    assert.ok(!registered.some(({ name }) => /^(?:install|boot)-node-[cd]$/.test(name)));
+
+    const remote = (name: string) => String(unwrapped(inputsOf(name, "command:remote:Command").stdin).value);
+    assert.match(remote("configure-node-a"), /^repo1-s3-key-type=auto$/m);
+    assert.match(remote("configure-node-a"), /^repo1-s3-bucket=acme-postgres-archive$/m);
+    assert.match(remote("configure-node-a"), /^repo1-s3-endpoint=s3\.eu-west-1\.amazonaws\.com$/m);
+    assert.doesNotMatch(remote("configure-node-a"), /repo1-s3-key=|repo1-s3-key-secret/);
+    assert.match(remote("lead"), /^fenced='node-c intent-1:0 10\./m);
+    const { value: certificate } = unwrapped(inputsOf("certificate-node-a").stdin);
+    const { dnsNames } = JSON.parse(String(certificate)) as { dnsNames: string[] };
+    assert.deepEqual(dnsNames, ["10.42.0.107", "node-a", "pooler.orders.db.internal", "primary.orders.db.internal"]);
+
+    const made = (await resolved(outputs.aws)) as unknown as {
+      nodes: Record<string, { behind: string[] }>;
+      endpoint: object;
+    };
+    assert.equal(await isSecret(outputs.aws), false);
+    assert.deepEqual(Object.keys(made.nodes), ["node-a", "node-b", "node-d"]);
+    assert.deepEqual(made.nodes["node-a"]?.behind, []);
+    assert.deepEqual(made.endpoint, { primary: "primary.orders.db.internal", pooler: "pooler.orders.db.internal" });
+    await resolved(cluster.ssh as typeof cluster.primary);
+    const ssh = readFileSync(".understudy/dev/ssh_config", "utf8");
+    assert.match(ssh, /^Host node-a\n {2}HostName 10\.42\.0\.107\n[\s\S]*?ProxyJump bastion\n/m);
+    assert.match(ssh, /^Host bastion\n {2}HostName 203\.0\.113\.10\n/m);
+  });
+});

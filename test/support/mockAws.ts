@@ -1,0 +1,46 @@
+/** What AWS's plugin answers, as far as the program reads it. */
+
+/** State of every instance, for whoever asks EC2. */
+export const ec2 = { instanceState: "stopped", imageArchitecture: undefined as string | undefined };
+
+interface AwsState {
+  readonly id?: string;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** Outputs of a resource of AWS's beside its inputs; undefined: it is none. */
+export function awsState(type: string, name: string): AwsState | undefined {
+  if (!type.startsWith("aws:")) return undefined;
+  switch (type) {
+    case "aws:ebs/volume:Volume":
+      return { id: `vol-${hex(name, 17)}`, outputs: {} };
+    case "aws:ec2/instance:Instance":
+      return { id: `i-${hex(name, 17)}`, outputs: {} };
+    case "aws:ec2/networkInterface:NetworkInterface":
+      return { outputs: { privateIp: `10.42.0.${10 + (Number.parseInt(hex(name, 2), 16) % 200)}` } };
+    case "aws:ec2/eip:Eip":
+      return { outputs: { publicIp: "203.0.113.10" } };
+    case "aws:ec2/vpcEndpoint:VpcEndpoint":
+      return { outputs: { prefixListId: "pl-0123456789abcdef0" } };
+    case "aws:route53/zone:Zone":
+      return { outputs: { zoneId: "Z0123456789" } };
+    case "aws:lb/loadBalancer:LoadBalancer":
+      return { outputs: { arn: `arn:of:${name}`, dnsName: "balancer.example", zoneId: "Z9876543210" } };
+    default:
+      return { outputs: { arn: `arn:of:${name}` } };
+  }
+}
+
+/** The answer to an invoke; undefined: it is none of AWS's. */
+export function awsAnswer(token: string, inputs: Record<string, unknown>): Record<string, unknown> | undefined {
+  if (token === "aws:ec2/getInstance:getInstance") return { ...inputs, instanceState: ec2.instanceState };
+  if (token !== "aws:ec2/getAmi:getAmi") return undefined;
+  const filters = inputs.filters as readonly { name: string; values: string[] }[];
+  const value = (name: string) => filters.find((filter) => filter.name === name)?.values[0];
+  const architecture = ec2.imageArchitecture ?? value("architecture") ?? "x86_64";
+  return { ...inputs, id: value("image-id") ?? `ami-newest-${value("name")}`, architecture };
+}
+
+function hex(text: string, length: number): string {
+  return Buffer.from(text).toString("hex").padEnd(length, "0").slice(-length);
+}

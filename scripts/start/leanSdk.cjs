@@ -9,9 +9,16 @@ const Module = require("node:module");
 const late = new Set([
   // To turn functions into source text, for dynamic providers and callbacks of the cloud.
   "../../typescript-shim",
+  "./createClosure",
   "@npmcli/arborist",
-  // To drive the CLI from a program.
+  "fdir",
+  "normalize-package-data",
+  "upath",
+  // To drive the CLI from a program, and to be a provider.
   "./automation",
+  "./provider",
+  // To read a package.yaml instead of a package.json.
+  "js-yaml",
   // To send traces, with `--tracing` only.
   "@opentelemetry/exporter-zipkin",
   "@opentelemetry/instrumentation",
@@ -33,8 +40,12 @@ function loadLean(request, parent, isMain) {
   if (late.has(request)) return onceAskedFor(now);
   // Looks up the SDK's own source lines for every stack trace. Ours are looked up by Node (load.mjs).
   if (request === "source-map-support/register") return {};
+  // Attaches V8's debugger, which hears of every script from then on: to turn functions into source text.
+  if (request === "../../runtime/closure/v8Hooks") return { isInitializedAsync: async () => {} };
   if (request === "./debuggable") return withoutTraces(now());
-  if (/^(\.|\.\.|\.\.\/\.\.)\/log$/.test(request) && !process.env.UNDERSTUDY_SDK_DEBUG) return withoutDebug(now());
+  if (process.env.UNDERSTUDY_SDK_DEBUG) return now();
+  if (/^(\.|\.\.|\.\.\/\.\.)\/log$/.test(request)) return withoutDebug(now());
+  if (/^\.\.?\/resource$/.test(request)) return withoutPositions(now());
   return now();
 }
 loader._load = loadLean;
@@ -43,15 +54,21 @@ loader._load = loadLean;
 function onceAskedFor(now) {
   /** @type {any} */
   let module;
+  const loaded = () => {
+    module ??= now();
+    return module;
+  };
   return new Proxy(
     {},
     {
       get(_target, name) {
         // What a compiled import asks of each module, before anybody has a use for it.
         if (name === "__esModule") return true;
-        module ??= now();
-        return module[name];
+        // A module that is a function is what its import calls the default.
+        return name === "default" && !loaded().__esModule ? loaded() : loaded()[name];
       },
+      ownKeys: () => Object.keys(loaded()),
+      getOwnPropertyDescriptor: (_target, name) => ({ value: loaded()[name], enumerable: true, configurable: true }),
     },
   );
 }
@@ -84,4 +101,14 @@ function withoutTraces(debuggable) {
 function withoutDebug(log) {
   log.debug = async () => {};
   return log;
+}
+
+/**
+ * Where in the source each resource is made, with all that called it: in the state, for nobody who looks here.
+ *
+ * @param {{ Resource?: { stackTrace: () => unknown[] } }} resource
+ */
+function withoutPositions(resource) {
+  if (resource.Resource) resource.Resource.stackTrace = () => [];
+  return resource;
 }

@@ -15,6 +15,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
  * @property {readonly string[]} entries
  * @property {readonly string[]} sources folders and files that they are made from
  * @property {string[]} external packages that stay where they are
+ * @property {boolean} mapped whether stack traces name lines of the source, which takes time in each run
  */
 
 /**
@@ -26,6 +27,7 @@ const program = {
   entries: ["index.ts", "scripts/preflight.ts", "scripts/receipt.ts", "scripts/boot.ts"],
   sources: ["index.ts", "components", "scripts"],
   external: ["@pulumi/*"],
+  mapped: true,
 };
 
 /**
@@ -37,6 +39,7 @@ const standIns = {
   entries: ["offline/language-host/main.js", "offline/command-plugin/main.js"],
   sources: ["offline"],
   external: [],
+  mapped: false,
 };
 
 /** What else decides how they are compiled. */
@@ -55,8 +58,7 @@ const thisProject = fileURLToPath(new URL("../../", import.meta.url));
 export async function load(entry, root = thisProject) {
   const group = standIns.entries.includes(entry) ? standIns : program;
   const file = join(await compiled(root, group), entry.replace(/\.[jt]s$/, ".mjs"));
-  // Stack traces name lines of the source.
-  process.setSourceMapsEnabled(true);
+  if (group.mapped) process.setSourceMapsEnabled(true);
   return import(pathToFileURL(file).href);
 }
 
@@ -98,7 +100,7 @@ function sourcesIn(root, source) {
  * @param {string} parent
  * @param {string} folder
  */
-async function compile(root, { entries, sources, external }, known, parent, folder) {
+async function compile(root, { entries, sources, external, mapped }, known, parent, folder) {
   const { build } = await import("esbuild");
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   const partial = mkdtempSync(join(parent, "partial-"));
@@ -113,7 +115,7 @@ async function compile(root, { entries, sources, external }, known, parent, fold
       splitting: true,
       platform: "node",
       format: "esm",
-      sourcemap: true,
+      sourcemap: mapped,
       sourcesContent: false,
       metafile: true,
       logLevel: "silent",

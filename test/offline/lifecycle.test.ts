@@ -8,7 +8,7 @@ function pluginsOf(directory: string): string[] {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
-      const isPlugin = /offline\/[a-z-]+\/main\.js|@pulumi\/pulumi\/cmd\/run/.test(command);
+      const isPlugin = /offline\/[a-z-]+\/start\.mjs|@pulumi\/pulumi\/cmd\/run/.test(command);
       return isPlugin && environment.includes(directory) ? [`${pid} ${command}`] : [];
     } catch {
       return [];

@@ -111,6 +111,9 @@ describe("start: what of the SDK is loaded", () => {
       "/@npmcli/arborist/",
       "/@pulumi/pulumi/automation/",
       "/exporter-zipkin/",
+      "/normalize-package-data/",
+      "/js-yaml/",
+      "/runtime/closure/createClosure.js",
     ]) {
       assert.deepEqual(
         loaded.filter((file) => file.includes(heavy)),
@@ -123,7 +126,14 @@ describe("start: what of the SDK is loaded", () => {
   it("the rest when it is used", () => {
     const used = node(`const pulumi = require("@pulumi/pulumi");
       pulumi.runtime.serializeFunction(() => 42).then(({ text }) => console.log(JSON.stringify([
-        typeof pulumi.automation.LocalWorkspace.create, text.includes("42")])))`);
-    assert.deepEqual(used, ["function", true]);
+        typeof pulumi.automation.LocalWorkspace.create, text.includes("42"),
+        Object.keys(require("@pulumi/pulumi/provider/experimental"))])))`) as [string, boolean, string[]];
+    assert.deepEqual(used.slice(0, 2), ["function", true]);
+    assert.ok(used[2].includes("componentProviderHost"));
+  });
+
+  it("no stack trace for each resource", () => {
+    const script = `console.log(JSON.stringify(require("@pulumi/pulumi").Resource.stackTrace(0)))`;
+    assert.deepEqual(node(script), []);
   });
 });

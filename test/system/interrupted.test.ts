@@ -77,7 +77,8 @@ describe("a change of primary that is cut off", () => {
         const ends = await Promise.all([host.tryUp(), host.tryUp({}, second)]);
         const leads = await host.primary();
         for (const { exitCode, output } of ends) if (exitCode !== 0) assert.match(output, /HINT:/);
-        // Each knows only what it did itself. Whoever is declared afterwards leads.
+        // Each knows only what it did itself. One whose change came to nothing has to say that it knows who leads before it changes that.
+        await host.moveTo(leads);
         const last = host.next(leads);
         await host.moveTo(last);
         await host.settled(last);

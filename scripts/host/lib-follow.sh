@@ -16,6 +16,7 @@ join_primary() {
       "Run 'pulumi up' again."
   rm -f "$handover_flag"
   await 120 "PostgreSQL to have stopped" has_stopped
+  [[ $server == active ]] || end_stray_server
   [[ $server != active ]] || answers || refuse "PostgreSQL on this node does not answer" \
     "See 'systemctl status $unit' on it; a server that hangs is helped by 'systemctl restart $unit'. Then run 'pulumi up' again."
   ask_primary || true

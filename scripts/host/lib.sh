@@ -282,11 +282,25 @@ recent_log() {
   journalctl --no-pager --quiet --output=cat --lines=8 --unit="$unit" | indented
 }
 
+# A server that somebody has started past the unit came up read-only (standby.signal), and keeps ours from starting.
+end_stray_server() {
+  local postmaster
+  { read -r postmaster <"$pgdata/postmaster.pid"; } 2>/dev/null || return 0
+  [[ $(readlink "/proc/$postmaster/exe") == "$pgbin/postgres" ]] || return 0
+  [[ $(systemctl show --property=MainPID --value "$unit") != "$postmaster" ]] || return 0
+  ! is_writable || refuse "PostgreSQL was started past its service ($unit) on this node, and takes writes" \
+    "Decide whether what it has is right; to stop it: pg_ctl stop -D $pgdata, as user postgres. Then run 'pulumi up' again."
+  say "stopping PostgreSQL, which somebody has started past its service"
+  attempt "PostgreSQL, which was started past its service ($unit), does not stop" "Stop it (pg_ctl stop -D $pgdata, as user postgres), then run 'pulumi up' again." \
+    as_postgres "$pgbin/pg_ctl" stop -w -t 600 -m fast -D "$pgdata"
+}
+
 # start_postgres: starts the unit and waits until the server takes connections (a warm standby: until it recovers).
 start_postgres() {
   # Enabling it makes systemd read all units again, which takes longer than all the rest.
   [[ -L /etc/systemd/system/multi-user.target.wants/$unit ]] || systemctl enable --quiet "$unit"
   ! is_active || return 0
+  end_stray_server
   systemctl reset-failed "$unit" 2>/dev/null || true
   # Mostly that is all; what takes longer is looked at while it does.
   timeout 10 systemctl start "$unit" || true

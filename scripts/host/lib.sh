@@ -286,7 +286,7 @@ recent_log() {
 end_stray_server() {
   local postmaster
   { read -r postmaster <"$pgdata/postmaster.pid"; } 2>/dev/null || return 0
-  [[ $(readlink "/proc/$postmaster/exe") == "$pgbin/postgres" ]] || return 0
+  [[ $(cat "/proc/$postmaster/comm" 2>/dev/null) == postgres ]] || return 0
   [[ $(systemctl show --property=MainPID --value "$unit") != "$postmaster" ]] || return 0
   ! is_writable || refuse "PostgreSQL was started past its service ($unit) on this node, and takes writes" \
     "Decide whether what it has is right; to stop it: pg_ctl stop -D $pgdata, as user postgres. Then run 'pulumi up' again."

@@ -13,12 +13,24 @@ interface StoredResource {
 
 /** The steps of the last update that came to them, by name. The engine answers from its snapshot: no host is asked. */
 export async function storedSteps(): Promise<(name: string) => StoredStep | undefined> {
-  const answer: { outputs?: Readonly<Record<string, StoredResource>> } = await runtime.invoke(
-    "pulumi:pulumi:readStackResourceOutputs",
-    { stackName: getStack() },
-  );
+  const answer = await readState();
   return (name) =>
     Object.entries(answer.outputs ?? {}).find(
       ([urn, { type }]) => /^command:(?:local|remote):Command$/.test(type) && urn.endsWith(`::${name}`),
     )?.[1].outputs;
+}
+
+/**
+ * The engine writes the snapshot of this very update at the same time, and a file backend may be read in the middle of that: then it has
+ * no answer for a moment.
+ */
+async function readState(): Promise<{ outputs?: Readonly<Record<string, StoredResource>> }> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName: getStack() });
+    } catch (error) {
+      if (attempt >= 50 || !String(error).includes("failed to load checkpoint")) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { freshId } from "../../components/intent.ts";
 import { parseConfig } from "../../components/model/config.ts";
-import { forget, inputsOf, registered, unwrapped } from "../support/mockEngine.ts";
+import { forget, inputsOf, readInTheMiddle, registered, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
 const context = { stack: "dev", readFile: () => "" };
@@ -23,6 +23,11 @@ const parameters = (name: string) => String(unwrapped(inputsOf(name, remote).std
 describe("the cluster's graph", function () {
   this.timeout(120_000);
   const nodes = { "node-a": {}, "node-b": {}, "node-c": { source: "archive", standby: "warm" } };
+
+  it("asks for the stack's state again where that was just being written", async () => {
+    readInTheMiddle(2);
+    assert.ok((await graphOf({ primary: "node-a", nodes })).length > 0);
+  });
 
   it("has every step of the runbook, for every node that takes part", async () => {
     const graph = await graphOf({ primary: "node-a", nodes: { ...nodes, "node-d": { state: "absent" } } });

@@ -38,6 +38,13 @@ export function forget(): void {
   for (const urn of Object.keys(stored)) delete stored[urn];
 }
 
+let readsInTheMiddle = 0;
+
+/** The next `count` reads of the stack's state come while the engine writes it. */
+export function readInTheMiddle(count: number): void {
+  readsInTheMiddle = count;
+}
+
 function printed(command: string): string {
   if (command.includes("make-secret.mjs password")) return '{"password":"s3cret"}';
   if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
@@ -58,8 +65,11 @@ function printed(command: string): string {
 
 runtime.setMocks(
   {
-    call: ({ token, inputs }) =>
-      token === "pulumi:pulumi:readStackResourceOutputs" ? { outputs: stored } : (awsAnswer(token, inputs) ?? inputs),
+    call: ({ token, inputs }) => {
+      if (token !== "pulumi:pulumi:readStackResourceOutputs") return awsAnswer(token, inputs) ?? inputs;
+      if (readsInTheMiddle-- > 0) throw new Error("failed to load checkpoint: EOF");
+      return { outputs: stored };
+    },
     newResource: ({ type, name, inputs }) => {
       registered.push({ type, name, inputs, options: optionsOf(request) });
       const aws = awsState(type, name);

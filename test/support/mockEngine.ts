@@ -67,7 +67,7 @@ runtime.setMocks(
   {
     call: ({ token, inputs }) => {
       if (token !== "pulumi:pulumi:readStackResourceOutputs") return awsAnswer(token, inputs) ?? inputs;
-      if (readsInTheMiddle-- > 0) throw new Error("failed to load checkpoint: EOF");
+      if (readsInTheMiddle-- > 0) throw { details: "failed to load checkpoint: EOF" };
       return { outputs: stored };
     },
     newResource: ({ type, name, inputs }) => {

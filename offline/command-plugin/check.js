@@ -1,9 +1,9 @@
 // @ts-check
 /** Checks inputs against the schema, sets defaults, and marks what is always secret. */
-import { asSecret, isArchive, isAsset, isRecord, isSecret, isUnknown } from "./values.js";
+import { asSecret, isArchive, isAsset, isRecord, isSecret, isUnknown } from "../lib/values.js";
 
-/** @typedef {import("./values.js").Value} Value */
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Value} Value */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 /** @typedef {import("./schema.js").Field} Field */
 /** @typedef {import("./schema.js").Fields} Fields */
 /** @typedef {{ property: string, reason: string }} Failure */

@@ -1,9 +1,9 @@
 // @ts-check
 /** What a change of inputs means: which paths changed, and whether the resource is replaced. */
-import { equal, isRecord, isSecret, isUnknown, UNKNOWN } from "./values.js";
+import { equal, isRecord, isSecret, isUnknown, UNKNOWN } from "../lib/values.js";
 
-/** @typedef {import("./values.js").Value} Value */
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Value} Value */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 /** @typedef {"add" | "delete" | "update"} Kind */
 
 /**

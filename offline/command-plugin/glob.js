@@ -3,9 +3,9 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { assetArchive, fileAsset } from "./values.js";
+import { assetArchive, fileAsset } from "../lib/values.js";
 
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 
 /**
  * Rules apply in order; a `!` in front of one takes away what it matches.

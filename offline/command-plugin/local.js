@@ -6,7 +6,7 @@ import { archiveOf, matchingAssets } from "./glob.js";
 import { CommandOutput } from "./output.js";
 
 /** @typedef {import("./main.js").Call} Call */
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 
 /**
  * @typedef {object} LocalInputs

@@ -18,7 +18,7 @@ import { EngineLog } from "./output.js";
 import { controllerOf, invokeRun } from "./resources.js";
 import { functions, resources } from "./schema.js";
 
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 
 /** The framework of the real plugin keeps its version in the state of the provider. */
 const FRAMEWORK_VERSION_KEY = "__pulumi-go-provider-version";

@@ -4,7 +4,7 @@ import { dial } from "./dial.js";
 import { CommandOutput, quoted } from "./output.js";
 
 /** @typedef {import("./main.js").Call} Call */
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 
 /**
  * @typedef {object} RemoteInputs

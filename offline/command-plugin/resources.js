@@ -1,13 +1,14 @@
 // @ts-check
 /** What creating, updating and deleting each resource does. */
+
+import { plain, revealed } from "../lib/values.js";
 import { copyToRemote } from "./copy.js";
 import { previewed } from "./diff.js";
 import { runLocal } from "./local.js";
 import { runRemote } from "./remote.js";
-import { plain, revealed } from "./values.js";
 
 /** @typedef {import("./main.js").Call} Call */
-/** @typedef {import("./values.js").Properties} Properties */
+/** @typedef {import("../lib/values.js").Properties} Properties */
 
 /**
  * @typedef {object} Controller

@@ -40,6 +40,8 @@ export function renderNodeUserData({ hostName, operatorKey, bootKey, volumeId, s
   return cloudConfig({
     ...login(`${operatorKey} understudy`, bootKey, "ALL=(ALL) NOPASSWD:ALL"),
     hostname: hostName,
+    // Else `sudo`, which every step begins with, asks the name servers for a name that they do not know.
+    manage_etc_hosts: "localhost",
     write_files: [
       file(hostCommands.dataVolume, "0755", scripts["data-volume"]),
       file(hostCommands.takeHostKey, "0755", scripts["take-host-key"]),

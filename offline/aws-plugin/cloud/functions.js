@@ -1,0 +1,25 @@
+// @ts-check
+/** The functions of @pulumi/aws that the program calls. */
+import { findImage } from "./images.js";
+import { stateOf } from "./instances.js";
+
+/** @type {Readonly<Record<string, (cloud: import("./cloud.js").Cloud, args: any) => Promise<Record<string, any>>>>} */
+export const functions = {
+  "aws:ec2/getAmi:getAmi": async (cloud, args) => {
+    const { id, name, architecture, owner } = findImage(cloud.state.images, args);
+    return {
+      ...args,
+      id,
+      imageId: id,
+      name,
+      architecture,
+      ownerId: owner,
+      rootDeviceType: "ebs",
+      virtualizationType: "hvm",
+    };
+  },
+  "aws:ec2/getInstance:getInstance": async (cloud, { instanceId }) => {
+    const { properties } = cloud.get("aws:ec2/instance:Instance", instanceId);
+    return { ...properties, id: instanceId, instanceId, instanceState: await stateOf(cloud, instanceId) };
+  },
+};

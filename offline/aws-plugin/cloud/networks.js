@@ -1,0 +1,49 @@
+// @ts-check
+/** A VPC is a Docker network; in it is what every VPC has, the metadata service, and behind its endpoint the buckets. */
+import { joinBuckets, leaveBuckets } from "./buckets.js";
+import { docker, LABEL } from "./docker.js";
+import { network, text } from "./ip.js";
+import { startMetadataService, stopMetadataService } from "./metadata.js";
+
+/** @typedef {import("./cloud.js").Cloud} Cloud */
+
+/**
+ * @param {Cloud} cloud
+ * @param {string} vpcId
+ */
+export const networkOf = (cloud, vpcId) => `${cloud.state.name}-${vpcId}`;
+
+/** @type {Readonly<Record<string, import("./resources.js").Behaviour>>} */
+export const networks = {
+  "aws:ec2/vpc:Vpc": {
+    async create(cloud, { id, properties: { cidrBlock } }) {
+      const { name, account } = cloud.state;
+      const { first, size } = network(cidrBlock);
+      const prefix = 32 - Math.log2(size);
+      // What Docker gives out by itself, to the buckets, is in the last sixteenth: no subnet of ours is.
+      const own = `${text(first + (size / 16) * 15)}/${prefix + 4}`;
+      const words = ["--label", `${LABEL}=${name}`, "--subnet", cidrBlock, "--ip-range", own];
+      await docker("network", "create", ...words, "--gateway", text(first + 1), networkOf(cloud, id));
+      await startMetadataService(cloud, { network: networkOf(cloud, id), vpcId: id, address: text(first + 2) });
+      return {
+        arn: `arn:of:${id}`,
+        defaultSecurityGroupId: "sg-default",
+        mainRouteTableId: "rtb-main",
+        ownerId: account,
+      };
+    },
+    async remove(cloud, { id }) {
+      await stopMetadataService(cloud, id);
+      await docker("network", "rm", networkOf(cloud, id));
+    },
+  },
+  "aws:ec2/vpcEndpoint:VpcEndpoint": {
+    async create(cloud, thing) {
+      await joinBuckets(cloud);
+      return { arn: `arn:of:${thing.id}`, prefixListId: "pl-0123456789abcdef0", state: "available" };
+    },
+    async remove(cloud, { properties: { vpcId } }) {
+      await leaveBuckets(cloud, vpcId);
+    },
+  },
+};

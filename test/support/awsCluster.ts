@@ -1,0 +1,135 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { objects } from "../../offline/aws-plugin/cloud/buckets.js";
+import type { Cloud } from "../../offline/aws-plugin/cloud/cloud.js";
+import { createCloud, removeCloud } from "../../offline/aws-plugin/cloud/create.js";
+import { account } from "./awsConfigs.ts";
+import { declare } from "./configFile.ts";
+import type { Outputs } from "./dockerCluster.ts";
+import { leftovers } from "./hosts.ts";
+import { type ConfigValue, PulumiStack, REPOSITORY, type RunResult } from "./pulumiStack.ts";
+
+/** Something that happened in the cloud. */
+export interface CloudEvent {
+  readonly time: string;
+  readonly event: string;
+  /** `Instance`, `Volume`. */
+  readonly type: string;
+  /** Of the resource in the program. */
+  readonly name: string;
+  readonly id: string;
+  readonly [more: string]: unknown;
+}
+
+/** What the output `aws` says. */
+export interface Made {
+  readonly nodes: Readonly<
+    Record<string, { readonly instance: string; readonly volume: string; readonly behind: readonly string[] }>
+  >;
+}
+
+/** A stack of the target aws in a cloud of its own, which a stand-in for AWS's plugin makes of containers. */
+export class AwsCluster {
+  readonly stack: PulumiStack;
+  readonly cloud: Cloud;
+  /** Known when the cloud is gone, too. */
+  readonly #prefix: string;
+
+  private constructor(stack: PulumiStack, cloud: Cloud) {
+    this.stack = stack;
+    this.cloud = cloud;
+    this.#prefix = cloud.state.name;
+  }
+
+  static async start(region: string): Promise<AwsCluster> {
+    const folder = mkdtempSync(join(tmpdir(), "understudy-cloud-"));
+    const cloud = await createCloud(folder, { account, region });
+    const plugin = join(REPOSITORY, "offline/aws-plugin");
+    const env = { UNDERSTUDY_AWS_STANDIN: folder, PATH: `${plugin}${delimiter}${process.env.PATH}` };
+    return new AwsCluster(await PulumiStack.create({ env }), cloud);
+  }
+
+  declare(config: Readonly<Record<string, ConfigValue>>): Promise<void> {
+    return declare(this.stack, config);
+  }
+
+  /** `pulumi up`, which has to succeed. */
+  async up(args: readonly string[] = []): Promise<RunResult> {
+    const result = await this.stack.up({ args });
+    if (result.exitCode !== 0) throw new Error(`pulumi up failed with ${result.exitCode}:\n${result.output}`);
+    return result;
+  }
+
+  async outputs(): Promise<Outputs> {
+    return (await this.stack.outputs({ secrets: true })) as unknown as Outputs;
+  }
+
+  /** What happened in the cloud since the event with number `from`. */
+  events(from = 0): CloudEvent[] {
+    const text = readFileSync(join(this.cloud.folder, "events.jsonl"), "utf8");
+    return text
+      .split("\n")
+      .filter(Boolean)
+      .slice(from)
+      .map((line) => JSON.parse(line) as CloudEvent);
+  }
+
+  /** The container that a host is now. */
+  container(resource: string): string {
+    const [instance] = this.cloud.all("aws:ec2/instance:Instance").filter(({ name }) => name === resource);
+    if (!instance) throw new Error(`no instance ${resource}`);
+    return `${this.cloud.state.name}-${instance.id}`;
+  }
+
+  /** Runs a command on a node's host, as root, behind the program's back. */
+  exec(node: string, ...command: string[]): string {
+    return execFileSync("docker", ["exec", this.container(`host-${node}`), ...command], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+
+  /** One query on one node as the superuser, by its local socket. */
+  sql(node: string, query: string, database = "postgres"): string {
+    const psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "/run/postgresql", "-d", database, "-c", query];
+    return this.exec(node, "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", ...psql).trim();
+  }
+
+  /** Names of the objects in a bucket. */
+  objects(bucket: string): string[] {
+    return objects(this.cloud, bucket);
+  }
+
+  /** How many logins the SSH server of a host has seen. */
+  logins(node: string): number {
+    return Number(this.exec(node, "sh", "-c", "journalctl -q --no-pager | grep -c 'Accepted publickey' || true"));
+  }
+
+  /** The stack's output `aws`. */
+  async made(): Promise<Made> {
+    return (await this.stack.outputs()).aws as Made;
+  }
+
+  /** What of each host is not as declared. */
+  behind({ nodes }: Made): Record<string, readonly string[]> {
+    return Object.fromEntries(Object.entries(nodes).map(([node, { behind }]) => [node, behind]));
+  }
+
+  /** What is left on this machine of the cloud. */
+  leftovers(): string[] {
+    return [
+      ...leftovers(this.#prefix),
+      ...execFileSync("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"], { encoding: "utf8" })
+        .split("\n")
+        .filter((file) => file.startsWith(this.cloud.folder)),
+    ];
+  }
+
+  /** Forgets the stack and removes the cloud with all that is in it. */
+  async dispose(): Promise<void> {
+    await this.stack.dispose();
+    await removeCloud(this.cloud);
+  }
+}

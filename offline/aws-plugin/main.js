@@ -106,7 +106,9 @@ async function update(request) {
   const response = new provider.UpdateResponse();
   const { computed } = typeOf(typeName);
   const kept = Object.fromEntries(computed.flatMap((name) => (name in olds ? [[name, olds[name] ?? null]] : [])));
-  const changed = request.getPreview() ? {} : await updateResource(cloud, typeName, request.getId(), plain(inputs));
+  const changed = request.getPreview()
+    ? {}
+    : await updateResource(cloud, typeName, request.getId(), plain(olds), plain(inputs));
   response.setProperties(written({ ...inputs, ...kept, ...changed }));
   return response;
 }

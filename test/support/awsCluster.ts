@@ -45,9 +45,13 @@ export class AwsCluster {
 
   static async start(region: string): Promise<AwsCluster> {
     const folder = mkdtempSync(join(tmpdir(), "understudy-cloud-"));
-    const cloud = await createCloud(folder, { account, region });
+    return AwsCluster.in(await createCloud(folder, { account, region }));
+  }
+
+  /** A stack of its own in a cloud that is there. */
+  static async in(cloud: Cloud): Promise<AwsCluster> {
     const plugin = join(REPOSITORY, "offline/aws-plugin");
-    const env = { UNDERSTUDY_AWS_STANDIN: folder, PATH: `${plugin}${delimiter}${process.env.PATH}` };
+    const env = { UNDERSTUDY_AWS_STANDIN: cloud.folder, PATH: `${plugin}${delimiter}${process.env.PATH}` };
     return new AwsCluster(await PulumiStack.create({ env }), cloud);
   }
 
@@ -76,11 +80,32 @@ export class AwsCluster {
       .map((line) => JSON.parse(line) as CloudEvent);
   }
 
+  /** What was done to hosts and disks since the event with number `from`, in order: `stop host-node-a`. */
+  done(from: number): string[] {
+    const physical = ["launch", "terminate", "stop", "start", "modify", "attach", "detach", "grow"];
+    return this.events(from)
+      .filter(({ event }) => physical.includes(event))
+      .map(({ event, name }) => `${event} ${name}`);
+  }
+
+  /** A newer image of the distribution, for both kinds of processors, as its publisher brings out every few weeks. */
+  publishImages(): void {
+    const newer = this.cloud.state.images
+      .filter(({ name }) => name.startsWith("debian-13"))
+      .map((image) => ({ ...image, id: `${image.id.slice(0, -1)}f`, published: image.published + 1 }));
+    this.cloud.change((state) => ({ ...state, images: [...state.images, ...newer] }));
+  }
+
   /** The container that a host is now. */
   container(resource: string): string {
     const [instance] = this.cloud.all("aws:ec2/instance:Instance").filter(({ name }) => name === resource);
     if (!instance) throw new Error(`no instance ${resource}`);
     return `${this.cloud.state.name}-${instance.id}`;
+  }
+
+  /** What a host does by itself, or somebody to it in AWS's console: `pause` is a host that hangs. */
+  docker(verb: "start" | "pause", node: string): void {
+    execFileSync("docker", [verb, this.container(`host-${node}`)], { stdio: "ignore" });
   }
 
   /** Runs a command on a node's host, as root, behind the program's back. */
@@ -95,6 +120,18 @@ export class AwsCluster {
   sql(node: string, query: string, database = "postgres"): string {
     const psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "/run/postgresql", "-d", database, "-c", query];
     return this.exec(node, "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", ...psql).trim();
+  }
+
+  /** What an operator does where the kernel does not let a mounted file system grow. */
+  growUnmounted(node: string): void {
+    const steps = [
+      "systemctl stop understudy-postgresql",
+      "umount /var/lib/understudy",
+      "e2fsck -fp /dev/disk/nvme1n1",
+      "resize2fs /dev/disk/nvme1n1",
+      "systemctl start var-lib-understudy.mount understudy-postgresql",
+    ];
+    this.exec(node, "sh", "-exc", steps.join("\n"));
   }
 
   /** Names of the objects in a bucket. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { growsMounted } from "../../offline/aws-plugin/cloud/machine.js";
 import { Audit, finish } from "../support/audit.ts";
 import { AwsCluster } from "../support/awsCluster.ts";
 import { account } from "../support/awsConfigs.ts";
@@ -100,7 +101,180 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     }
     assert.deepEqual(cluster.events(happened), []);
   });
+
+  it("a newer image touches no host: the output says who is behind", async () => {
+    const [before, happened] = [logins(), cluster.events().length];
+    cluster.publishImages();
+    const { steps } = await cluster.up();
+    assert.deepEqual(steps, []);
+    assert.deepEqual(logins(), before);
+    assert.deepEqual(cluster.events(happened), []);
+    assert.deepEqual(cluster.behind(await cluster.made()), { "node-a": ["ami"], "node-b": ["ami"] });
+  });
+
+  it("the host that leads is not maintained, whatever the same update declares", async () => {
+    const happened = cluster.events().length;
+    await cluster.declare({ aws: { ...aws, maintain: "node-b" } });
+    const declared = await cluster.stack.up();
+    assert.match(declared.output, /aws\.maintain.*\n?.*HINT: /);
+    await cluster.declare({ primary: "node-a" });
+    const both = await cluster.stack.up();
+    assert.match(both.output, /aws\.maintain: node-b leads\n *HINT: /);
+    assert.ok(declared.exitCode !== 0 && both.exitCode !== 0);
+    assert.deepEqual(cluster.events(happened), []);
+    await cluster.declare({ primary: "node-b" });
+  });
+
+  it("a host is replaced on its old volume and address, and no other one is touched", async () => {
+    const happened = cluster.events().length;
+    const [made, { nodes: before }] = [await cluster.made(), await cluster.outputs()];
+    cluster.exec("node-a", "touch", "/var/lib/understudy/state/here");
+    const untouched = cluster.logins("node-b");
+    await cluster.declare({ aws: { ...aws, maintain: "node-a" } });
+    await cluster.up();
+    assert.deepEqual(cluster.done(happened), [
+      ...["stop host-node-a", "detach data-node-a", "terminate host-node-a"],
+      ...["launch host-node-a", "attach data-node-a"],
+    ]);
+    const now = await cluster.made();
+    assert.equal(now.nodes["node-a"]?.volume, made.nodes["node-a"]?.volume);
+    assert.notEqual(now.nodes["node-a"]?.instance, made.nodes["node-a"]?.instance);
+    assert.deepEqual((await cluster.outputs()).nodes, before);
+    cluster.exec("node-a", "rm", "/var/lib/understudy/state/here");
+    await streams("node-b");
+    assert.deepEqual(cluster.behind(now), { "node-a": [], "node-b": ["ami"] });
+    assert.ok(cluster.logins("node-b") >= untouched);
+  });
+
+  it("another instance type stops and starts the host that is maintained, and it follows again", async () => {
+    const happened = cluster.events().length;
+    await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "node-a" } });
+    await cluster.up();
+    assert.deepEqual(cluster.done(happened), ["stop host-node-a", "modify host-node-a", "start host-node-a"]);
+    await streams("node-b");
+    assert.deepEqual(cluster.behind(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
+  });
+
+  it("a volume grows while it is used, and can't shrink", async () => {
+    const happened = cluster.events().length;
+    await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge" }, nodes: grownNodes });
+    const update = await cluster.stack.up();
+    assert.deepEqual(cluster.done(happened), ["grow data-node-a"]);
+    assert.equal(cluster.exec("node-a", "blockdev", "--getsize64", "/dev/disk/nvme1n1").trim(), String(12 * 1024 ** 3));
+    if (growsMounted()) assert.equal(update.exitCode, 0, update.output);
+    else {
+      // The kernel lets nobody without CAP_SYS_RESOURCE, which this machine has not, grow what is mounted: a host on EC2 has it.
+      assert.match(update.output, /node-a: the file system of \S+ can't be grown\n *HINT: /);
+      cluster.growUnmounted("node-a");
+      await cluster.up();
+    }
+    const gigabytes = cluster.exec("node-a", "df", "--block-size=1G", "--output=size", "/var/lib/understudy");
+    assert.match(gigabytes, /\b12$/m);
+    await streams("node-b");
+
+    await cluster.declare({ nodes });
+    const smaller = await cluster.stack.preview();
+    assert.notEqual(smaller.exitCode, 0);
+    assert.match(
+      smaller.output,
+      /node-a: the data volume has 12 GB and can't become smaller: 10 GB are declared\n *HINT: /,
+    );
+    await cluster.declare({ nodes: grownNodes });
+  });
+
+  it("a primary that hangs is stopped, and EC2 says so, before anybody takes over", async () => {
+    const happened = cluster.events().length;
+    cluster.docker("pause", "node-b");
+    const fenced = { ...grownNodes, "node-b": { ...nodes["node-b"], state: "fenced" } };
+    await cluster.declare({ primary: "node-a", nodes: fenced, maxLossBytes: 64 * 1024 ** 2 });
+    await cluster.up();
+    assert.deepEqual(cluster.done(happened), ["stop host-node-b"]);
+    const events = cluster.events(happened);
+    const stopped = events.find(({ event }) => event === "stop")?.time as string;
+    const denied = events.find(({ name }) => name === "role-policy-node-b")?.time as string;
+    const { handover } = await cluster.outputs();
+    const taken = handover.steps.find((step) => / lead node-a /.test(step))?.split(" ")[0] as string;
+    assert.ok(stopped < taken && denied < taken, `stopped ${stopped}, denied ${denied}, taken ${taken}`);
+    assert.equal(handover.kind, "failover");
+    assert.equal(cluster.sql("node-a", "select pg_is_in_recovery()"), "f");
+  });
+
+  it("a fenced host that somebody starts gets nothing from the archive, and is no proof any more", async () => {
+    cluster.docker("start", "node-b");
+    const ask = `setpriv --reuid=postgres --regid=postgres --init-groups pgbackrest --config=/etc/understudy/pgbackrest.conf --stanza=${cluster.stack.name} repo-ls`;
+    await until("cloud-init to be through", 30, () => cluster.exec("node-b", "systemctl", "is-active", "ssh"));
+    assert.match(cluster.exec("node-b", "sh", "-c", `${ask} 2>&1 || true`), /\b403\b/);
+    await cluster.declare({ reconcile: "again" });
+    const refused = await cluster.stack.up();
+    assert.notEqual(refused.exitCode, 0);
+    assert.match(
+      refused.output,
+      /node-b: its instance i-\w+ is running, not stopped: it is not fenced\n *HINT: .*--refresh/,
+    );
+    const happened = cluster.events().length;
+    await cluster.up(["--refresh"]);
+    assert.deepEqual(cluster.done(happened), ["stop host-node-b"]);
+  });
+
+  it("the former primary's instance comes back by an update, and follows", async () => {
+    const happened = cluster.events().length;
+    await cluster.declare({ nodes: grownNodes, maxLossBytes: 0 });
+    await cluster.up();
+    assert.deepEqual(cluster.done(happened), ["start host-node-b"]);
+    await streams("node-a");
+  });
+
+  it("the bastion is replaced behind its address, and lets in as before", async () => {
+    const happened = cluster.events().length;
+    await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "bastion" } });
+    await cluster.up();
+    assert.deepEqual(cluster.done(happened).sort(), ["launch bastion", "terminate bastion"]);
+    await cluster.declare({ reconcile: "through the new one" });
+    await cluster.up();
+  });
+
+  it("destroy keeps the volumes and the bucket of a stack that is protected", async () => {
+    await cluster.declare({ deletionProtection: true });
+    const { exitCode, output } = await cluster.stack.destroy();
+    assert.equal(exitCode, 0, output);
+    assert.deepEqual(
+      cluster.cloud.state.things
+        .map(({ name }) => name)
+        .filter((name) => !name.startsWith(`archive-${bucket}-`))
+        .sort(),
+      [`archive-${bucket}`, "data-node-a", "data-node-b"],
+    );
+    assert.ok(cluster.objects(bucket).some((object) => /backup\.manifest$/.test(object)));
+  });
+
+  it("a second stack in the account, with everything on and no way out but to S3, goes without a trace", async () => {
+    const before = cluster.cloud.state.things.map(({ id }) => id).sort();
+    const other = await AwsCluster.in(cluster.cloud);
+    try {
+      await other.declare({
+        ...{ target: "aws", primary: "node-a", nodes: { "node-a": nodes["node-a"] }, deletionProtection: false },
+        pooler: { enabled: true },
+        aws: {
+          ...{ ...aws, network: { cidr: "10.99.32.0/20", egress: "none" } },
+          ...{ snapshots: { everyHours: 12, keep: 14 }, alarms: { enabled: true }, secretsManager: true },
+          endpoint: { domain: "orders.db.internal", loadBalancer: true },
+        },
+      });
+      await other.up();
+      const { primary, archive } = await other.outputs();
+      assert.equal(primary, "node-a");
+      assert.ok(other.objects(archive.bucket).some((object) => /backup\.manifest$/.test(object)));
+      assert.deepEqual((await other.up()).steps, []);
+      const { exitCode, output } = await other.stack.destroy();
+      assert.equal(exitCode, 0, output);
+      assert.deepEqual(cluster.cloud.state.things.map(({ id }) => id).sort(), before);
+    } finally {
+      await other.stack.dispose();
+    }
+  });
 });
+
+const grownNodes = { ...nodes, "node-a": { ...nodes["node-a"], volume: { size: "12GB" } } } as const;
 
 const askForToken =
   "curl --silent --max-time 3 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token";

@@ -27,6 +27,9 @@ export const buckets = {
       }
       await docker("rm", "--force", containerOf(cloud, id));
       rmSync(folderOf(cloud, id), { recursive: true, force: true });
+      // Its settings go with it: the engine does not delete them one by one.
+      const settings = cloud.state.things.filter((thing) => thing.type.startsWith("aws:s3/bucket") && thing.id === id);
+      for (const { type } of settings) cloud.remove(type, id);
     },
   },
 };

@@ -104,7 +104,9 @@ export async function stateOf(cloud, instanceId) {
 export async function stop(cloud, instanceId, { force = false } = {}) {
   if ((await stateOf(cloud, instanceId)) === "stopped") return;
   const container = containerOf(cloud, instanceId);
-  await (force ? docker("kill", container) : docker("stop", "--time", "60", container));
+  // One that hangs does not hear that it is to shut down: EC2 turns it off after a while.
+  const hangs = (await docker("container", "inspect", "--format", "{{.State.Paused}}", container)) === "true";
+  await (force || hangs ? docker("kill", container) : docker("stop", "--time", "60", container));
   cloud.record("stop", cloud.get(INSTANCE, instanceId), { force });
 }
 

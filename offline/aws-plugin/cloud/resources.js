@@ -59,10 +59,12 @@ export async function createResource(cloud, typeName, name, inputs) {
  * @param {Cloud} cloud
  * @param {string} typeName
  * @param {string} id
+ * @param {Plain} olds what the engine remembers of it
  * @param {Plain} inputs
  */
-export async function updateResource(cloud, typeName, id, inputs) {
-  const thing = cloud.get(typeName, id);
+export async function updateResource(cloud, typeName, id, olds, inputs) {
+  const known = cloud.get(typeName, id);
+  const thing = { ...known, properties: { ...known.properties, ...olds } };
   requireWhatIsNamed(cloud, typeName, inputs);
   const changed = (await behaviours[typeName]?.update?.(cloud, thing, inputs)) ?? {};
   const { properties, ...now } = cloud.get(typeName, id);

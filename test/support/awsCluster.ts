@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -29,6 +30,9 @@ export interface Made {
     Record<string, { readonly instance: string; readonly volume: string; readonly behind: readonly string[] }>
   >;
 }
+
+/** A network for a VPC: another one each time, because VPCs of runs at the same time are networks of one machine. */
+export const someNetwork = () => `10.${64 + randomInt(64)}.${16 * randomInt(16)}.0/20`;
 
 /** A stack of the target aws in a cloud of its own, which a stand-in for AWS's plugin makes of containers. */
 export class AwsCluster {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { growsMounted } from "../../offline/aws-plugin/cloud/machine.js";
 import { Audit, finish } from "../support/audit.ts";
-import { AwsCluster } from "../support/awsCluster.ts";
+import { AwsCluster, someNetwork } from "../support/awsCluster.ts";
 import { account } from "../support/awsConfigs.ts";
 import { until } from "../support/until.ts";
 
@@ -10,7 +10,7 @@ const nodes = {
   "node-a": { zone: "eu-central-1a", volume: { size: "10GB" } },
   "node-b": { zone: "eu-central-1b", volume: { size: "10GB" } },
 } as const;
-const aws = { account, region, operatorNetworks: ["198.18.0.0/15"], network: { cidr: "10.99.16.0/20" } } as const;
+const aws = { account, region, operatorNetworks: ["198.18.0.0/15"], network: { cidr: someNetwork() } } as const;
 
 /** The target aws under the real engine, in a cloud that a stand-in for AWS's plugin makes of containers, loop devices and an S3 server. */
 describe("the target aws, in a cloud that stands in for AWS", () => {
@@ -253,9 +253,10 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     try {
       await other.declare({
         ...{ target: "aws", primary: "node-a", nodes: { "node-a": nodes["node-a"] }, deletionProtection: false },
-        pooler: { enabled: true },
+        // What the role may do ends at the folder.
+        ...{ pooler: { enabled: true }, archive: { prefix: "orders" } },
         aws: {
-          ...{ ...aws, network: { cidr: "10.99.32.0/20", egress: "none" } },
+          ...{ ...aws, network: { cidr: someNetwork(), egress: "none" } },
           ...{ snapshots: { everyHours: 12, keep: 14 }, alarms: { enabled: true }, secretsManager: true },
           endpoint: { domain: "orders.db.internal", loadBalancer: true },
         },
@@ -263,7 +264,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
       await other.up();
       const { primary, archive } = await other.outputs();
       assert.equal(primary, "node-a");
-      assert.ok(other.objects(archive.bucket).some((object) => /backup\.manifest$/.test(object)));
+      assert.ok(other.objects(archive.bucket).some((object) => /^orders\/backup\/.*backup\.manifest$/.test(object)));
       assert.deepEqual((await other.up()).steps, []);
       const { exitCode, output } = await other.stack.destroy();
       assert.equal(exitCode, 0, output);

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { distributions, imageQuery } from "../../components/model/aws/images.ts";
 import { architectures } from "../../components/model/aws/instanceTypes.ts";
+import { archivePolicy, fencedPolicy, type PolicyDocument } from "../../components/model/aws/policies.ts";
 import { check } from "../../offline/aws-plugin/check.js";
 import { findImage, published } from "../../offline/aws-plugin/cloud/images.js";
 import { diff } from "../../offline/aws-plugin/diff.js";
 import { configOf } from "../../offline/aws-plugin/providerConfig.js";
+import { decision } from "../../offline/aws-plugin/services/policy.mjs";
 import { typeOf, types } from "../../offline/aws-plugin/types/all.js";
 import { UNKNOWN } from "../../offline/lib/values.js";
 
@@ -172,6 +174,38 @@ describe("the stand-in for AWS's plugin: diff", () => {
     const on = { instanceId: "i-1", state: "running" };
     assert.deepEqual(replaced(STATE, on, { ...on, state: "stopped", force: true }), ["state", "force"]);
     assert.deepEqual(replaced(STATE, on, { ...on, instanceId: "i-2" }), ["instanceId anew"]);
+  });
+});
+
+describe("the stand-in for AWS's plugin: policies of roles", () => {
+  const account = "123456789012";
+  const role = archivePolicy({
+    ...{ partition: "aws", region: "eu-central-1", account, bucket: "b", prefix: "orders", kmsKey: undefined },
+  });
+  const decide = ({ Statement }: PolicyDocument, action: string, resource: string, owner = account) =>
+    decision(Statement as never, { action, resource, context: { "aws:ResourceAccount": [owner] } });
+
+  it("let a node use its folder of the archive, and nothing else", () => {
+    assert.equal(decide(role, "s3:PutObject", "arn:aws:s3:::b/orders/archive/1"), "allow");
+    assert.equal(decide(role, "s3:ListBucket", "arn:aws:s3:::b"), "allow");
+    assert.equal(decide(role, "s3:PutObject", "arn:aws:s3:::b/other/archive/1"), "no_match");
+    assert.equal(decide(role, "s3:PutObject", "arn:aws:s3:::c/orders/archive/1"), "no_match");
+    assert.equal(decide(role, "s3:DeleteObjectVersion", "arn:aws:s3:::b/orders/archive/1"), "no_match");
+    assert.equal(decide(role, "s3:PutObject", "arn:aws:s3:::b/orders/archive/1", "999999999999"), "no_match");
+  });
+
+  it("let a fenced one do nothing, whatever else is allowed", () => {
+    const both = { ...role, Statement: [...role.Statement, ...fencedPolicy().Statement] };
+    assert.equal(decide(both, "s3:GetObject", "arn:aws:s3:::b/orders/archive/1"), "deny");
+  });
+
+  it("are refused where they say more than the stand-in understands", () => {
+    const Condition = { NumericLessThan: { "s3:TlsVersion": "1.2" } };
+    const statement = { Sid: "S", Effect: "Deny", Action: "s3:*", Resource: "*", Condition } as const;
+    assert.throws(
+      () => decide({ ...role, Statement: [statement] }, "s3:GetObject", "arn:aws:s3:::b/k"),
+      /NumericLessThan/,
+    );
   });
 });
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { internetOf } from "./addresses.js";
 import { docker, inProject, LABEL, run } from "./docker.js";
 import { networkOf } from "./networks.js";
+import { serviceMounts } from "./services.js";
 
 /** @typedef {import("./cloud.js").Cloud} Cloud */
 /** @typedef {import("./cloud.js").Thing} Thing */
@@ -70,7 +71,7 @@ export function objects(cloud, bucket) {
 async function serve(cloud, bucket) {
   const { name, ca, region } = cloud.state;
   const folder = folderOf(cloud, bucket);
-  for (const part of [`data/${bucket}`, "metadata", "iam", "tls"]) mkdirSync(join(folder, part), { recursive: true });
+  for (const part of [`data/${bucket}`, "metadata", "tls"]) mkdirSync(join(folder, part), { recursive: true });
   const host = endpoint(cloud);
   const certificate = { ca, commonName: host, dnsNames: [host, `*.${host}`], ipAddresses: [], days: 2 };
   const made = await run(
@@ -81,67 +82,19 @@ async function serve(cloud, bucket) {
   const tls = JSON.parse(made);
   writeFileSync(join(folder, "tls/server.crt"), tls.certificate);
   writeFileSync(join(folder, "tls/server.key"), tls.privateKey, { mode: 0o600 });
-  admitRoles(cloud);
+  const gateway = [
+    ...["versitygw --port :443 --quiet --region", region, "--virtual-domain", host],
+    "--cert /bucket/tls/server.crt --key /bucket/tls/server.key",
+    "--iam-standalone-endpoint /bucket/iam.sock --iam-cache-disable",
+    "posix --sidecar /bucket/metadata /bucket/data",
+  ].join(" ");
   await docker(
     ...["run", "--detach", "--init", "--name", containerOf(cloud, bucket), "--label", `${LABEL}=${name}`],
-    ...["--mount", `type=bind,source=${folder},target=/bucket`, "--network", internetOf(name)],
+    ...[...serviceMounts(cloud), "--mount", `type=bind,source=${folder},target=/bucket`, "--network", internetOf(name)],
+    // Nobody is the server's own user: who comes in has a role.
     ...["--env", "ROOT_ACCESS_KEY_ID=nobody", "--env", `ROOT_SECRET_ACCESS_KEY=${randomBytes(20).toString("hex")}`],
-    ...[await run(inProject("scripts/docker/s3-image"), []), "/usr/local/bin/versitygw", "--port", ":443", "--quiet"],
-    ...[
-      "--region",
-      region,
-      "--virtual-domain",
-      host,
-      "--cert",
-      "/bucket/tls/server.crt",
-      "--key",
-      "/bucket/tls/server.key",
-    ],
-    ...["--iam-dir", "/bucket/iam", "--iam-cache-disable", "posix", "--sidecar", "/bucket/metadata", "/bucket/data"],
-  );
-}
-
-/**
- * Who may come in, by what the roles' policies say of each bucket.
- *
- * @param {Cloud} cloud
- */
-export function admitRoles(cloud) {
-  const roles = cloud.all("aws:iam/role:Role");
-  const policies = cloud.all("aws:iam/rolePolicy:RolePolicy");
-  for (const { id: bucket } of cloud.all(BUCKET)) {
-    const admitted = roles.filter((role) => {
-      const statements = policies
-        .filter(({ properties }) => properties.role === role.id)
-        .flatMap(({ properties }) => JSON.parse(properties.policy).Statement);
-      const says = (/** @type {string} */ effect) =>
-        statements.some((one) => one.Effect === effect && concerns(one, bucket));
-      return says("Allow") && !says("Deny");
-    });
-    const accounts = admitted.flatMap(({ hidden }) => {
-      if (hidden === undefined) return [];
-      const { accessKey: access, secretKey: secret } = hidden;
-      return [[access, { access, secret, role: "admin", userID: 0, groupID: 0, projectID: 0 }]];
-    });
-    mkdirSync(join(folderOf(cloud, bucket), "iam"), { recursive: true });
-    writeFileSync(
-      join(folderOf(cloud, bucket), "iam/users.json"),
-      JSON.stringify({ accessAccounts: Object.fromEntries(accounts) }),
-      { mode: 0o600 },
-    );
-  }
-}
-
-/**
- * Whether a statement is about writing to a bucket.
- *
- * @param {{ Action: string | string[], Resource: string | string[] }} statement
- * @param {string} bucket
- */
-function concerns({ Action, Resource }, bucket) {
-  const writes = [Action].flat().some((action) => ["*", "s3:*", "s3:PutObject"].includes(action));
-  return (
-    writes && [Resource].flat().some((resource) => resource === "*" || resource.startsWith(`arn:aws:s3:::${bucket}/`))
+    ...[await run(inProject("scripts/docker/s3-image"), []), "sh", "-c"],
+    `node /services/identity.mjs /bucket/iam.sock /cloud/cloud.json & exec ${gateway}`,
   );
 }
 

@@ -1,7 +1,6 @@
 // @ts-check
-/** Roles and their policies: what of them shows is whose credentials the buckets take. */
+/** Roles, each with the credentials that the metadata service gives to who has it. What its policies say, the S3 server asks (services/identity.mjs). */
 import { randomBytes } from "node:crypto";
-import { admitRoles } from "./buckets.js";
 
 const letters = (/** @type {number} */ bytes) => randomBytes(bytes).toString("hex");
 
@@ -9,23 +8,9 @@ const letters = (/** @type {number} */ bytes) => randomBytes(bytes).toString("he
 export const identity = {
   "aws:iam/role:Role": {
     create(cloud, thing) {
-      const hidden = { accessKey: `AKIA${letters(8).toUpperCase()}`, secretKey: letters(20) };
+      const hidden = { accessKey: `ASIA${letters(8).toUpperCase()}`, secretKey: letters(20), token: letters(40) };
       cloud.put({ ...thing, hidden });
       return { arn: `arn:aws:iam::${cloud.state.account}:role/${thing.id}`, uniqueId: thing.id };
-    },
-  },
-  "aws:iam/rolePolicy:RolePolicy": {
-    create(cloud) {
-      admitRoles(cloud);
-      return {};
-    },
-    update(cloud, thing, inputs) {
-      cloud.put({ ...thing, properties: { ...thing.properties, ...inputs } });
-      admitRoles(cloud);
-    },
-    remove(cloud, { type, id }) {
-      cloud.remove(type, id);
-      admitRoles(cloud);
     },
   },
   "aws:iam/instanceProfile:InstanceProfile": {

@@ -1,7 +1,8 @@
 // @ts-check
 /** The metadata service of a VPC: a container at 169.254.169.254 of the same network, which tells instances apart by their addresses. */
-import { docker, inProject, LABEL } from "./docker.js";
+import { docker, LABEL } from "./docker.js";
 import { imageTag } from "./images.js";
+import { serviceMounts } from "./services.js";
 
 /** @typedef {import("./cloud.js").Cloud} Cloud */
 
@@ -16,14 +17,7 @@ export async function startMetadataService(cloud, { network, vpcId, address }) {
   await docker(
     ...["run", "--detach", "--name", `${name}-metadata-${vpcId}`, "--label", `${LABEL}=${name}`],
     ...["--network", network, "--ip", address, "--link-local-ip", METADATA_ADDRESS],
-    ...["--mount", `type=bind,source=${cloud.folder},target=/cloud,readonly`],
-    ...[
-      "--mount",
-      `type=bind,source=${inProject("offline/aws-plugin/metadata-service.mjs")},target=/service.mjs,readonly`,
-    ],
-    // The image has no Node of its own.
-    ...["--mount", `type=bind,source=${process.execPath},target=/usr/local/bin/node,readonly`],
-    ...["--init", await imageTag(), "node", "/service.mjs", "/cloud/cloud.json"],
+    ...[...serviceMounts(cloud), "--init", await imageTag(), "node", "/services/metadata.mjs", "/cloud/cloud.json"],
   );
 }
 

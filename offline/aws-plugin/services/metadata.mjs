@@ -3,7 +3,7 @@
  * What answers at 169.254.169.254, as far as hosts ask: version 2 only, with a token. It runs in a container of the VPC's network and knows
  * an instance by its address.
  *
- *   node metadata-service.mjs <cloud.json>
+ *   node metadata.mjs <cloud.json>
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -75,8 +75,7 @@ function found(address, url) {
         Type: "AWS-HMAC",
         AccessKeyId: role.hidden.accessKey,
         SecretAccessKey: role.hidden.secretKey,
-        // The S3 server here takes no sessions, which AWS's would be.
-        Token: "",
+        Token: role.hidden.token,
         Expiration: time(6),
       });
     default:

@@ -11,8 +11,8 @@ import { createServer } from "node:http";
 
 const file = process.argv[2] ?? "";
 
-/** Tokens, by the address that asked for them. @type {Map<string, string>} */
-const tokens = new Map();
+/** The address that asked for a token. Each is good until it ends: several programs of a host ask at the same time. @type {Map<string, string>} */
+const askers = new Map();
 
 createServer((request, response) => {
   const address = request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "";
@@ -31,11 +31,10 @@ function answer(address, method, url, headers) {
   if (method === "PUT" && url === "/latest/api/token") {
     if (!headers["x-aws-ec2-metadata-token-ttl-seconds"]) return { status: 400, body: "" };
     const token = randomBytes(24).toString("base64url");
-    tokens.set(address, token);
+    askers.set(token, address);
     return { status: 200, body: token };
   }
-  const token = headers["x-aws-ec2-metadata-token"];
-  if (token === undefined || token !== tokens.get(address)) return { status: 401, body: "" };
+  if (askers.get(String(headers["x-aws-ec2-metadata-token"])) !== address) return { status: 401, body: "" };
   const body = found(address, url);
   return body === undefined ? { status: 404, body: "" } : { status: 200, body };
 }

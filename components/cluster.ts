@@ -173,7 +173,13 @@ export class PostgresCluster extends ComponentResource {
       step(
         `yield-${node.node.name}`,
         node,
-        { primary: config.primary, kind, epoch },
+        {
+          primary: config.primary,
+          kind,
+          epoch,
+          system_identifier: asked.systemIdentifier,
+          ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
+        },
         [arm, ...pauses],
         role(config, node.node),
       ),
@@ -296,7 +302,7 @@ function upstreamOf({ node, machine }: ClusterNode): Output<Upstream> {
   return machine.address.apply((address) => ({ name: node.name, address, port: machine.postgresPort }));
 }
 
-/** How `node` follows a primary: for `follow`, and for `arm` where the target of a change has to join the one that leads first. */
+/** How `node` follows a primary: for `follow`; for `yield`, whose node follows as soon as it may; for `arm` where the target of a change has to join the one that leads first. */
 function followParameters(config: ClusterConfig, node: NodeConfig, primary: Output<Upstream | undefined>) {
   return {
     primary_address: primary.apply((known) => known?.address ?? ""),

@@ -36,8 +36,8 @@ export async function observe(monitoring: Monitoring): Promise<Observation> {
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {
-  const { name, state, declaredRole, source, standby, synchronous, slot } = node;
-  return { name, state, role: declaredRole, source, standby, synchronous, slot };
+  const { name, state, declaredRole, source, standby, synchronous, slot, behind } = node;
+  return { name, state, role: declaredRole, source, standby, synchronous, slot, behind };
 }
 
 async function readSql(node: MonitoredNode, monitoring: Monitoring): Promise<Reading<SqlFacts>> {

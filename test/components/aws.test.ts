@@ -39,6 +39,7 @@ describe("machines of the target aws", function () {
   beforeEach(forget);
   afterEach(() => {
     ec2.instanceState = "stopped";
+    ec2.instanceType = undefined;
   });
 
   it("are reached through the bastion, with keys that are known beforehand", async () => {
@@ -121,6 +122,18 @@ describe("machines of the target aws", function () {
       /aws\.maintain: node-a leads\nHINT: move the primary in an update of its own/,
     );
     await maintainable("node-b");
+  });
+
+  it("that are behind what is declared are known to status", async () => {
+    ec2.instanceType = "m7g.medium";
+    const config = parseAws(smallest);
+    const outputs = stackOutputs(config, new PostgresCluster("dev", { config }));
+    const { nodes } = await resolved(outputs.monitoring);
+    assert.deepEqual(
+      nodes.map(({ name, behind }) => ({ name, behind })),
+      ["node-a", "node-b"].map((name) => ({ name, behind: ["instanceType"] })),
+    );
+    await settled();
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {

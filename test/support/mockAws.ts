@@ -1,7 +1,12 @@
 /** What AWS's plugin answers, as far as the program reads it. */
 
 /** State of every instance, for whoever asks EC2. */
-export const ec2 = { instanceState: "stopped", imageArchitecture: undefined as string | undefined };
+export const ec2 = {
+  instanceState: "stopped",
+  imageArchitecture: undefined as string | undefined,
+  /** What every host still is; undefined: what is declared. */
+  instanceType: undefined as string | undefined,
+};
 
 interface AwsState {
   readonly id?: string;
@@ -15,7 +20,10 @@ export function awsState(type: string, name: string): AwsState | undefined {
     case "aws:ebs/volume:Volume":
       return { id: `vol-${hex(name, 17)}`, outputs: {} };
     case "aws:ec2/instance:Instance":
-      return { id: `i-${hex(name, 17)}`, outputs: {} };
+      return {
+        id: `i-${hex(name, 17)}`,
+        outputs: ec2.instanceType === undefined ? {} : { instanceType: ec2.instanceType },
+      };
     case "aws:ec2/networkInterface:NetworkInterface":
       return { outputs: { privateIp: `10.42.0.${10 + (Number.parseInt(hex(name, 2), 16) % 200)}` } };
     case "aws:ec2/eip:Eip":

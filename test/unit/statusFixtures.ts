@@ -31,6 +31,7 @@ export const declared = (name: string, change: Partial<DeclaredNode> = {}): Decl
   standby: "hot",
   synchronous: false,
   slot: `understudy_${name.replaceAll("-", "_")}`,
+  behind: [],
   ...change,
 });
 
@@ -169,6 +170,13 @@ const fourth = (node: Partial<NodeObservation>): NodeObservation => ({
 /** Situations that the table is drawn for; also what a person looks at. */
 export const situations = {
   well: observation(),
+  "hosts-behind": observation(
+    {},
+    {
+      "node-a": { declared: declared("node-a", { behind: ["ami", "instanceType"] }) },
+      "node-b": { declared: declared("node-b", { behind: ["ami", "instanceType", "user data"] }) },
+    },
+  ),
   "switched-by-hand": observation(
     {},
     {

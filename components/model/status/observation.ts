@@ -33,6 +33,8 @@ export interface DeclaredNode {
   readonly synchronous: boolean;
   /** The physical slot that this node streams over while it is a standby. */
   readonly slot: string;
+  /** In what its host is behind what was declared in the last update; empty: nothing, or the target changes hosts at once. */
+  readonly behind: readonly string[];
 }
 
 export interface NodeObservation {

@@ -32,6 +32,7 @@ const monitoring = z.object({
       standby: z.enum(["hot", "warm"]),
       synchronous: z.boolean(),
       slot: z.string(),
+      behind: z.array(z.string()).default([]),
       endpoint: endpoint.nullish(),
       connection: sshEndpoint
         .extend({ proxy: sshEndpoint.nullish().transform((value) => value ?? undefined) })

@@ -138,7 +138,7 @@ export new
 base64 -d <<'${endOfFile}' | gzip -d | bash -eu
 ${packed(files.join(""))}
 ${endOfFile}
-chmod 755 "$new/understudy" "$new/guard" "$new/handover" "$new/peer" "$new/pgbackrest-push"
+chmod 755 "$new/understudy" "$new/guard" "$new/handover" "$new/metrics" "$new/peer" "$new/pgbackrest-push"
 mkdir -p "$directory"
 chmod 755 "$directory"
 mv -f "$new"/* "$directory/"

@@ -52,6 +52,9 @@ export interface Machine {
    */
   readonly behind?: Output<readonly string[]>;
 
+  /** The file by which the node sends figures for the target's alarms; undefined: it sends none. */
+  readonly metricsConf?: string | undefined;
+
   /** Resources that must exist before the first step may run on the host (its power step last). */
   readonly ready: readonly Resource[];
 }

@@ -8,7 +8,7 @@ import { maintainable } from "../../components/machines/aws/hosts.ts";
 import { growsOnly } from "../../components/machines/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/machines/machines.ts";
 import { stackOutputs } from "../../components/outputs.ts";
-import { everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
+import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
 import { ec2 } from "../support/mockAws.ts";
@@ -17,11 +17,24 @@ import { forget, inputsOf, registered, resolved, settled, stored, unwrapped } fr
 describe("the graph of the target aws", function () {
   this.timeout(120_000);
 
-  for (const [name, config] of Object.entries({ smallest, existing, everything })) {
+  for (const [name, config] of Object.entries({ smallest, existing, closed, everything })) {
     it(`${name}: every resource with its inputs, dependencies and options`, async () => {
       assertGolden(`aws/${name}.json`, renderGraph(awsOnly(await graphOf(parseAws(config)))));
     });
   }
+
+  it("has alarms, and senders of figures, that no change of primary changes", async () => {
+    const watching = async (primary: string) => {
+      const config = parseAws({ ...closed, primary });
+      const { machines } = hostsFor(config, clusterKeys(config, {}), {});
+      const confs = Object.values(machines).map(({ metricsConf }) => metricsConf);
+      const alarms = renderGraph((await graphOf(config)).filter(({ type }) => type.startsWith("aws:cloudwatch/")));
+      return { confs, alarms };
+    };
+    const before = await watching("node-a");
+    assert.match(before.confs[0] ?? "", /^namespace='Understudy\/dev'$/m);
+    assert.deepEqual(await watching("node-b"), before);
+  });
 
   it("is not loaded for another target", () => {
     const script = `await import("./components/machines/machines.ts");
@@ -158,6 +171,8 @@ describe("machines of the target aws", function () {
     assert.match(remote("configure-node-a"), /^repo1-s3-bucket=acme-postgres-archive$/m);
     assert.match(remote("configure-node-a"), /^repo1-s3-endpoint=s3\.eu-west-1\.amazonaws\.com$/m);
     assert.doesNotMatch(remote("configure-node-a"), /repo1-s3-key=|repo1-s3-key-secret/);
+    assert.match(remote("configure-node-a"), /^metrics_conf=[\s\S]*namespace=[\s\S]*Understudy\/dev/m);
+    assert.match(remote("install-node-a"), /^further_packages='curl'$/m);
     assert.match(remote("lead"), /^fenced='node-c intent-1:0 10\./m);
     const { value: certificate } = unwrapped(inputsOf("certificate-node-a").stdin);
     const { dnsNames } = JSON.parse(String(certificate)) as { dnsNames: string[] };

@@ -39,7 +39,8 @@ export interface AwsNodeArgs {
   readonly firewall: AwsFirewall;
   readonly bastion: AwsBastion | undefined;
   /** What its role may do; undefined: nothing. */
-  readonly archive: PolicyDocument | undefined;
+  readonly policy: PolicyDocument | undefined;
+  readonly metricsConf: string | undefined;
   readonly names: readonly string[];
   /** Tag of volumes that snapshots are taken of. */
   readonly volumeTags: Readonly<Record<string, string>>;
@@ -60,6 +61,7 @@ export class AwsNode extends ComponentResource implements Machine {
   readonly endpoint: Output<Endpoint>;
   readonly names: readonly string[];
   readonly poolerEndpoints: PoolerEndpoints | undefined;
+  readonly metricsConf: string | undefined;
   readonly dataDirectory: string;
   /** What the instance type has, as the host itself says. */
   readonly memoryBytes = undefined;
@@ -103,7 +105,7 @@ export class AwsNode extends ComponentResource implements Machine {
     );
     const zone = volume.availabilityZone.apply((known) => stays(name, known, config.zone));
 
-    const role = new AwsRole(name, { clusterName, archive: args.archive, fence }, parent);
+    const role = new AwsRole(name, { clusterName, policy: args.policy, fence }, parent);
     const networkInterface = new ec2.NetworkInterface(
       `interface-${name}`,
       {
@@ -176,6 +178,7 @@ export class AwsNode extends ComponentResource implements Machine {
     this.postgresPort = config.postgresPort;
     this.endpoint = this.address.apply((host) => ({ host, port: config.postgresPort }));
     this.names = args.names;
+    this.metricsConf = args.metricsConf;
     this.poolerEndpoints = pooler && {
       primary: this.address.apply((host) => ({ host, port: pooler.port })),
       standbys: this.address.apply((host) => ({ host, port: pooler.readOnlyPort })),

@@ -81,6 +81,35 @@ export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
   );
 }
 
+/** What a node sends to CloudWatch: figures of its own cluster. The call can't be told which ones; the namespace can. */
+export function metricsPolicy(namespace: string): PolicyDocument {
+  return document({
+    Sid: "SendFigures",
+    Effect: "Allow",
+    Action: "cloudwatch:PutMetricData",
+    Resource: "*",
+    Condition: { StringEquals: { "cloudwatch:namespace": namespace } },
+  });
+}
+
+/** All of them as one; undefined where there is none. */
+export function joinedPolicy(...policies: readonly (PolicyDocument | undefined)[]): PolicyDocument | undefined {
+  const statements = policies.flatMap((policy) => policy?.Statement ?? []);
+  return statements.length === 0 ? undefined : document(...statements);
+}
+
+/** What goes through the VPC's own way to CloudWatch: the cluster's figures, from the stack's account. */
+export function metricsEndpointPolicy(namespace: string, account: string): PolicyDocument {
+  return document({
+    Sid: "TheClustersFiguresOnly",
+    Effect: "Allow",
+    Principal: "*",
+    Action: "cloudwatch:PutMetricData",
+    Resource: "*",
+    Condition: { StringEquals: { "cloudwatch:namespace": namespace, "aws:PrincipalAccount": account } },
+  });
+}
+
 /** What a fenced node may do: nothing. It holds for credentials that it has already, and lags, so it is no proof of anything. */
 export function fencedPolicy(): PolicyDocument {
   return document({ Sid: "Fenced", Effect: "Deny", Action: "*", Resource: "*" });

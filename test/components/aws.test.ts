@@ -4,14 +4,15 @@ import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterKeys } from "../../components/keys.ts";
-import { maintainable } from "../../components/machines/aws/hosts.ts";
+import { freeName } from "../../components/machines/aws/bucket.ts";
+import { imageId, maintainable } from "../../components/machines/aws/hosts.ts";
 import { growsOnly } from "../../components/machines/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/machines/machines.ts";
 import { stackOutputs } from "../../components/outputs.ts";
 import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
-import { ec2 } from "../support/mockAws.ts";
+import { ec2, noSuchBucket, s3 } from "../support/mockAws.ts";
 import { forget, inputsOf, registered, resolved, settled, stored, unwrapped } from "../support/mockEngine.ts";
 
 describe("the graph of the target aws", function () {
@@ -53,6 +54,8 @@ describe("machines of the target aws", function () {
   afterEach(() => {
     ec2.instanceState = "stopped";
     ec2.instanceType = undefined;
+    ec2.imageArchitecture = undefined;
+    s3.bucketError = noSuchBucket;
   });
 
   it("are reached through the bastion, with keys that are known beforehand", async () => {
@@ -122,6 +125,38 @@ describe("machines of the target aws", function () {
       /^Error: node-a: the data volume has 100 GB and can't become smaller: 99 GB are declared\nHINT: /,
     );
     assert.equal(opts?.onDryRun, true);
+  });
+
+  it("are not made from an AMI that is really for another processor, in the preview too", async () => {
+    const image = { kind: "ami", id: "ami-0123456789abcdef0", architecture: "arm64" } as const;
+    const id = () => resolved(imageId(image, "arm64", {}));
+    ec2.imageArchitecture = "arm64";
+    assert.equal(await id(), image.id);
+    ec2.imageArchitecture = "x86_64";
+    await assert.rejects(id(), /ami-0123456789abcdef0 is for x86_64.*arm64\nHINT: /);
+  });
+
+  it("are not made for a bucket of somebody else's, or one that another stack left", async () => {
+    const bucket = "acme-archive";
+    const name = () => freeName(bucket, {});
+    assert.equal(await name(), bucket);
+    for (const error of [
+      "StatusCode: 403, api error Forbidden: Forbidden",
+      "StatusCode: 301, api error MovedPermanently",
+    ]) {
+      s3.bucketError = `reading S3 Bucket (${bucket}): operation error S3: HeadBucket, https response error ${error}`;
+      await assert.rejects(
+        name(),
+        /archive\.bucket: 'acme-archive' is somebody else's bucket\nHINT: Choose another one/,
+      );
+    }
+    s3.bucketError = undefined;
+    await assert.rejects(name(), /'acme-archive' is there already, and this stack has not made it\nHINT: /);
+    stored["urn:pulumi:dev::understudy::aws:s3/bucket:Bucket::archive-acme-archive"] = {
+      type: "aws:s3/bucket:Bucket",
+      outputs: {},
+    };
+    assert.equal(await name(), bucket);
   });
 
   it("are not maintained while they lead, whatever config declares for the same update", async () => {

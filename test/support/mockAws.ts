@@ -1,5 +1,8 @@
 /** What AWS's plugin answers, as far as the program reads it. */
 
+export const noSuchBucket =
+  "invocation of aws:s3/getBucket:getBucket returned an error: reading S3 Bucket (x): couldn't find resource";
+
 /** State of every instance, for whoever asks EC2. */
 export const ec2 = {
   instanceState: "stopped",
@@ -7,6 +10,9 @@ export const ec2 = {
   /** What every host still is; undefined: what is declared. */
   instanceType: undefined as string | undefined,
 };
+
+/** What S3 says of a bucket; undefined: it is there. */
+export const s3 = { bucketError: noSuchBucket as string | undefined };
 
 interface AwsState {
   readonly id?: string;
@@ -42,6 +48,10 @@ export function awsState(type: string, name: string): AwsState | undefined {
 /** The answer to an invoke; undefined: it is none of AWS's. */
 export function awsAnswer(token: string, inputs: Record<string, unknown>): Record<string, unknown> | undefined {
   if (token === "aws:ec2/getInstance:getInstance") return { ...inputs, instanceState: ec2.instanceState };
+  if (token === "aws:s3/getBucket:getBucket") {
+    if (s3.bucketError !== undefined) throw { details: s3.bucketError };
+    return inputs;
+  }
   if (token !== "aws:ec2/getAmi:getAmi") return undefined;
   const filters = inputs.filters as readonly { name: string; values: string[] }[];
   const value = (name: string) => filters.find((filter) => filter.name === name)?.values[0];

@@ -44,7 +44,6 @@ export class AwsBastion extends ComponentResource {
         instanceType: config.instanceType,
         subnetId: network.publicSubnet as Output<string>,
         vpcSecurityGroupIds: [securityGroup],
-        associatePublicIpAddress: false,
         rootBlockDevice: rootDisk(hostName),
         userDataBase64: secret(base64(userData)),
         tags: { Name: hostName },

@@ -129,13 +129,17 @@ export async function freeName(bucket: string, opts: InvokeOptions): Promise<str
 }
 
 function encryptionRule(kmsKey: string | undefined) {
-  return kmsKey === undefined
-    ? { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }
-    : {
-        applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKey },
-        // One call of KMS for many objects, instead of one for each WAL file.
-        bucketKeyEnabled: true,
-      };
+  return {
+    ...(kmsKey === undefined
+      ? { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }
+      : {
+          applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKey },
+          // One call of KMS for many objects, instead of one for each WAL file.
+          bucketKeyEnabled: true,
+        }),
+    // Whoever has a node's credentials can't lock the archive away with a key of his own.
+    blockedEncryptionTypes: ["SSE-C"],
+  };
 }
 
 /** pgBackRest itself decides what is not needed any more; here goes what it left behind. */

@@ -18,13 +18,14 @@ function document(...statements: readonly Statement[]): PolicyDocument {
   return { Version: "2012-10-17", Statement: statements };
 }
 
-/** Who may take a role: one service of AWS's. */
-export function trustPolicy(service: "ec2.amazonaws.com" | "dlm.amazonaws.com"): PolicyDocument {
+/** Who may take a role: one service of AWS's; where that says on whose behalf it acts, on behalf of `account` only. */
+export function trustPolicy(service: "ec2.amazonaws.com" | "dlm.amazonaws.com", account?: string): PolicyDocument {
   return document({
     Sid: "TakenByTheService",
     Effect: "Allow",
     Principal: { Service: service },
     Action: "sts:AssumeRole",
+    ...(account === undefined ? {} : { Condition: { StringEquals: { "aws:SourceAccount": account } } }),
   });
 }
 
@@ -166,13 +167,8 @@ export function snapshotPolicy(input: {
       Condition: { StringEquals: { [`ec2:ResourceTag/${tag.key}`]: tag.value } },
     },
     { Sid: "IntoSnapshots", Effect: "Allow", Action: "ec2:CreateSnapshot", Resource: snapshots },
-    {
-      Sid: "TagThem",
-      Effect: "Allow",
-      Action: "ec2:CreateTags",
-      Resource: snapshots,
-      Condition: { StringEquals: { "ec2:CreateAction": "CreateSnapshot" } },
-    },
+    // Without a condition, as AWS documents it: nothing says that the service tags a snapshot in the same call that makes it.
+    { Sid: "TagThem", Effect: "Allow", Action: "ec2:CreateTags", Resource: snapshots },
     {
       Sid: "DropOurOwn",
       Effect: "Allow",

@@ -195,7 +195,8 @@ describe("IAM policies of the target aws, as AWS evaluates them", () => {
       [{ action: "ec2:DeleteSnapshot", resource: snapshot, context: tagged("dev") }, true],
       [{ action: "ec2:DeleteSnapshot", resource: snapshot }, false],
       [{ action: "ec2:CreateTags", resource: snapshot, context: { "ec2:CreateAction": "CreateSnapshot" } }, true],
-      [{ action: "ec2:CreateTags", resource: snapshot }, false],
+      [{ action: "ec2:CreateTags", resource: snapshot }, true],
+      [{ action: "ec2:CreateTags", resource: volume, context: tagged("dev") }, false],
       [{ action: "ec2:DeleteVolume", resource: volume, context: tagged("dev") }, false],
       [{ action: "ec2:ModifySnapshotAttribute", resource: snapshot, context: tagged("dev") }, false],
     ];

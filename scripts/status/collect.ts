@@ -31,8 +31,8 @@ export async function observe(monitoring: Monitoring): Promise<Observation> {
     ),
     readBackups(monitoring),
   ]);
-  const { clusterName, postgresVersion, primary } = monitoring;
-  return { clusterName, postgresVersion, primary, at, nodes, backups };
+  const { clusterName, postgresVersion, primary, bastionBehind } = monitoring;
+  return { clusterName, postgresVersion, primary, bastionBehind, at, nodes, backups };
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {

@@ -176,7 +176,8 @@ describe("machines of the target aws", function () {
     ec2.instanceType = "m7g.medium";
     const config = parseAws(smallest);
     const outputs = stackOutputs(config, new PostgresCluster("dev", { config }));
-    const { nodes } = await resolved(outputs.monitoring);
+    const { nodes, bastionBehind } = await resolved(outputs.monitoring);
+    assert.deepEqual(bastionBehind, ["instanceType"]);
     assert.deepEqual(
       nodes.map(({ name, behind }) => ({ name, behind })),
       ["node-a", "node-b"].map((name) => ({ name, behind: ["instanceType"] })),

@@ -152,6 +152,7 @@ export function observation(change: Partial<Observation> = {}, nodes: Record<str
     clusterName: "understudy-dev",
     postgresVersion: 17,
     primary: "node-a",
+    bastionBehind: [],
     at,
     nodes: Object.entries(usual).map(([name, node]) => ({ ...node, ...nodes[name] })),
     backups: read([backup()]),
@@ -171,7 +172,7 @@ const fourth = (node: Partial<NodeObservation>): NodeObservation => ({
 export const situations = {
   well: observation(),
   "hosts-behind": observation(
-    {},
+    { bastionBehind: ["ami"] },
     {
       "node-a": { declared: declared("node-a", { behind: ["ami", "instanceType"] }) },
       "node-b": { declared: declared("node-b", { behind: ["ami", "instanceType", "user data"] }) },

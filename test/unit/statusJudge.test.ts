@@ -281,7 +281,13 @@ describe("status: judge", () => {
 
   it("hosts that are behind what is declared are a notice, which changes neither level nor exit code", () => {
     const behind = (name: string) => ({ declared: declared(name, { behind: ["ami", "user data"] }) });
-    const seen = observation({}, { "node-a": behind("node-a"), "node-b": behind("node-b") });
+    const nodes = { "node-a": behind("node-a"), "node-b": behind("node-b") };
+    expectFindings(observation({ bastionBehind: ["user data"] }, nodes), [
+      ["notice", undefined, /the bastion is behind what is declared: user data/],
+      ["notice", "node-a", /its host is behind/],
+      ["notice", "node-b", /its host is behind/],
+    ]);
+    const seen = observation({}, nodes);
     expectFindings(seen, [
       ["notice", "node-a", /its host is behind what is declared: ami, user data/],
       ["notice", "node-b", /its host is behind what is declared: ami, user data/],

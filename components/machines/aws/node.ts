@@ -9,7 +9,6 @@ import {
   type Resource,
   ResourceHook,
   secret,
-  unsecret,
 } from "@pulumi/pulumi";
 import type { BootInput } from "../../../scripts/lib/boot.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
@@ -26,7 +25,7 @@ import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "../
 import type { AwsBastion } from "./bastion.ts";
 import { provenOff } from "./fence.ts";
 import type { AwsFirewall } from "./firewall.ts";
-import { awsHostScripts, base64, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
+import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { AwsRole } from "./role.ts";
 import { sdk } from "./sdk.ts";
@@ -194,19 +193,7 @@ export class AwsNode extends ComponentResource implements Machine {
       hostKey: hostKey.publicKey,
       proxy: bastion?.login,
     });
-    const wanted = all({ ami, instanceType: config.instanceType, userDataBase64 });
-    const real = all({
-      ami: instance.ami,
-      instanceType: instance.instanceType,
-      userDataBase64: instance.userDataBase64,
-    });
-    this.behind = unsecret(
-      all([wanted, real]).apply(([declared, known]) =>
-        (["ami", "instanceType", "userDataBase64"] as const)
-          .filter((property) => declared[property] !== known[property])
-          .map((property) => (property === "userDataBase64" ? "user data" : property)),
-      ),
-    );
+    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
     this.ready =
       config.state === "active"
         ? [

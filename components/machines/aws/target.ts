@@ -33,6 +33,7 @@ export interface AwsTargetArgs {
 export class AwsTarget extends ComponentResource implements Hosts {
   readonly machines: Readonly<Record<string, AwsNode>>;
   readonly archiveServer: AwsArchive | undefined;
+  readonly bastionBehind: Output<readonly string[]> | undefined;
   readonly made: Output<object>;
   private readonly args: AwsTargetArgs;
   private readonly network: AwsNetwork;
@@ -83,6 +84,8 @@ export class AwsTarget extends ComponentResource implements Hosts {
         },
         parent,
       );
+
+    this.bastionBehind = this.bastion?.behind;
 
     const nodes = nodesOf(config)
       .filter(({ state }) => state !== "fenced")

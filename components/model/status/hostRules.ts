@@ -1,21 +1,37 @@
-import type { NodeRule } from "./finding.ts";
+import type { Finding, NodeRule } from "./finding.ts";
+import type { Observation } from "./observation.ts";
 
-/**
- * The host is what is declared: image, instance type, user data. No more than a notice: hosts stay behind on purpose until somebody names them,
- * and a distribution publishes a new image every few weeks.
+/*
+ * Hosts are what is declared: image, instance type, user data. What is not is no more than a notice: hosts stay behind on purpose until somebody
+ * names them, and a distribution publishes a new image every few weeks.
  */
+
 export const hostAsDeclared: NodeRule = ({ observed: { declared } }) => {
   const { name, role, behind } = declared;
   if (behind.length === 0) return [];
-  const maintain = `pulumi config set --path aws.maintain ${name} && pulumi up; then pulumi config rm --path aws.maintain`;
   return [
     {
       level: "notice",
       what: `its host is behind what is declared: ${behind.join(", ")}`,
       hint:
         role === "primary"
-          ? `it leads: first move the primary, in an update of its own (pulumi config set primary <node> && pulumi up); then ${maintain}`
-          : `when it may be away for some minutes: ${maintain}`,
+          ? `it leads: first move the primary, in an update of its own (pulumi config set primary <node> && pulumi up); then ${maintain(name)}`
+          : `when it may be away for some minutes: ${maintain(name)}`,
     },
   ];
 };
+
+export const bastionAsDeclared = ({ bastionBehind }: Observation): readonly Finding[] =>
+  bastionBehind.length === 0
+    ? []
+    : [
+        {
+          level: "notice",
+          what: `the bastion is behind what is declared: ${bastionBehind.join(", ")}`,
+          hint: `when nobody needs it for some minutes: ${maintain("bastion")}`,
+        },
+      ];
+
+function maintain(host: string): string {
+  return `pulumi config set --path aws.maintain ${host} && pulumi up; then pulumi config rm --path aws.maintain`;
+}

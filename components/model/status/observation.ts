@@ -10,6 +10,8 @@ export interface Observation {
   readonly postgresVersion: number;
   /** The node that is declared to be the primary. */
   readonly primary: string;
+  /** In what the bastion is behind what was declared in the last update; empty: nothing, or there is none. */
+  readonly bastionBehind: readonly string[];
   /** When it was read. */
   readonly at: Date;
   readonly nodes: readonly NodeObservation[];

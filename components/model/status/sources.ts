@@ -23,6 +23,7 @@ const monitoring = z.object({
   ca: z.string(),
   postgresVersion: z.number().int(),
   primary: z.string(),
+  bastionBehind: z.array(z.string()).default([]),
   nodes: z.array(
     z.object({
       name: z.string(),

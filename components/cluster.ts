@@ -45,6 +45,8 @@ export class PostgresCluster extends ComponentResource {
   readonly handover: Output<Handover>;
   readonly nodes: readonly ClusterNode[];
   readonly archive: Archive;
+  /** In what the target's bastion is behind what is declared; undefined: there is none. */
+  readonly bastionBehind: Output<readonly string[]> | undefined;
   /** What the target made besides, where it has something to tell. */
   readonly made: Output<object> | undefined;
   readonly caCertificate: Output<string>;
@@ -262,6 +264,7 @@ export class PostgresCluster extends ComponentResource {
     this.handover = receipt.outcome.apply((text) => (JSON.parse(text) as ReceiptOutcome).handover);
     this.nodes = nodes;
     this.archive = archive;
+    this.bastionBehind = target.bastionBehind;
     this.made = target.made;
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;

@@ -45,6 +45,8 @@ export class PostgresCluster extends ComponentResource {
   readonly handover: Output<Handover>;
   readonly nodes: readonly ClusterNode[];
   readonly archive: Archive;
+  /** In what the target's bastion is behind what is declared; undefined: there is none. */
+  readonly bastionBehind: Output<readonly string[]> | undefined;
   /** What the target made besides, where it has something to tell. */
   readonly made: Output<object> | undefined;
   readonly caCertificate: Output<string>;
@@ -173,7 +175,13 @@ export class PostgresCluster extends ComponentResource {
       step(
         `yield-${node.node.name}`,
         node,
-        { primary: config.primary, kind, epoch },
+        {
+          primary: config.primary,
+          kind,
+          epoch,
+          system_identifier: asked.systemIdentifier,
+          ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
+        },
         [arm, ...pauses],
         role(config, node.node),
       ),
@@ -256,6 +264,7 @@ export class PostgresCluster extends ComponentResource {
     this.handover = receipt.outcome.apply((text) => (JSON.parse(text) as ReceiptOutcome).handover);
     this.nodes = nodes;
     this.archive = archive;
+    this.bastionBehind = target.bastionBehind;
     this.made = target.made;
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
@@ -296,7 +305,7 @@ function upstreamOf({ node, machine }: ClusterNode): Output<Upstream> {
   return machine.address.apply((address) => ({ name: node.name, address, port: machine.postgresPort }));
 }
 
-/** How `node` follows a primary: for `follow`, and for `arm` where the target of a change has to join the one that leads first. */
+/** How `node` follows a primary: for `follow`; for `yield`, whose node follows as soon as it may; for `arm` where the target of a change has to join the one that leads first. */
 function followParameters(config: ClusterConfig, node: NodeConfig, primary: Output<Upstream | undefined>) {
   return {
     primary_address: primary.apply((known) => known?.address ?? ""),

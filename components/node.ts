@@ -1,7 +1,17 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
+import {
+  all,
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Input,
+  type Output,
+  output,
+  type Resource,
+} from "@pulumi/pulumi";
+import { digestOf, hostScripts } from "../scripts/lib/hostScripts.ts";
+import type { InstallInput } from "../scripts/lib/install.ts";
 import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
+import { LocalStep } from "./localStep.ts";
 import type { Machine } from "./machines/machine.ts";
 import type { ClusterConfig, NodeConfig } from "./model/config.ts";
 import { renderHba } from "./model/render/hba.ts";
@@ -9,7 +19,7 @@ import { renderPgbackrestConf } from "./model/render/pgbackrest.ts";
 import { renderPgpass } from "./model/render/pgpass.ts";
 import { renderPostgresqlConf } from "./model/render/postgresqlConf.ts";
 import type { HostSize } from "./model/sizing.ts";
-import { InstallStep, RemoteStep } from "./remoteStep.ts";
+import { RemoteStep } from "./remoteStep.ts";
 
 export interface ClusterNodeArgs {
   readonly config: ClusterConfig;
@@ -53,19 +63,26 @@ export class ClusterNode extends ComponentResource {
   constructor(name: string, args: ClusterNodeArgs, opts: ComponentResourceOptions) {
     super("understudy:index:ClusterNode", name, {}, opts);
     const { config, node, machine, keys } = args;
-    const install = new InstallStep(
+    const install = new LocalStep(
       `install-${name}`,
       {
-        machine,
-        scripts: hostScripts(),
-        parameters: {
-          cluster: keys.clusterId,
-          major: String(config.postgresVersion),
-          data_directory: machine.dataDirectory,
-          port: String(machine.postgresPort),
-          stanza: config.clusterName,
-          pooler_ports: config.pooler === undefined ? "" : `${config.pooler.port} ${config.pooler.readOnlyPort}`,
-        },
+        command: "node scripts/step.mjs install",
+        stdin: installInput({
+          name,
+          connection: machine.connection,
+          scripts: digestOf(hostScripts()),
+          instance: machine.instance,
+          parameters: {
+            cluster: keys.clusterId,
+            major: String(config.postgresVersion),
+            data_directory: machine.dataDirectory,
+            port: String(machine.postgresPort),
+            stanza: config.clusterName,
+            further_packages: machine.metricsConf === undefined ? "" : "curl",
+            pooler_ports: config.pooler === undefined ? "" : `${config.pooler.port} ${config.pooler.readOnlyPort}`,
+          },
+        }),
+        after: machine.ready,
       },
       { parent: this },
     );
@@ -119,6 +136,7 @@ export class ClusterNode extends ComponentResource {
           peer_private_key: keys.peer.privateKey,
           peer_public_key: keys.peer.publicKey,
           backup_schedules: backupSchedules(config),
+          metrics_conf: machine.metricsConf ?? "",
         },
         after: [this.install, ...archive.ready],
       },
@@ -127,12 +145,9 @@ export class ClusterNode extends ComponentResource {
   }
 }
 
-const scriptDirectory = new URL("../scripts/host/", import.meta.url);
-
-/** The scripts that run on the hosts, by file name. */
-function hostScripts(): Record<string, string> {
-  const files = readdirSync(scriptDirectory).filter((file) => !file.startsWith("."));
-  return Object.fromEntries(files.map((file) => [file, readFileSync(new URL(file, scriptDirectory), "utf8")]));
+/** What the step `install` works with (scripts/install.ts). */
+function installInput(input: Readonly<Record<keyof InstallInput, Input<unknown>>>): Output<string> {
+  return output(input).apply((known) => JSON.stringify(known));
 }
 
 function hostSize(reported: HostSize, machine: Machine): HostSize {

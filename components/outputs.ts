@@ -19,6 +19,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
         : [all([node.name, machine.poolerEndpoints.primary, machine.poolerEndpoints.standbys])],
     ),
   );
+  const behind = all([all(cluster.nodes.map(({ machine }) => machine.behind ?? [])), cluster.bastionBehind ?? []]);
   const connections = all(cluster.nodes.map(({ machine }) => machine.connection));
   const roleOf = (name: string, primary: string) => (name === primary ? "primary" : "standby");
 
@@ -55,14 +56,15 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
   const poolerTo = (which: 1 | 2) => poolers.apply((known) => known.map((row) => ({ name: row[0], ...row[which] })));
 
   const monitoring = secret(
-    all([endpoints, connections, cluster.primary, cluster.monitorPassword, cluster.caCertificate]).apply(
-      ([known, reached, primary, password, ca]) => ({
+    all([endpoints, connections, behind, cluster.primary, cluster.monitorPassword, cluster.caCertificate]).apply(
+      ([known, reached, [nodesBehind, bastionBehind], primary, password, ca]) => ({
         clusterName: config.clusterName,
         postgresVersion: config.postgresVersion,
         user: monitorRole,
         password,
         ca,
         primary,
+        bastionBehind,
         nodes: nodesOf(config).map((node) => {
           const index = known.findIndex(([name]) => name === node.name);
           return {
@@ -73,6 +75,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
             standby: node.standby,
             synchronous: node.synchronous,
             slot: slotName(node.name),
+            behind: nodesBehind[index] ?? [],
             endpoint: known[index]?.[1],
             connection: reached[index],
           };

@@ -10,8 +10,7 @@ import {
   type Resource,
   secret,
 } from "@pulumi/pulumi";
-import { gzipSync } from "fflate";
-import { bootConnection, loginOf } from "./machines/connection.ts";
+import { loginOf } from "./machines/connection.ts";
 import type { Machine } from "./machines/machine.ts";
 import { dialFailure } from "./model/dialFailure.ts";
 import { renderParameters } from "./model/render/parameters.ts";
@@ -57,41 +56,6 @@ export class RemoteStep extends remote.Command {
   }
 }
 
-export interface InstallStepArgs {
-  readonly machine: Machine;
-  /** The host scripts, by file name. */
-  readonly scripts: Readonly<Record<string, string>>;
-  readonly parameters: Readonly<Record<string, Input<string>>>;
-}
-
-/**
- * Brings the host scripts to a host and runs the first of them. It is the one step that waits for a host to boot.
- * A changed script is a changed input: it reaches the hosts with the next update.
- */
-export class InstallStep extends remote.Command {
-  readonly outcome: Output<string>;
-
-  constructor(name: string, args: InstallStepArgs, opts: CustomResourceOptions) {
-    const { machine } = args;
-    super(
-      name,
-      {
-        connection: bootConnection(machine.connection),
-        create: asRoot(machine, `bash -s install ${machine.node}`),
-        stdin: secret(
-          all([args.parameters, machine.instance]).apply(([parameters, instance]) =>
-            selfExtracting(args.scripts, `# ${instance}\n${renderParameters(definite(parameters))}`),
-          ),
-        ),
-        logging: remote.Logging.Stderr,
-        addPreviousOutputInEnv: false,
-      },
-      { ...opts, ...explained(machine), dependsOn: [...machine.ready] },
-    );
-    this.outcome = this.stdout.apply((text) => text.trim());
-  }
-}
-
 const explanations = new WeakMap<Machine, ErrorHook>();
 
 /**
@@ -122,43 +86,6 @@ function commandLine({ script, machine, words }: RemoteStepArgs): Output<string>
 
 function asRoot(machine: Machine, line: string): Output<string> {
   return loginOf(machine.connection).apply(({ user }) => (user === "root" ? line : `sudo -n ${line}`));
-}
-
-const endOfFile = "UNDERSTUDY_END_OF_FILE";
-
-/** A shell script that puts `scripts` into place, each as a whole, and runs the step with `parameters`. */
-export function selfExtracting(scripts: Readonly<Record<string, string>>, parameters: string): string {
-  const files = Object.keys(scripts)
-    .sort()
-    .map((file) => `cat >"$new/${file}" <<'${endOfFile}'\n${scripts[file]}${endOfFile}\n`);
-  return `set -euo pipefail
-directory=/usr/local/lib/understudy
-new=$(mktemp -d /usr/local/lib/understudy.XXXXXX)
-export new
-base64 -d <<'${endOfFile}' | gzip -d | bash -eu
-${packed(files.join(""))}
-${endOfFile}
-chmod 755 "$new/understudy" "$new/guard" "$new/handover" "$new/peer" "$new/pgbackrest-push"
-mkdir -p "$directory"
-chmod 755 "$directory"
-mv -f "$new"/* "$directory/"
-rmdir "$new"
-ln -sfn "$directory/understudy" /usr/local/sbin/understudy
-exec "$directory/understudy" "$@" <<'${endOfFile}'
-${parameters}${endOfFile}
-`;
-}
-
-const packedTexts = new Map<string, string>();
-
-/**
- * The engine writes the whole state before and after each step, and these scripts are most of it: twice for each node. It is not
- * Node's own gzip, which may pack differently from one machine to the next: an update would see a change where there is none.
- */
-function packed(text: string): string {
-  const known = packedTexts.get(text) ?? Buffer.from(gzipSync(Buffer.from(text), { mtime: 0 })).toString("base64");
-  packedTexts.set(text, known);
-  return known;
 }
 
 function definite(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -20,6 +20,12 @@ export async function storedSteps(): Promise<(name: string) => StoredStep | unde
     )?.[1].outputs;
 }
 
+/** Whether the stack has a resource of that type and name, from an earlier update. */
+export async function isStored(type: string, name: string): Promise<boolean> {
+  const { outputs = {} } = await readState();
+  return Object.entries(outputs).some(([urn, known]) => known.type === type && urn.endsWith(`::${name}`));
+}
+
 /**
  * The engine writes the snapshot of this very update at the same time, and a file backend may be read in the middle of that: then it has
  * no answer for a moment.

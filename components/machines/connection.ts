@@ -18,8 +18,6 @@ export interface SshServer {
 // A host that is there answers at once. With the defaults of the plugin a host that is gone would cost 13 s where it refuses,
 // and minutes where nothing answers.
 const patience = { dialErrorLimit: 2, perDialTimeout: 5 };
-// While it boots (a minute on slow clouds), attempts come at growing intervals of up to 15 s.
-const patienceForBoot = { dialErrorLimit: 12, perDialTimeout: 15 };
 
 /**
  * The one builder of connections for `remote.Command`: a connection is an input of every step, so that two that differ in
@@ -32,11 +30,6 @@ export function sshConnection(server: SshServer & { readonly proxy?: SshServer |
     ...patience,
     ...(through ? { proxy: { ...through, ...patience } } : {}),
   }));
-}
-
-/** The same connection with the patience for a host that may still boot: for `install` alone. */
-export function bootConnection(connection: Output<ConnectionArgs>): Output<ConnectionArgs> {
-  return connection.apply((known) => ({ ...known, ...patienceForBoot }));
 }
 
 /** What of a connection is no secret. */

@@ -46,6 +46,15 @@ export interface Machine {
    */
   readonly instance: Output<string>;
 
+  /**
+   * In what the host is behind what is declared, in words, where a target changes a host only when it is told to. Undefined: hosts are
+   * always what is declared.
+   */
+  readonly behind?: Output<readonly string[]>;
+
+  /** The file by which the node sends figures for the target's alarms; undefined: it sends none. */
+  readonly metricsConf?: string | undefined;
+
   /** Resources that must exist before the first step may run on the host (its power step last). */
   readonly ready: readonly Resource[];
 }

@@ -19,6 +19,8 @@ export interface Hosts {
   fences(change: FenceChange): readonly Fence[];
   /** Lets what the target has beside the hosts, such as a DNS name, lead to the primary, as soon as that is known to lead. */
   followPrimary?(primary: Output<string>): void;
+  /** In what the host that others are reached through is behind what is declared, where there is one. */
+  readonly bastionBehind?: Output<readonly string[]> | undefined;
   /** What was made, for the stack output that has the target's name. */
   readonly made?: Output<object>;
 }

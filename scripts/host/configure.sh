@@ -3,7 +3,7 @@
 #
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_ca_crt
 #             peers ("name address ssh-port" a line) peer_known_hosts peer_private_key peer_public_key
-#             backup_schedules ("full=Sun *-*-* 02:00" a line)
+#             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
 # outcome: {"node"}
 
 require_volume
@@ -88,6 +88,10 @@ for type in full diff incr; do
     systemctl daemon-reload
   fi
 done
+
+# shellcheck source=lib-metrics.sh
+. "$library/lib-metrics.sh"
+if [[ -n $metrics_conf ]]; then schedule_metrics "$metrics_conf"; else unschedule_metrics; fi
 
 # A step that was cut off after it had written the files would find nothing changed: so this is done each time.
 if has_data && is_active; then

@@ -2,6 +2,7 @@
 # Packages, users, directories, the service. Writes nothing before everything that it can look at is in order.
 #
 # parameters: cluster major data_directory port stanza pooler_ports (separated by a space; empty: no pooler)
+#             further_packages (separated by a space)
 # outcome: what the host has; stable from run to run, because `configure` renders from it
 
 derive_paths
@@ -65,7 +66,7 @@ mkdir -p "$data_directory"
 require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
 
 missing=()
-for package in "postgresql-$major" pgbackrest ${pooler_ports:+pgbouncer}; do
+for package in "postgresql-$major" pgbackrest ${pooler_ports:+pgbouncer} $further_packages; do
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) == installed ]] || missing+=("$package")
 done
 if ((${#missing[@]})); then

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A standby that receives WAL from the primary. Sourced by the steps `follow` and `arm`.
+# A standby that receives WAL from the primary. Sourced by the steps `follow` and `arm`, and by `handover give`.
 
 conninfo="host=$primary_address port=$primary_port user=understudy_replication passfile=$etc/pgpass sslmode=verify-full"
 conninfo+=" sslrootcert=$etc/tls/ca.crt connect_timeout=5 application_name=$node"
@@ -7,19 +7,35 @@ conninfo+=" sslrootcert=$etc/tls/ca.crt connect_timeout=5 application_name=$node
 # join_primary PRIMARY EPOCH FROM: this node follows PRIMARY, which leads by change EPOCH: copied, rewound or repointed, as its data need it.
 # Goes by the parameters of `follow` that tell how, by their names.
 join_primary() {
-  local primary=$1 epoch=$2 from=$3 fork=everything timeline='' theirs='' history='' found server=''
+  local primary=$1 epoch=$2 from=$3 fork=everything timeline='' theirs=${theirs:-} history=${history:-} found server=''
 
   adopt_token "$epoch" "$from" "$primary" leads || true
   # A change that was to take it from PRIMARY and was called off has a higher number, and says the same.
   [[ "$token_epoch $token_to" == "$epoch $primary" || ($token_epoch -gt $epoch && "$token_state $token_from" == "revoked $primary") ]] ||
     refuse "this node knows of another change of primary ($token_epoch: ${token_to:-nobody}, $token_state)" \
       "Run 'pulumi up' again."
-  rm -f "$handover_flag"
   await 120 "PostgreSQL to have stopped" has_stopped
+  if ! follows_already; then
+    follow_anew
+    await 600 "WAL from $primary" receives_wal
+  fi
+  rm -f "$handover_flag"
+  # As a primary it had slots for its followers.
+  drop_slots "" || ! takes_sql
+}
+
+# As it does where its unit has let it follow, or an update is run again.
+follows_already() {
+  [[ $server == active && $(cat "$state/joined" 2>/dev/null) == "$epoch" ]] &&
+    [[ $(<"$etc/standby.conf") == "$(printf '%s' "$standby_conf")" ]] && ask_primary && ! runs_with_less && is_streaming
+}
+
+follow_anew() {
+  rm -f "$handover_flag"
   [[ $server == active ]] || end_stray_server
   [[ $server != active ]] || answers || refuse "PostgreSQL on this node does not answer" \
     "See 'systemctl status $unit' on it; a server that hangs is helped by 'systemctl restart $unit'. Then run 'pulumi up' again."
-  ask_primary || true
+  [[ -n $theirs ]] || ask_primary || true
   if ! has_data; then
     copy_primary
   elif [[ $(cat "$state/joined" 2>/dev/null) != "$epoch" ]]; then
@@ -56,11 +72,6 @@ join_primary() {
     refuse "this node takes writes, but $primary is declared the primary" \
       "Decide which one is right. If it is this node: pulumi config set primary $node"
   fi
-
-  await 600 "WAL from $primary" receives_wal
-  rm -f "$handover_flag"
-  # As a primary it had slots for its followers.
-  drop_slots "" || ! takes_sql
 }
 
 # Sets `server`, to what systemd says of it. One that is stopping has handed over, and archives the last of what it wrote.
@@ -278,6 +289,12 @@ runs_with_less() {
     END { exit !less }'
 }
 
+# On the primary's own timeline: the receiver ends once more where the one before does.
+is_streaming() {
+  [[ $(sql -c "select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '$primary_address'
+    ${theirs:+and received_tli = $((16#${theirs:-0}))}") == 1 ]]
+}
+
 # A warm standby takes no SQL: there, a wal receiver that lives on is one that receives (one that can't connect ends at once).
 receives_wal() {
   local receiver
@@ -285,7 +302,7 @@ receives_wal() {
   if [[ $source == archive ]]; then
     pgrep -u postgres -f 'postgres: .*startup' >/dev/null
   elif ! grep -q "^hot_standby = 'off'" "$etc/standby.conf"; then
-    [[ $(sql -c "select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '$primary_address'") == 1 ]]
+    is_streaming
   else
     receiver=$(receiver_pid)
     [[ -n $receiver ]] && sleep 1 && [[ $(receiver_pid) == "$receiver" ]]

@@ -151,7 +151,7 @@ take_lock() {
     pause | resume | pooler) name=pooler ;;
   esac
   exec 9>"/run/understudy-$name.lock"
-  if ! flock -n 9; then
+  if ! flock -w 2 9; then
     say "waiting for an earlier step that still runs on this host"
     flock -w 900 9 ||
       refuse "an earlier step has been running on this host for 15 minutes" "See 'fuser -v /run/understudy-$name.lock' on the host."

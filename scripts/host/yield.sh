@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Whoever is primary and not declared to be, is not any more.
 #
-# parameters: intent primary (declared) kind epoch (of the change, as `arm` reported it) fenced (nodes that are proven to be off)
+# parameters: intent primary (declared) kind epoch (of the change, as `arm` reported it)
+#             primary_address primary_port system_identifier standby_conf slot source (to follow it by: as for `follow`)
 # outcome: {"node","yielded"}: no, given (the target has taken over) or conceded (this node did not serve)
 
 require_claim
@@ -38,6 +39,7 @@ give() {
     "Start it (systemctl start $unit), or declare a failover: pulumi config set --path 'nodes.$node.state' fenced"
   if ! systemctl is-active --quiet "$handover_unit"; then
     rm -f /run/understudy-given
+    declare -p primary_address primary_port system_identifier standby_conf slot source >"$join_file"
     say "handing over to $primary"
     systemd-run --quiet --collect --unit="$handover_unit" "$here/handover" give "$intent" "$epoch" "$primary"
   fi

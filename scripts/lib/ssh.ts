@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline";
 import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { describeDialError, describeExit, HostFailure } from "./sshFailure.ts";
 import { authenticationOf, hostKeyPolicy } from "./sshHostKey.ts";
@@ -40,6 +41,10 @@ export interface RunOptions {
   readonly stdin?: string;
   /** Seconds that dialling and the command may take together, for each host. @default 10 */
   readonly timeoutSeconds?: number;
+  /** Whether values of `stdin` are kept out of messages. @default true */
+  readonly stdinIsSecret?: boolean;
+  /** Takes each line of standard error as it comes. */
+  readonly onStderr?: (line: string) => void;
   /** How many hosts are worked on at a time. @default 16 */
   readonly parallel?: number;
 }
@@ -95,7 +100,8 @@ export async function runOnHosts<Name extends string>(
 /** {@link runOnHosts} for a single host. */
 export async function runOnHost(host: Host, command: string, options: RunOptions = {}): Promise<RunResult> {
   const { connection } = host;
-  const secrets = secretsOf(connection, options.stdin);
+  const secrets = secretsOf(connection, options.stdinIsSecret === false ? "" : options.stdin);
+  const { onStderr } = options;
   const timeoutSeconds = options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
   const deadline = Date.now() + timeoutSeconds * 1000;
   const clients: Client[] = [];
@@ -115,6 +121,7 @@ export async function runOnHost(host: Host, command: string, options: RunOptions
       options.stdin,
       deadline,
       timeoutSeconds,
+      onStderr && ((line) => onStderr(redact(line, secrets))),
     );
     return { ok: true, stdout };
   } catch (error) {
@@ -214,6 +221,7 @@ function execute(
   stdin: string | undefined,
   deadline: number,
   timeoutSeconds: number,
+  onStderr: ((line: string) => void) | undefined,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const stdout: Buffer[] = [];
@@ -249,6 +257,7 @@ function execute(
       let ended: { code: number | null; signal: string | undefined } | undefined;
       stream.on("data", collect(stdout));
       stream.stderr.on("data", collect(stderr));
+      if (onStderr) createInterface({ input: stream.stderr }).on("line", onStderr);
       // A command that does not read its input closes it early: what counts is how it ends.
       stream.on("error", () => {});
       stream.on("exit", (code: number | null, signal?: string) => {

@@ -24,7 +24,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
  * @type {Group}
  */
 const program = {
-  entries: ["index.ts", "scripts/preflight.ts", "scripts/receipt.ts", "scripts/boot.ts"],
+  entries: ["index.ts", "scripts/install.ts", "scripts/preflight.ts", "scripts/receipt.ts", "scripts/boot.ts"],
   sources: ["index.ts", "components", "scripts"],
   external: ["@pulumi/*"],
   mapped: true,

@@ -31,13 +31,13 @@ export async function observe(monitoring: Monitoring): Promise<Observation> {
     ),
     readBackups(monitoring),
   ]);
-  const { clusterName, postgresVersion, primary } = monitoring;
-  return { clusterName, postgresVersion, primary, at, nodes, backups };
+  const { clusterName, postgresVersion, primary, bastionBehind } = monitoring;
+  return { clusterName, postgresVersion, primary, bastionBehind, at, nodes, backups };
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {
-  const { name, state, declaredRole, source, standby, synchronous, slot } = node;
-  return { name, state, role: declaredRole, source, standby, synchronous, slot };
+  const { name, state, declaredRole, source, standby, synchronous, slot, behind } = node;
+  return { name, state, role: declaredRole, source, standby, synchronous, slot, behind };
 }
 
 async function readSql(node: MonitoredNode, monitoring: Monitoring): Promise<Reading<SqlFacts>> {

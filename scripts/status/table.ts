@@ -1,6 +1,6 @@
 import { formatBytes, formatPercent, formatSeconds } from "../../components/model/status/format.ts";
 import type { NodeReport, StatusReport } from "../../components/model/status/report.ts";
-import { type Level, worstOf } from "../../components/model/status/thresholds.ts";
+import { type FindingLevel, type Level, worstOf } from "../../components/model/status/thresholds.ts";
 import { type Paint, painter, printable, type Style, widthOf, wrap } from "./text.ts";
 
 export interface RenderOptions {
@@ -12,8 +12,14 @@ export interface RenderOptions {
 /** Widest that anything is drawn, however wide the terminal. */
 export const MAX_WIDTH = 120;
 
-const MARKS = { ok: "✓", warning: "▲", critical: "✖" } as const satisfies Record<Level, string>;
-const STYLES = { ok: "green", warning: "yellow", critical: "red" } as const satisfies Record<Level, Style>;
+const MARKS = { ok: "✓", notice: "•", warning: "▲", critical: "✖" } as const satisfies Record<
+  Level | FindingLevel,
+  string
+>;
+const STYLES = { ok: "green", notice: "bold", warning: "yellow", critical: "red" } as const satisfies Record<
+  Level | FindingLevel,
+  Style
+>;
 const WORDS = { ok: "ALL WELL", warning: "WARNING", critical: "CRITICAL" } as const satisfies Record<Level, string>;
 const NOTHING = "–";
 

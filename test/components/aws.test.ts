@@ -4,24 +4,39 @@ import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterKeys } from "../../components/keys.ts";
-import { maintainable } from "../../components/machines/aws/hosts.ts";
+import { freeName } from "../../components/machines/aws/bucket.ts";
+import { imageId, maintainable } from "../../components/machines/aws/hosts.ts";
 import { growsOnly } from "../../components/machines/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/machines/machines.ts";
 import { stackOutputs } from "../../components/outputs.ts";
-import { everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
+import type { InstallInput } from "../../scripts/lib/install.ts";
+import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
-import { ec2 } from "../support/mockAws.ts";
+import { ec2, noSuchBucket, s3 } from "../support/mockAws.ts";
 import { forget, inputsOf, registered, resolved, settled, stored, unwrapped } from "../support/mockEngine.ts";
 
 describe("the graph of the target aws", function () {
   this.timeout(120_000);
 
-  for (const [name, config] of Object.entries({ smallest, existing, everything })) {
+  for (const [name, config] of Object.entries({ smallest, existing, closed, everything })) {
     it(`${name}: every resource with its inputs, dependencies and options`, async () => {
       assertGolden(`aws/${name}.json`, renderGraph(awsOnly(await graphOf(parseAws(config)))));
     });
   }
+
+  it("has alarms, and senders of figures, that no change of primary changes", async () => {
+    const watching = async (primary: string) => {
+      const config = parseAws({ ...closed, primary });
+      const { machines } = hostsFor(config, clusterKeys(config, {}), {});
+      const confs = Object.values(machines).map(({ metricsConf }) => metricsConf);
+      const alarms = renderGraph((await graphOf(config)).filter(({ type }) => type.startsWith("aws:cloudwatch/")));
+      return { confs, alarms };
+    };
+    const before = await watching("node-a");
+    assert.match(before.confs[0] ?? "", /^namespace='Understudy\/dev'$/m);
+    assert.deepEqual(await watching("node-b"), before);
+  });
 
   it("is not loaded for another target", () => {
     const script = `await import("./components/machines/machines.ts");
@@ -39,6 +54,9 @@ describe("machines of the target aws", function () {
   beforeEach(forget);
   afterEach(() => {
     ec2.instanceState = "stopped";
+    ec2.instanceType = undefined;
+    ec2.imageArchitecture = undefined;
+    s3.bucketError = noSuchBucket;
   });
 
   it("are reached through the bastion, with keys that are known beforehand", async () => {
@@ -110,6 +128,38 @@ describe("machines of the target aws", function () {
     assert.equal(opts?.onDryRun, true);
   });
 
+  it("are not made from an AMI that is really for another processor, in the preview too", async () => {
+    const image = { kind: "ami", id: "ami-0123456789abcdef0", architecture: "arm64" } as const;
+    const id = () => resolved(imageId(image, "arm64", {}));
+    ec2.imageArchitecture = "arm64";
+    assert.equal(await id(), image.id);
+    ec2.imageArchitecture = "x86_64";
+    await assert.rejects(id(), /ami-0123456789abcdef0 is for x86_64.*arm64\nHINT: /);
+  });
+
+  it("are not made for a bucket of somebody else's, or one that another stack left", async () => {
+    const bucket = "acme-archive";
+    const name = () => freeName(bucket, {});
+    assert.equal(await name(), bucket);
+    for (const error of [
+      "StatusCode: 403, api error Forbidden: Forbidden",
+      "StatusCode: 301, api error MovedPermanently",
+    ]) {
+      s3.bucketError = `reading S3 Bucket (${bucket}): operation error S3: HeadBucket, https response error ${error}`;
+      await assert.rejects(
+        name(),
+        /archive\.bucket: 'acme-archive' is somebody else's bucket\nHINT: Choose another one/,
+      );
+    }
+    s3.bucketError = undefined;
+    await assert.rejects(name(), /'acme-archive' is there already, and this stack has not made it\nHINT: /);
+    stored["urn:pulumi:dev::understudy::aws:s3/bucket:Bucket::archive-acme-archive"] = {
+      type: "aws:s3/bucket:Bucket",
+      outputs: {},
+    };
+    assert.equal(await name(), bucket);
+  });
+
   it("are not maintained while they lead, whatever config declares for the same update", async () => {
     await maintainable("node-a");
     stored["urn:pulumi:dev::understudy::understudy:index:PostgresCluster$command:remote:Command::lead"] = {
@@ -121,6 +171,19 @@ describe("machines of the target aws", function () {
       /aws\.maintain: node-a leads\nHINT: move the primary in an update of its own/,
     );
     await maintainable("node-b");
+  });
+
+  it("that are behind what is declared are known to status", async () => {
+    ec2.instanceType = "m7g.medium";
+    const config = parseAws(smallest);
+    const outputs = stackOutputs(config, new PostgresCluster("dev", { config }));
+    const { nodes, bastionBehind } = await resolved(outputs.monitoring);
+    assert.deepEqual(bastionBehind, ["instanceType"]);
+    assert.deepEqual(
+      nodes.map(({ name, behind }) => ({ name, behind })),
+      ["node-a", "node-b"].map((name) => ({ name, behind: ["instanceType"] })),
+    );
+    await settled();
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {
@@ -145,6 +208,9 @@ describe("machines of the target aws", function () {
     assert.match(remote("configure-node-a"), /^repo1-s3-bucket=acme-postgres-archive$/m);
     assert.match(remote("configure-node-a"), /^repo1-s3-endpoint=s3\.eu-west-1\.amazonaws\.com$/m);
     assert.doesNotMatch(remote("configure-node-a"), /repo1-s3-key=|repo1-s3-key-secret/);
+    assert.match(remote("configure-node-a"), /^metrics_conf=[\s\S]*namespace=[\s\S]*Understudy\/dev/m);
+    const install = JSON.parse(String(unwrapped(inputsOf("install-node-a").stdin).value)) as InstallInput;
+    assert.equal(install.parameters.further_packages, "curl");
     assert.match(remote("lead"), /^fenced='node-c intent-1:0 10\./m);
     const { value: certificate } = unwrapped(inputsOf("certificate-node-a").stdin);
     const { dnsNames } = JSON.parse(String(certificate)) as { dnsNames: string[] };

@@ -33,6 +33,12 @@ export const existing = {
   },
 } as const;
 
+/** A network that nothing gets out of but by ways of its own, with alarms. */
+export const closed = {
+  ...smallest,
+  aws: { ...smallest.aws, network: { egress: "none" }, alarms: { enabled: true } },
+} as const;
+
 /** Everything on; one node is fenced, one is absent, one is maintained. */
 export const everything = {
   target: "aws",

@@ -1,7 +1,18 @@
 /** What AWS's plugin answers, as far as the program reads it. */
 
+export const noSuchBucket =
+  "invocation of aws:s3/getBucket:getBucket returned an error: reading S3 Bucket (x): couldn't find resource";
+
 /** State of every instance, for whoever asks EC2. */
-export const ec2 = { instanceState: "stopped", imageArchitecture: undefined as string | undefined };
+export const ec2 = {
+  instanceState: "stopped",
+  imageArchitecture: undefined as string | undefined,
+  /** What every host still is; undefined: what is declared. */
+  instanceType: undefined as string | undefined,
+};
+
+/** What S3 says of a bucket; undefined: it is there. */
+export const s3 = { bucketError: noSuchBucket as string | undefined };
 
 interface AwsState {
   readonly id?: string;
@@ -15,7 +26,10 @@ export function awsState(type: string, name: string): AwsState | undefined {
     case "aws:ebs/volume:Volume":
       return { id: `vol-${hex(name, 17)}`, outputs: {} };
     case "aws:ec2/instance:Instance":
-      return { id: `i-${hex(name, 17)}`, outputs: {} };
+      return {
+        id: `i-${hex(name, 17)}`,
+        outputs: ec2.instanceType === undefined ? {} : { instanceType: ec2.instanceType },
+      };
     case "aws:ec2/networkInterface:NetworkInterface":
       return { outputs: { privateIp: `10.42.0.${10 + (Number.parseInt(hex(name, 2), 16) % 200)}` } };
     case "aws:ec2/eip:Eip":
@@ -34,6 +48,10 @@ export function awsState(type: string, name: string): AwsState | undefined {
 /** The answer to an invoke; undefined: it is none of AWS's. */
 export function awsAnswer(token: string, inputs: Record<string, unknown>): Record<string, unknown> | undefined {
   if (token === "aws:ec2/getInstance:getInstance") return { ...inputs, instanceState: ec2.instanceState };
+  if (token === "aws:s3/getBucket:getBucket") {
+    if (s3.bucketError !== undefined) throw { details: s3.bucketError };
+    return inputs;
+  }
   if (token !== "aws:ec2/getAmi:getAmi") return undefined;
   const filters = inputs.filters as readonly { name: string; values: string[] }[];
   const value = (name: string) => filters.find((filter) => filter.name === name)?.values[0];

@@ -55,7 +55,7 @@ function printed(command: string): string {
   if (command === freshId) return "intent-1\n";
   if (command.includes("step.mjs preflight"))
     return '{"fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","atRisk":null}';
-  if (command.includes("bash -s install"))
+  if (command.includes("step.mjs install"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
   if (command.includes("understudy arm")) return '{"armed":"no","epoch":0,"from":""}';
   const lead = /understudy lead (\S+)/.exec(command);

@@ -245,6 +245,9 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
       [`archive-${bucket}`, "data-node-a", "data-node-b"],
     );
     assert.ok(cluster.objects(bucket).some((object) => /backup\.manifest$/.test(object)));
+    const again = await cluster.stack.preview();
+    assert.notEqual(again.exitCode, 0);
+    assert.match(again.output, /archive\.bucket: '\S+' is there already, and this stack has not made it\n *HINT: /);
   });
 
   it("a second stack in the account, with everything on and no way out but to S3, goes without a trace", async () => {

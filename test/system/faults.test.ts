@@ -58,15 +58,13 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
       "node-b": { ...cluster.node("node-b"), port: 1 },
     };
     const { said } = await refused();
-    assert.match(said("install-node-a"), /unable to authenticate/);
     assert.match(
-      said("understudy-"),
-      /node-a \(root@127\.0\.0\.1:\d+\): the host refuses the login\n *HINT: .*authorized_keys/,
+      said("install-node-a"),
+      /the host refused the login, node-a \(root@127\.0\.0\.1:\d+\)\n *HINT: .*authorized_keys/,
     );
-    assert.match(said("install-node-b"), /connection refused/);
     assert.match(
-      said("understudy-"),
-      /node-b \(root@127\.0\.0\.1:1\): cannot be reached by SSH: connection refused\n *HINT: see that the host runs/,
+      said("install-node-b"),
+      /cannot be reached by SSH: connection refused, node-b \(root@127\.0\.0\.1:1\)\n *HINT: see that the host runs/,
     );
     assert.deepEqual(await Promise.all(["node-a", "node-b"].map(traces)), before);
   });
@@ -86,8 +84,8 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     nodes = { "node-a": cluster.node("node-a"), "node-b": cluster.node("node-b") };
     await cluster.host("node-b").exec("systemctl stop squatter");
     assert.match(
-      said("understudy-"),
-      /node-a \(.*\): the host shows another host key than the one in config\n *HINT: /,
+      said("install-node-a"),
+      /the host key is not the one that is expected, node-a \(.*\)\n *HINT: if the host was made anew/,
     );
     assert.match(said("install-node-b"), /node-b: port 5432 is in use by 'perl'\n *HINT: .*postgresPort/);
     assert.deepEqual(await Promise.all(["node-a", "node-b"].map(traces)), before);

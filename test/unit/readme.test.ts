@@ -127,7 +127,7 @@ describe("README.md and docs", () => {
     const code = read("components/cluster.ts") + read("components/node.ts");
     const steps = new Set([
       ...matches(code, /\bstep\(\s*["`](\w+)/g),
-      ...matches(code, /new (?:LocalStep|Intent|InstallStep|RemoteStep)\(\s*["`](\w+)/g),
+      ...matches(code, /new (?:LocalStep|Intent|RemoteStep)\(\s*["`](\w+)/g),
     ]);
     assert.ok(steps.size >= 12, [...steps].join(" "));
     const table = read("docs/architecture.md");

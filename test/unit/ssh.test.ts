@@ -124,6 +124,21 @@ describe("runOnHosts", () => {
     assert.deepEqual(result, { ok: true, stdout: "understudy facts node-a|KEY='value'\n" });
   });
 
+  it("gives each line of standard error as it comes", async () => {
+    const lines: string[] = [];
+    const onStderr = (line: string) => lines.push(line);
+    await failure(await start(fails(1, "node-a: one 17000\nnode-a: two\n")), "x", {
+      stdin: "port='17000'\n",
+      onStderr,
+    });
+    assert.deepEqual(lines, ["node-a: one [secret]", "node-a: two"]);
+  });
+
+  it("shows values of standard input where it is told that none is a secret", async () => {
+    const options = { stdin: "port='17000'\n", stdinIsSecret: false };
+    assert.match((await failure(await start(fails(1, "17000 is in use")), "x", options)).message, /^17000 is in use/);
+  });
+
   it("has an entry for every host, in their order, whatever each of them does", async () => {
     const good = await start(echo);
     const bad = await start(fails(1, "no"));

@@ -31,6 +31,7 @@ describe("start: our TypeScript as it is now", () => {
     write("scripts/preflight.ts", "export {};\n");
     write("scripts/receipt.ts", "export {};\n");
     write("scripts/boot.ts", "export {};\n");
+    write("scripts/install.ts", "export {};\n");
     write("tsconfig.json", "{}\n");
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));

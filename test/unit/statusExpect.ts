@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../components/model/status/finding.ts";
 import { judge } from "../../components/model/status/judge.ts";
 import type { NodeObservation, Observation, SqlFacts } from "../../components/model/status/observation.ts";
-import { type Level, worstOf } from "../../components/model/status/thresholds.ts";
+import { type FindingLevel, worstOf } from "../../components/model/status/thresholds.ts";
 import { failed, host, observation, primary, read, sender, slot } from "./statusFixtures.ts";
 
 export type Nodes = Record<string, Partial<NodeObservation>>;
@@ -10,7 +10,7 @@ export type Nodes = Record<string, Partial<NodeObservation>>;
 /** What is found; nothing is expected beyond it. */
 export function expectFindings(
   seen: Observation,
-  expected: readonly (readonly [Level, string | undefined, RegExp])[],
+  expected: readonly (readonly [FindingLevel, string | undefined, RegExp])[],
 ): void {
   const { findings, level } = judge(seen);
   const shown = findings.map((finding: Finding) => `${finding.level} ${finding.node ?? "cluster"}: ${finding.what}`);

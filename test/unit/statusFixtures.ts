@@ -31,6 +31,7 @@ export const declared = (name: string, change: Partial<DeclaredNode> = {}): Decl
   standby: "hot",
   synchronous: false,
   slot: `understudy_${name.replaceAll("-", "_")}`,
+  behind: [],
   ...change,
 });
 
@@ -151,6 +152,7 @@ export function observation(change: Partial<Observation> = {}, nodes: Record<str
     clusterName: "understudy-dev",
     postgresVersion: 17,
     primary: "node-a",
+    bastionBehind: [],
     at,
     nodes: Object.entries(usual).map(([name, node]) => ({ ...node, ...nodes[name] })),
     backups: read([backup()]),
@@ -169,6 +171,13 @@ const fourth = (node: Partial<NodeObservation>): NodeObservation => ({
 /** Situations that the table is drawn for; also what a person looks at. */
 export const situations = {
   well: observation(),
+  "hosts-behind": observation(
+    { bastionBehind: ["ami"] },
+    {
+      "node-a": { declared: declared("node-a", { behind: ["ami", "instanceType"] }) },
+      "node-b": { declared: declared("node-b", { behind: ["ami", "instanceType", "user data"] }) },
+    },
+  ),
   "switched-by-hand": observation(
     {},
     {

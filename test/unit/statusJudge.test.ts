@@ -279,13 +279,36 @@ describe("status: judge", () => {
     });
   });
 
+  it("hosts that are behind what is declared are a notice, which changes neither level nor exit code", () => {
+    const behind = (name: string) => ({ declared: declared(name, { behind: ["ami", "user data"] }) });
+    const nodes = { "node-a": behind("node-a"), "node-b": behind("node-b") };
+    expectFindings(observation({ bastionBehind: ["user data"] }, nodes), [
+      ["notice", undefined, /the bastion is behind what is declared: user data/],
+      ["notice", "node-a", /its host is behind/],
+      ["notice", "node-b", /its host is behind/],
+    ]);
+    const seen = observation({}, nodes);
+    expectFindings(seen, [
+      ["notice", "node-a", /its host is behind what is declared: ami, user data/],
+      ["notice", "node-b", /its host is behind what is declared: ami, user data/],
+    ]);
+    const [primary, standby] = judge(seen).findings;
+    assert.match(primary?.hint ?? "", /first move the primary.*aws\.maintain node-a/);
+    assert.match(
+      standby?.hint ?? "",
+      /^when it may be away.*pulumi config set --path aws\.maintain node-b && pulumi up/,
+    );
+    const { level, findings } = judge({ ...seen, backups: read([]) });
+    assert.deepEqual([level, ...findings.map((finding) => finding.level)], ["warning", "warning", "notice", "notice"]);
+  });
+
   it("lists the worst first, and gives an exit code", () => {
     const { findings } = judge(observation({ backups: read([]) }, { "node-a": unreachable }));
     assert.deepEqual(
       findings.map(({ level }) => level),
       ["critical", "warning"],
     );
-    assert.deepEqual((["ok", "warning", "critical"] as const).map(exitCodeOf), [0, 1, 2]);
+    assert.deepEqual((["ok", "notice", "warning", "critical"] as const).map(exitCodeOf), [0, 0, 1, 2]);
     assert.equal(worstOf([]), "ok");
   });
 

@@ -5,7 +5,7 @@ import type { AwsImage } from "../../model/aws/images.ts";
 import { architectureOf } from "../../model/aws/instanceTypes.ts";
 import { loginUser, renderBastionUserData } from "../../model/aws/userData.ts";
 import type { SshServer } from "../connection.ts";
-import { awsHostScripts, base64, guarded, hostProperties, imageId, rootDisk } from "./hosts.ts";
+import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { sdk } from "./sdk.ts";
 
@@ -25,6 +25,8 @@ export interface AwsBastionArgs {
 export class AwsBastion extends ComponentResource {
   readonly login: SshServer;
   readonly address: Output<string>;
+  /** In what it is behind what is declared. */
+  readonly behind: Output<readonly string[]>;
 
   constructor(name: string, args: AwsBastionArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsBastion", name, {}, opts);
@@ -36,17 +38,18 @@ export class AwsBastion extends ComponentResource {
       ([operatorKey, publicKey, privateKey]) =>
         renderBastionUserData({ operatorKey, hostKey: { publicKey, privateKey }, scripts: awsHostScripts() }),
     );
+    const ami = imageId(image, architectureOf(config.instanceType), parent);
+    const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
       "bastion",
       {
         ...guarded,
-        ami: imageId(image, architectureOf(config.instanceType), parent),
+        ami,
         instanceType: config.instanceType,
         subnetId: network.publicSubnet as Output<string>,
         vpcSecurityGroupIds: [securityGroup],
-        associatePublicIpAddress: false,
         rootBlockDevice: rootDisk(hostName),
-        userDataBase64: secret(base64(userData)),
+        userDataBase64,
         tags: { Name: hostName },
       },
       {
@@ -56,6 +59,7 @@ export class AwsBastion extends ComponentResource {
         ignoreChanges: maintained ? [] : hostProperties,
       },
     );
+    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
     // Stays when the instance is made anew, so that nothing that connects through it changes.
     const address = new ec2.Eip(
       "bastion-address",

@@ -2,14 +2,18 @@ import {
   ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
+  type InvokeOptions,
   type Output,
   type Resource,
   secret,
 } from "@pulumi/pulumi";
+import { mistake } from "../../mistake.ts";
+import { type BucketAnswer, bucketProblem } from "../../model/aws/bucket.ts";
 import type { AwsConfig } from "../../model/aws/config.ts";
 import { bucketPolicy } from "../../model/aws/policies.ts";
 import { partitionOf, s3Endpoint } from "../../model/aws/regions.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
+import { isStored } from "../../stackState.ts";
 import type { ArchiveServer } from "../machine.ts";
 import { sdk } from "./sdk.ts";
 
@@ -39,7 +43,7 @@ export class AwsArchive extends ComponentResource implements ArchiveServer {
     const kept = { parent: this, retainOnDelete: deletionProtection };
     const bucket = new s3.Bucket(
       `archive-${bucketName}`,
-      { bucket: bucketName, forceDestroy: !deletionProtection, tags: { Name: bucketName } },
+      { bucket: freeName(bucketName, { parent: this }), forceDestroy: !deletionProtection, tags: { Name: bucketName } },
       // Object lock is switched on below, on a bucket that exists: here it would be another bucket.
       { ...kept, ignoreChanges: ["objectLockEnabled"] },
     );
@@ -110,14 +114,32 @@ export class AwsArchive extends ComponentResource implements ArchiveServer {
   }
 }
 
+/** The name, once it is known that nobody else's bucket has it. Rejects, in the preview too. */
+export async function freeName(bucket: string, opts: InvokeOptions): Promise<string> {
+  if (await isStored("aws:s3/bucket:Bucket", `archive-${bucket}`)) return bucket;
+  const answer = await sdk("s3")
+    .getBucket({ bucket }, opts)
+    .then(
+      (): BucketAnswer => ({ kind: "there" }),
+      (error): BucketAnswer => ({ kind: "error", message: String(error) }),
+    );
+  const problem = bucketProblem(bucket, answer);
+  if (problem !== undefined) throw mistake(problem);
+  return bucket;
+}
+
 function encryptionRule(kmsKey: string | undefined) {
-  return kmsKey === undefined
-    ? { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }
-    : {
-        applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKey },
-        // One call of KMS for many objects, instead of one for each WAL file.
-        bucketKeyEnabled: true,
-      };
+  return {
+    ...(kmsKey === undefined
+      ? { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }
+      : {
+          applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKey },
+          // One call of KMS for many objects, instead of one for each WAL file.
+          bucketKeyEnabled: true,
+        }),
+    // Whoever has a node's credentials can't lock the archive away with a key of his own.
+    blockedEncryptionTypes: ["SSE-C"],
+  };
 }
 
 /** pgBackRest itself decides what is not needed any more; here goes what it left behind. */

@@ -83,7 +83,8 @@ export class AwsEndpoint extends ComponentResource {
         enableCrossZoneLoadBalancing: true,
         tags: { Name: awsName("loadBalancer", clusterName) },
       },
-      parent,
+      // A subnet that goes makes another one of it, and no two can have that name.
+      { ...parent, deleteBeforeReplace: true },
     );
     for (const [kind, port] of [
       ["primary", pooler.port],
@@ -107,6 +108,8 @@ export class AwsEndpoint extends ComponentResource {
             protocol: "TCP",
             port: "traffic-port",
             interval: 10,
+            // Less than the interval, which the default is not.
+            timeout: 5,
             healthyThreshold: 2,
             unhealthyThreshold: 2,
           },

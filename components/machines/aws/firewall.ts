@@ -15,6 +15,7 @@ const about: Readonly<Record<Group, string>> = {
   nodes: "PostgreSQL nodes",
   bastion: "The way in for operators",
   balancer: "Load balancer before the poolers",
+  cloudWatch: "The way to CloudWatch",
 };
 
 /** The security groups, and each rule as a resource of its own: one that changes does not open or close another for a moment. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type CustomResourceOptions, type Output, output } from "@pulumi/pulumi";
+import type { Instance } from "@pulumi/aws/ec2/instance.js";
+import { all, type CustomResourceOptions, type Output, output, unsecret } from "@pulumi/pulumi";
 import { mistake } from "../../mistake.ts";
 import { type AwsImage, imageProblem, imageQuery } from "../../model/aws/images.ts";
 import type { Architecture } from "../../model/aws/instanceTypes.ts";
@@ -37,6 +38,21 @@ export function rootDisk(name: string, kmsKey?: string) {
 
 /** What replaces or restarts an instance when it changes: ignored, but on the one host that is maintained. */
 export const hostProperties = ["ami", "instanceType", "userDataBase64", "rootBlockDevice"];
+
+/** In what `instance` is behind what is declared of it, in words: an update that names its host in `aws.maintain` changes that. */
+export function behindOf(
+  instance: Instance,
+  declared: Readonly<Record<"ami" | "userDataBase64", Output<string>>> & { readonly instanceType: string },
+): Output<readonly string[]> {
+  const { ami, instanceType, userDataBase64 } = instance;
+  return unsecret(
+    all([all(declared), all({ ami, instanceType, userDataBase64 })]).apply(([wanted, real]) =>
+      (["ami", "instanceType", "userDataBase64"] as const)
+        .filter((property) => wanted[property] !== real[property])
+        .map((property) => (property === "userDataBase64" ? "user data" : property)),
+    ),
+  );
+}
 
 /** Id of the image for a host, as it is published now. Looked up in the preview, too; an AMI for another processor is refused then. */
 export function imageId(image: AwsImage, architecture: Architecture, opts: CustomResourceOptions): Output<string> {

@@ -2,7 +2,7 @@ import type { Vpc } from "@pulumi/aws/ec2/vpc.js";
 import { ComponentResource, type ComponentResourceOptions, type Output, output, type Resource } from "@pulumi/pulumi";
 import type { AwsConfig, ExistingNetwork, NewNetwork } from "../../model/aws/config.ts";
 import { s3EndpointPolicy } from "../../model/aws/policies.ts";
-import { partitionOf } from "../../model/aws/regions.ts";
+import { partitionOf, s3GatewayService } from "../../model/aws/regions.ts";
 import { planSubnets } from "../../model/aws/subnets.ts";
 import { sdk } from "./sdk.ts";
 
@@ -165,15 +165,17 @@ export class AwsNetwork extends ComponentResource {
   }
 
   private wayToS3({ aws, name, bucket }: AwsNetworkArgs, vpcId: Output<string>, routeTableIds: Output<string>[]) {
-    const partition = partitionOf(aws.region);
+    const { region } = aws;
     return new (sdk("ec2").VpcEndpoint)(
       "s3-endpoint",
       {
         vpcId,
         vpcEndpointType: "Gateway",
-        serviceName: `${partition === "aws-cn" ? "cn." : ""}com.amazonaws.${aws.region}.s3`,
+        serviceName: s3GatewayService(region),
         routeTableIds,
-        ...(bucket === undefined ? {} : { policy: JSON.stringify(s3EndpointPolicy({ partition, bucket })) }),
+        ...(bucket === undefined
+          ? {}
+          : { policy: JSON.stringify(s3EndpointPolicy({ partition: partitionOf(region), bucket })) }),
         tags: { Name: `${name}-s3` },
       },
       { parent: this },

@@ -9,7 +9,6 @@ import {
   type Resource,
   ResourceHook,
   secret,
-  unsecret,
 } from "@pulumi/pulumi";
 import type { BootInput } from "../../../scripts/lib/boot.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
@@ -26,7 +25,7 @@ import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "../
 import type { AwsBastion } from "./bastion.ts";
 import { provenOff } from "./fence.ts";
 import type { AwsFirewall } from "./firewall.ts";
-import { awsHostScripts, base64, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
+import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { AwsRole } from "./role.ts";
 import { sdk } from "./sdk.ts";
@@ -39,7 +38,8 @@ export interface AwsNodeArgs {
   readonly firewall: AwsFirewall;
   readonly bastion: AwsBastion | undefined;
   /** What its role may do; undefined: nothing. */
-  readonly archive: PolicyDocument | undefined;
+  readonly policy: PolicyDocument | undefined;
+  readonly metricsConf: string | undefined;
   readonly names: readonly string[];
   /** Tag of volumes that snapshots are taken of. */
   readonly volumeTags: Readonly<Record<string, string>>;
@@ -60,6 +60,7 @@ export class AwsNode extends ComponentResource implements Machine {
   readonly endpoint: Output<Endpoint>;
   readonly names: readonly string[];
   readonly poolerEndpoints: PoolerEndpoints | undefined;
+  readonly metricsConf: string | undefined;
   readonly dataDirectory: string;
   /** What the instance type has, as the host itself says. */
   readonly memoryBytes = undefined;
@@ -103,7 +104,7 @@ export class AwsNode extends ComponentResource implements Machine {
     );
     const zone = volume.availabilityZone.apply((known) => stays(name, known, config.zone));
 
-    const role = new AwsRole(name, { clusterName, archive: args.archive, fence }, parent);
+    const role = new AwsRole(name, { clusterName, policy: args.policy, fence }, parent);
     const networkInterface = new ec2.NetworkInterface(
       `interface-${name}`,
       {
@@ -176,6 +177,7 @@ export class AwsNode extends ComponentResource implements Machine {
     this.postgresPort = config.postgresPort;
     this.endpoint = this.address.apply((host) => ({ host, port: config.postgresPort }));
     this.names = args.names;
+    this.metricsConf = args.metricsConf;
     this.poolerEndpoints = pooler && {
       primary: this.address.apply((host) => ({ host, port: pooler.port })),
       standbys: this.address.apply((host) => ({ host, port: pooler.readOnlyPort })),
@@ -191,19 +193,7 @@ export class AwsNode extends ComponentResource implements Machine {
       hostKey: hostKey.publicKey,
       proxy: bastion?.login,
     });
-    const wanted = all({ ami, instanceType: config.instanceType, userDataBase64 });
-    const real = all({
-      ami: instance.ami,
-      instanceType: instance.instanceType,
-      userDataBase64: instance.userDataBase64,
-    });
-    this.behind = unsecret(
-      all([wanted, real]).apply(([declared, known]) =>
-        (["ami", "instanceType", "userDataBase64"] as const)
-          .filter((property) => declared[property] !== known[property])
-          .map((property) => (property === "userDataBase64" ? "user data" : property)),
-      ),
-    );
+    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
     this.ready =
       config.state === "active"
         ? [

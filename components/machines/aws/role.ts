@@ -6,8 +6,8 @@ import { sdk } from "./sdk.ts";
 
 export interface AwsRoleArgs {
   readonly clusterName: string;
-  /** What the node may do with the archive; undefined: it has keys for it. */
-  readonly archive: PolicyDocument | undefined;
+  /** What the node may do; undefined: nothing. */
+  readonly policy: PolicyDocument | undefined;
   /** Given where the node is fenced: it may do nothing then, once the change is armed. */
   readonly fence: FenceChange | undefined;
 }
@@ -18,7 +18,7 @@ export class AwsRole extends ComponentResource {
   readonly profile: Output<string>;
   readonly policy: Resource | undefined;
 
-  constructor(name: string, { clusterName, archive, fence }: AwsRoleArgs, opts: ComponentResourceOptions) {
+  constructor(name: string, { clusterName, policy, fence }: AwsRoleArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsRole", name, {}, opts);
     const iam = sdk("iam");
     const role = new iam.Role(
@@ -30,7 +30,7 @@ export class AwsRole extends ComponentResource {
       },
       { parent: this },
     );
-    const document = fence ? fencedPolicy() : archive;
+    const document = fence ? fencedPolicy() : policy;
     this.policy =
       document &&
       new iam.RolePolicy(

@@ -28,7 +28,7 @@ export class AwsSnapshots extends ComponentResource {
       {
         name: awsName("role", clusterName, "_snapshots"),
         description: "Takes snapshots of the cluster's data volumes",
-        assumeRolePolicy: JSON.stringify(trustPolicy("dlm.amazonaws.com")),
+        assumeRolePolicy: JSON.stringify(trustPolicy("dlm.amazonaws.com", aws.account)),
       },
       parent,
     );

@@ -4,11 +4,13 @@ import { endpointNames } from "../../model/aws/config.ts";
 import { firewallRules } from "../../model/aws/firewall.ts";
 import type { AwsImage } from "../../model/aws/images.ts";
 import { architectureOf } from "../../model/aws/instanceTypes.ts";
+import { metricsNamespace } from "../../model/aws/metrics.ts";
 import { awsName } from "../../model/aws/names.ts";
-import { archivePolicy } from "../../model/aws/policies.ts";
+import { archivePolicy, joinedPolicy, metricsPolicy } from "../../model/aws/policies.ts";
 import { partitionOf } from "../../model/aws/regions.ts";
 import type { AwsClusterConfig } from "../../model/clusterConfig.ts";
-import { nodesOf } from "../../model/clusterConfig.ts";
+import { activeNodes, nodesOf } from "../../model/clusterConfig.ts";
+import { renderMetricsConf } from "../../model/render/metricsConf.ts";
 import type { Fence, FenceChange } from "../machine.ts";
 import type { Hosts } from "../machines.ts";
 import { AwsAlarms } from "./alarms.ts";
@@ -31,6 +33,7 @@ export interface AwsTargetArgs {
 export class AwsTarget extends ComponentResource implements Hosts {
   readonly machines: Readonly<Record<string, AwsNode>>;
   readonly archiveServer: AwsArchive | undefined;
+  readonly bastionBehind: Output<readonly string[]> | undefined;
   readonly made: Output<object>;
   private readonly args: AwsTargetArgs;
   private readonly network: AwsNetwork;
@@ -82,6 +85,8 @@ export class AwsTarget extends ComponentResource implements Hosts {
         parent,
       );
 
+    this.bastionBehind = this.bastion?.behind;
+
     const nodes = nodesOf(config)
       .filter(({ state }) => state !== "fenced")
       .map(({ name: node }) => this.node(node));
@@ -102,7 +107,13 @@ export class AwsTarget extends ComponentResource implements Hosts {
         },
         parent,
       );
-    if (aws.alarms) new AwsAlarms("alarms", { config: aws.alarms, clusterName, nodes: active }, parent);
+    if (aws.alarms) {
+      const wayOut = this.firewall.groups.cloudWatch && {
+        network: this.network,
+        group: this.firewall.groups.cloudWatch,
+      };
+      new AwsAlarms("alarms", { config, alarms: aws.alarms, nodes: active, wayOut }, parent);
+    }
     if (aws.snapshots) new AwsSnapshots("snapshots", { config: aws.snapshots, aws, clusterName }, parent);
     if (aws.secretsManager) new AwsSecrets("secrets", { cluster: config, keys }, parent);
 
@@ -134,7 +145,7 @@ export class AwsTarget extends ComponentResource implements Hosts {
     const { aws, clusterName, archive } = cluster;
     const config = cluster.nodes[name];
     if (!config) throw new Error(`no node ${name}`);
-    const { region, account, bucket } = aws;
+    const { region, account, bucket, alarms } = aws;
     const tag = snapshotTag(clusterName);
     return new AwsNode(
       name,
@@ -145,13 +156,16 @@ export class AwsTarget extends ComponentResource implements Hosts {
         network: this.network,
         firewall: this.firewall,
         bastion: this.bastion,
-        archive:
+        policy: joinedPolicy(
           archive.server === "own"
             ? archivePolicy({
                 ...{ partition: partitionOf(region), region, account },
                 ...{ bucket: archive.bucket, prefix: archive.prefix, kmsKey: bucket.kmsKey },
               })
             : undefined,
+          alarms && metricsPolicy(metricsNamespace(clusterName)),
+        ),
+        metricsConf: alarms && renderMetricsConf({ clusterName, region, nodes: activeNodes(cluster) }),
         names: aws.endpoint ? Object.values(endpointNames(aws.endpoint)).filter((known) => known !== undefined) : [],
         volumeTags: { [tag.key]: tag.value },
         ...(fence ? { fence } : {}),

@@ -52,6 +52,11 @@ export interface ExistingNetwork {
 export const egresses = ["nat", "natPerZone", "none"] as const;
 export type Egress = (typeof egresses)[number];
 
+/** Whether nothing gets out but by ways of the VPC's own. */
+export function isClosed(network: AwsNetwork): boolean {
+  return network.kind === "new" && network.egress === "none";
+}
+
 export interface AwsBastion {
   readonly instanceType: string;
   /** Public subnet of an existing VPC; undefined: the first of the new one. */

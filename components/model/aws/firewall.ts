@@ -1,7 +1,7 @@
 import type { PoolerConfig } from "../clusterConfig.ts";
-import type { AwsConfig } from "./config.ts";
+import { type AwsConfig, isClosed } from "./config.ts";
 
-export type Group = "nodes" | "bastion" | "balancer";
+export type Group = "nodes" | "bastion" | "balancer" | "cloudWatch";
 
 /** The other end of a rule. */
 export type Peer =
@@ -22,7 +22,10 @@ export interface Rule {
 
 /** What of the config decides who may talk to whom. */
 export interface FirewallInput {
-  readonly aws: Pick<AwsConfig, "network" | "operatorNetworks" | "bastion" | "clientSecurityGroups" | "endpoint">;
+  readonly aws: Pick<
+    AwsConfig,
+    "network" | "operatorNetworks" | "bastion" | "clientSecurityGroups" | "endpoint" | "alarms"
+  >;
   readonly clientNetworks: readonly string[];
   readonly pooler: PoolerConfig | undefined;
 }
@@ -61,8 +64,12 @@ export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): r
     add("nodes", direction, [nodes], [sshPort], "nodes ask one another who leads");
   }
   add("nodes", "in", aws.bastion ? [{ kind: "group", group: "bastion" }] : operators, [sshPort], "operators");
-  if (aws.network.kind === "new" && aws.network.egress === "none") {
+  if (isClosed(aws.network)) {
     add("nodes", "out", [{ kind: "s3" }], [443], "the archive");
+    if (aws.alarms) {
+      add("nodes", "out", [{ kind: "group", group: "cloudWatch" }], [443], "figures for the alarms");
+      add("cloudWatch", "in", [nodes], [443], "figures for the alarms");
+    }
   } else {
     add("nodes", "out", [anywhere], [443], "the archive and packages");
     add("nodes", "out", [anywhere], [80], "packages");

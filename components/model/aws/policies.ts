@@ -18,13 +18,14 @@ function document(...statements: readonly Statement[]): PolicyDocument {
   return { Version: "2012-10-17", Statement: statements };
 }
 
-/** Who may take a role: one service of AWS's. */
-export function trustPolicy(service: "ec2.amazonaws.com" | "dlm.amazonaws.com"): PolicyDocument {
+/** Who may take a role: one service of AWS's; where that says on whose behalf it acts, on behalf of `account` only. */
+export function trustPolicy(service: "ec2.amazonaws.com" | "dlm.amazonaws.com", account?: string): PolicyDocument {
   return document({
     Sid: "TakenByTheService",
     Effect: "Allow",
     Principal: { Service: service },
     Action: "sts:AssumeRole",
+    ...(account === undefined ? {} : { Condition: { StringEquals: { "aws:SourceAccount": account } } }),
   });
 }
 
@@ -79,6 +80,35 @@ export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
           } as const,
         ]),
   );
+}
+
+/** What a node sends to CloudWatch: figures of its own cluster. The call can't be told which ones; the namespace can. */
+export function metricsPolicy(namespace: string): PolicyDocument {
+  return document({
+    Sid: "SendFigures",
+    Effect: "Allow",
+    Action: "cloudwatch:PutMetricData",
+    Resource: "*",
+    Condition: { StringEquals: { "cloudwatch:namespace": namespace } },
+  });
+}
+
+/** All of them as one; undefined where there is none. */
+export function joinedPolicy(...policies: readonly (PolicyDocument | undefined)[]): PolicyDocument | undefined {
+  const statements = policies.flatMap((policy) => policy?.Statement ?? []);
+  return statements.length === 0 ? undefined : document(...statements);
+}
+
+/** What goes through the VPC's own way to CloudWatch: the cluster's figures, from the stack's account. */
+export function metricsEndpointPolicy(namespace: string, account: string): PolicyDocument {
+  return document({
+    Sid: "TheClustersFiguresOnly",
+    Effect: "Allow",
+    Principal: "*",
+    Action: "cloudwatch:PutMetricData",
+    Resource: "*",
+    Condition: { StringEquals: { "cloudwatch:namespace": namespace, "aws:PrincipalAccount": account } },
+  });
 }
 
 /** What a fenced node may do: nothing. It holds for credentials that it has already, and lags, so it is no proof of anything. */
@@ -137,13 +167,8 @@ export function snapshotPolicy(input: {
       Condition: { StringEquals: { [`ec2:ResourceTag/${tag.key}`]: tag.value } },
     },
     { Sid: "IntoSnapshots", Effect: "Allow", Action: "ec2:CreateSnapshot", Resource: snapshots },
-    {
-      Sid: "TagThem",
-      Effect: "Allow",
-      Action: "ec2:CreateTags",
-      Resource: snapshots,
-      Condition: { StringEquals: { "ec2:CreateAction": "CreateSnapshot" } },
-    },
+    // Without a condition, as AWS documents it: nothing says that the service tags a snapshot in the same call that makes it.
+    { Sid: "TagThem", Effect: "Allow", Action: "ec2:CreateTags", Resource: snapshots },
     {
       Sid: "DropOurOwn",
       Effect: "Allow",

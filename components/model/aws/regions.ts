@@ -62,5 +62,24 @@ export function partitionOf(region: Region): "aws" | "aws-cn" | "aws-us-gov" {
 
 /** Host name of the region's S3. */
 export function s3Endpoint(region: Region): string {
-  return `s3.${region}.amazonaws.com${partitionOf(region) === "aws-cn" ? ".cn" : ""}`;
+  return hostOf("s3", region);
+}
+
+/** Host name of the region's CloudWatch. */
+export function cloudWatchEndpoint(region: Region): string {
+  return hostOf("monitoring", region);
+}
+
+function hostOf(service: string, region: Region): string {
+  return `${service}.${region}.amazonaws.com${partitionOf(region) === "aws-cn" ? ".cn" : ""}`;
+}
+
+/** What a VPC's own way to S3 is called: a gateway. (In China, `cn.com.amazonaws…s3` is the interface.) */
+export function s3GatewayService(region: Region): string {
+  return `com.amazonaws.${region}.s3`;
+}
+
+/** What a VPC's own way to CloudWatch is called: an interface. */
+export function cloudWatchInterfaceService(region: Region): string {
+  return `${partitionOf(region) === "aws-cn" ? "cn." : ""}com.amazonaws.${region}.monitoring`;
 }

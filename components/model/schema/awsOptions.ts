@@ -111,11 +111,12 @@ export const endpointOptions = {
 export const alarmOptions = {
   enabled: {
     schema: flag(),
-    description: "Whether CloudWatch alarms watch instances and volumes.",
+    description:
+      "Whether CloudWatch alarms watch instances, volumes, disk space, replication, the archive and backups. Nodes send their figures for it once a minute.",
     rule: "must be true or false",
     hint: "use true or false",
     default: "false",
-    effect: "none on the cluster",
+    effect: "a timer on each node; with `egress: none`, the VPC gets an endpoint for CloudWatch",
   },
   topic: {
     schema: matching((value) => /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/.test(value)),

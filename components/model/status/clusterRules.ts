@@ -1,6 +1,7 @@
 import { ownPrefix } from "../names.ts";
 import type { Finding } from "./finding.ts";
 import { formatSeconds } from "./format.ts";
+import { bastionAsDeclared } from "./hostRules.ts";
 import { type Observation, readValue } from "./observation.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { levelOf, thresholds } from "./thresholds.ts";
@@ -150,4 +151,5 @@ const rules: readonly Rule[] = [
   handoverUnderWay,
   leftoverSlots,
   backups,
+  bastionAsDeclared,
 ];

@@ -1,13 +1,13 @@
 import type { Leadership } from "../preflight/leadership.ts";
 import type { NodeObservation, SqlFacts } from "./observation.ts";
 import type { ClusterSummary, NodeSummary } from "./summary.ts";
-import type { Level } from "./thresholds.ts";
+import type { FindingLevel } from "./thresholds.ts";
 
-/** Something that is not as it should be. */
+/** Something that is not as it should be, or that whoever looks may want to know. */
 export interface Finding {
   /** The node that it is about; undefined: the cluster. */
   readonly node?: string;
-  readonly level: Exclude<Level, "ok">;
+  readonly level: FindingLevel;
   readonly what: string;
   /** What to do. */
   readonly hint: string;

@@ -6,7 +6,7 @@ import { type ClusterSummary, summarize } from "./summary.ts";
 import { exitCodeOf, type Level, worstOf } from "./thresholds.ts";
 
 export interface Judgement {
-  /** The worst of the findings. */
+  /** The worst of the findings; notices are none. */
   readonly level: Level;
   /** Worst first; of one level, the cluster first and then the nodes in their order. */
   readonly findings: readonly Finding[];

@@ -1,7 +1,7 @@
 import type { Finding, NodeContext, NodeFinding, NodeRule } from "./finding.ts";
 import { count, formatBytes, formatPercent, formatSeconds } from "./format.ts";
 import { handoverRules } from "./handoverRules.ts";
-
+import { hostAsDeclared } from "./hostRules.ts";
 import { type NodeObservation, readValue } from "./observation.ts";
 import { poolers } from "./poolerRules.ts";
 import { slotFindings } from "./slotRules.ts";
@@ -251,4 +251,5 @@ const rules: readonly NodeRule[] = [
   disk,
   version,
   poolers,
+  hostAsDeclared,
 ];

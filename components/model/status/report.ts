@@ -34,7 +34,7 @@ export interface StatusReport {
     /** How many backups the archive holds; null: could not be read. */
     readonly backups: number | null;
   };
-  /** Worst first. */
+  /** Worst first. Those of the level `notice` count for nothing. */
   readonly findings: readonly Finding[];
 }
 
@@ -55,6 +55,8 @@ export interface NodeReport {
   readonly slot: Slot | null;
   readonly archiver: ArchiverReport | null;
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | null;
+  /** In what the host is behind what is declared. */
+  readonly behind: readonly string[];
   /** Whether each of the two ways to ask the node worked: "ok", "skipped", or why not. */
   readonly reached: { readonly sql: string; readonly ssh: string };
 }
@@ -126,6 +128,7 @@ function nodeReport(observed: Observation["nodes"][number], row: NodeSummary): N
     slot: row.slot ?? null,
     archiver: sql === undefined ? null : { ...archiverReport(sql.archiver), backlog: row.backlog ?? null },
     disk: row.disk ?? null,
+    behind: row.declared.behind,
     reached: { sql: reached(observed.sql), ssh: reached(observed.host) },
   };
 }

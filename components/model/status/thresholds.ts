@@ -1,6 +1,9 @@
 /** How bad it is. Exit codes of `npm run status` follow from it: see {@link exitCodeOf}. */
 export type Level = "ok" | "warning" | "critical";
 
+/** How much a finding weighs. A notice is nothing that is wrong: it changes neither the level nor the exit code. */
+export type FindingLevel = "notice" | Exclude<Level, "ok">;
+
 /** Where a figure turns into a warning, and where into an alarm. */
 export interface Threshold {
   readonly unit: "bytes" | "seconds" | "segments" | "percent" | "hours";
@@ -77,14 +80,15 @@ export function levelOf(threshold: Threshold, value: number): Level {
   return reaches(threshold.warning) ? "warning" : "ok";
 }
 
-const severity = { ok: 0, warning: 1, critical: 2 } as const satisfies Record<Level, number>;
+const severity = { ok: 0, notice: 0, warning: 1, critical: 2 } as const satisfies Record<Level | FindingLevel, number>;
 
 /** The exit code that goes with a level: 0, 1 or 2. */
-export function exitCodeOf(level: Level): 0 | 1 | 2 {
+export function exitCodeOf(level: Level | FindingLevel): 0 | 1 | 2 {
   return severity[level];
 }
 
-/** The worst of them; `ok` where there are none. */
-export function worstOf(levels: readonly Level[]): Level {
-  return levels.reduce<Level>((worst, level) => (severity[level] > severity[worst] ? level : worst), "ok");
+/** The worst of them; `ok` where there are none, or notices only. */
+export function worstOf(levels: readonly (Level | FindingLevel)[]): Level {
+  if (levels.includes("critical")) return "critical";
+  return levels.includes("warning") ? "warning" : "ok";
 }

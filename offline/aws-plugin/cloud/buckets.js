@@ -98,6 +98,9 @@ async function serve(cloud, bucket) {
   );
 }
 
+/** @param {Thing} vpcEndpoint */
+export const isForS3 = ({ properties }) => properties.serviceName.endsWith(".s3");
+
 /** @type {Promise<void>} */
 let joining = Promise.resolve();
 
@@ -116,7 +119,7 @@ export function joinBuckets(cloud) {
 /** @param {Cloud} cloud */
 async function connectBuckets(cloud) {
   for (const { id: bucket } of cloud.all(BUCKET)) {
-    for (const { properties } of cloud.all("aws:ec2/vpcEndpoint:VpcEndpoint")) {
+    for (const { properties } of cloud.all("aws:ec2/vpcEndpoint:VpcEndpoint").filter(isForS3)) {
       const network = networkOf(cloud, properties.vpcId);
       const known = await networksOf(cloud, bucket);
       // One that is still being made joins by itself.

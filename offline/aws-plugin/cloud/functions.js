@@ -18,6 +18,11 @@ export const functions = {
       virtualizationType: "hvm",
     };
   },
+  "aws:s3/getBucket:getBucket": async (cloud, { bucket }) => {
+    const found = cloud.find("aws:s3/bucket:Bucket", bucket);
+    if (found === undefined) throw new Error(`reading S3 Bucket (${bucket}): couldn't find resource`);
+    return { ...found.properties, id: bucket, bucket };
+  },
   "aws:ec2/getInstance:getInstance": async (cloud, { instanceId }) => {
     const { properties } = cloud.get("aws:ec2/instance:Instance", instanceId);
     return { ...properties, id: instanceId, instanceId, instanceState: await stateOf(cloud, instanceId) };

@@ -1,6 +1,6 @@
 // @ts-check
 /** A VPC is a Docker network; in it is what every VPC has, the metadata service, and behind its endpoint the buckets. */
-import { joinBuckets, leaveBuckets } from "./buckets.js";
+import { isForS3, joinBuckets, leaveBuckets } from "./buckets.js";
 import { docker, LABEL } from "./docker.js";
 import { network, text } from "./ip.js";
 import { startMetadataService, stopMetadataService } from "./metadata.js";
@@ -42,8 +42,8 @@ export const networks = {
       await joinBuckets(cloud);
       return { arn: `arn:of:${thing.id}`, prefixListId: "pl-0123456789abcdef0", state: "available" };
     },
-    async remove(cloud, { properties: { vpcId } }) {
-      await leaveBuckets(cloud, vpcId);
+    async remove(cloud, thing) {
+      if (isForS3(thing)) await leaveBuckets(cloud, thing.properties.vpcId);
     },
   },
 };

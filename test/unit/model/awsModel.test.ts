@@ -5,7 +5,16 @@ import fc from "fast-check";
 import { imageProblem } from "../../../components/model/aws/images.ts";
 import { architectureOf, instanceTypeProblem } from "../../../components/model/aws/instanceTypes.ts";
 import { awsName, type Named, nameLimits } from "../../../components/model/aws/names.ts";
-import { isRegion, partitionOf, regionZones, s3Endpoint, zonesOf } from "../../../components/model/aws/regions.ts";
+import {
+  cloudWatchEndpoint,
+  cloudWatchInterfaceService,
+  isRegion,
+  partitionOf,
+  regionZones,
+  s3Endpoint,
+  s3GatewayService,
+  zonesOf,
+} from "../../../components/model/aws/regions.ts";
 import { overlapping, planSubnets, vpcCidrProblem } from "../../../components/model/aws/subnets.ts";
 import { shrinkProblem, volumeProblems, zoneProblem } from "../../../components/model/aws/volume.ts";
 import { ipv4Range, networkProblem } from "../../../components/model/network.ts";
@@ -23,6 +32,17 @@ describe("regions of AWS", () => {
     assert.equal(partitionOf("us-gov-west-1"), "aws-us-gov");
     assert.equal(s3Endpoint("eu-central-1"), "s3.eu-central-1.amazonaws.com");
     assert.equal(s3Endpoint("cn-north-1"), "s3.cn-north-1.amazonaws.com.cn");
+    assert.equal(cloudWatchEndpoint("us-gov-west-1"), "monitoring.us-gov-west-1.amazonaws.com");
+  });
+
+  it("have ways to S3 and CloudWatch from a VPC, which China names differently", () => {
+    for (const [region, gateway, cloudWatch] of [
+      ["eu-central-1", "com.amazonaws.eu-central-1.s3", "com.amazonaws.eu-central-1.monitoring"],
+      ["cn-north-1", "com.amazonaws.cn-north-1.s3", "cn.com.amazonaws.cn-north-1.monitoring"],
+    ] as const) {
+      assert.equal(s3GatewayService(region), gateway);
+      assert.equal(cloudWatchInterfaceService(region), cloudWatch);
+    }
   });
 });
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
+import { metricsNamespace } from "../../../components/model/aws/metrics.ts";
 import {
   archivePolicy,
   bucketPolicy,
   fencedPolicy,
+  joinedPolicy,
+  metricsEndpointPolicy,
+  metricsPolicy,
   type PolicyDocument,
   s3EndpointPolicy,
   snapshotPolicy,
@@ -191,12 +195,39 @@ describe("IAM policies of the target aws, as AWS evaluates them", () => {
       [{ action: "ec2:DeleteSnapshot", resource: snapshot, context: tagged("dev") }, true],
       [{ action: "ec2:DeleteSnapshot", resource: snapshot }, false],
       [{ action: "ec2:CreateTags", resource: snapshot, context: { "ec2:CreateAction": "CreateSnapshot" } }, true],
-      [{ action: "ec2:CreateTags", resource: snapshot }, false],
+      [{ action: "ec2:CreateTags", resource: snapshot }, true],
+      [{ action: "ec2:CreateTags", resource: volume, context: tagged("dev") }, false],
       [{ action: "ec2:DeleteVolume", resource: volume, context: tagged("dev") }, false],
       [{ action: "ec2:ModifySnapshotAttribute", resource: snapshot, context: tagged("dev") }, false],
     ];
     for (const [call, allowed] of asked) {
       assert.equal((await verdict(policy, call)) === "Allowed", allowed, JSON.stringify(call));
     }
+  });
+
+  it("a node sends figures of its own cluster, and nothing else to CloudWatch", async () => {
+    const namespace = metricsNamespace("dev");
+    const policy = joinedPolicy(archivePolicy(input), metricsPolicy(namespace)) as PolicyDocument;
+    const put = (name: string): Call => ({
+      action: "cloudwatch:PutMetricData",
+      resource: "*",
+      context: { "cloudwatch:namespace": name },
+    });
+    const through = { endpoint: metricsEndpointPolicy(namespace, account) };
+    const principal = { "aws:PrincipalAccount": account };
+    assert.equal(await verdict([policy], put(namespace)), "Allowed");
+    const own = { ...put(namespace), context: { "cloudwatch:namespace": namespace, ...principal } };
+    assert.equal(await verdict([policy], own, through), "Allowed");
+    const stranger = { ...own, context: { ...own.context, "aws:PrincipalAccount": "210987654321" } };
+    assert.notEqual(await verdict([policy], stranger, through), "Allowed");
+    for (const other of ["Understudy/other", "Understudy/dev2", "AWS/EC2", "CWAgent"]) {
+      assert.equal(await verdict([policy], put(other)), "ImplicitlyDenied", other);
+    }
+    for (const action of ["cloudwatch:GetMetricData", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"]) {
+      const resource = action === "cloudwatch:GetMetricData" ? "*" : `arn:aws:cloudwatch:${region}:${account}:alarm:x`;
+      assert.equal(await verdict([policy], { action, resource }), "ImplicitlyDenied", action);
+    }
+    assert.equal(await verdict([policy, fencedPolicy()], put(namespace)), "ExplicitlyDenied");
+    assert.equal(joinedPolicy(undefined, undefined), undefined);
   });
 });

@@ -1,0 +1,19 @@
+/** What S3 says of a bucket that this stack has not made yet: an answer, or an error. */
+export type BucketAnswer = { readonly kind: "there" } | { readonly kind: "error"; readonly message: string };
+
+/**
+ * Why a bucket can't be made, as far as a look at its name says; undefined: it may be free. Names are shared by all accounts, and AWS itself
+ * would tell it in the middle of the update. What is said besides (no such bucket, or no right to look) is left to AWS.
+ */
+export function bucketProblem(bucket: string, answer: BucketAnswer): string | undefined {
+  const hint = "HINT: Choose another one: pulumi config set --path archive.bucket <name>";
+  if (answer.kind === "there") {
+    return [
+      `archive.bucket: '${bucket}' is there already, and this stack has not made it`,
+      `${hint}. If an earlier stack left it and nothing in it is needed, remove it instead.`,
+    ].join("\n");
+  }
+  // 301: it is in another region.
+  if (!/\b(?:403|Forbidden|301|MovedPermanently)\b/.test(answer.message)) return undefined;
+  return `archive.bucket: '${bucket}' is somebody else's bucket\n${hint}.`;
+}

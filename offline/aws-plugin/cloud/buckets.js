@@ -1,12 +1,12 @@
 // @ts-check
 /** A bucket is an S3 server of its own, with the certificate of the cloud's CA, in every VPC that has a way to S3. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { internetOf } from "./addresses.js";
 import { docker, inProject, LABEL, run } from "./docker.js";
 import { networkOf } from "./networks.js";
-import { serviceMounts } from "./services.js";
+import { certify, serviceMounts } from "./services.js";
 
 /** @typedef {import("./cloud.js").Cloud} Cloud */
 /** @typedef {import("./cloud.js").Thing} Thing */
@@ -69,19 +69,11 @@ export function objects(cloud, bucket) {
  * @param {string} bucket
  */
 async function serve(cloud, bucket) {
-  const { name, ca, region } = cloud.state;
+  const { name, region } = cloud.state;
   const folder = folderOf(cloud, bucket);
-  for (const part of [`data/${bucket}`, "metadata", "tls"]) mkdirSync(join(folder, part), { recursive: true });
+  for (const part of [`data/${bucket}`, "metadata"]) mkdirSync(join(folder, part), { recursive: true });
   const host = endpoint(cloud);
-  const certificate = { ca, commonName: host, dnsNames: [host, `*.${host}`], ipAddresses: [], days: 2 };
-  const made = await run(
-    process.execPath,
-    [inProject("scripts/make-secret.mjs"), "certificate"],
-    JSON.stringify(certificate),
-  );
-  const tls = JSON.parse(made);
-  writeFileSync(join(folder, "tls/server.crt"), tls.certificate);
-  writeFileSync(join(folder, "tls/server.key"), tls.privateKey, { mode: 0o600 });
+  await certify(cloud, join(folder, "tls"), [host, `*.${host}`]);
   const gateway = [
     ...["versitygw --port :443 --quiet --region", region, "--virtual-domain", host],
     "--cert /bucket/tls/server.crt --key /bucket/tls/server.key",

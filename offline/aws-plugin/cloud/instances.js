@@ -198,8 +198,9 @@ async function launch(cloud, thing, { privateIp, subnetId, linkLocal: local }) {
     [`${seed}/user-data`]: Buffer.from(thing.properties.userDataBase64 ?? "", "base64").toString(),
     [`${seed}/meta-data`]: JSON.stringify({ "instance-id": thing.id, "local-hostname": hostName }),
   });
-  // The public trust store, as far as this cloud is concerned: by it hosts know its S3.
-  await putFiles(container, { "/usr/lib/ssl/cert.pem": ca.certificate }, "644");
+  // The public trust store, as far as this cloud is concerned: OpenSSL's, and the one that curl goes by.
+  const stores = ["/usr/lib/ssl/cert.pem", "/etc/ssl/certs/ca-certificates.crt"];
+  await putFiles(container, Object.fromEntries(stores.map((path) => [path, ca.certificate])), "644");
   await docker("start", container);
   cloud.record("launch", thing, { ami: thing.properties.ami, privateIp });
 }

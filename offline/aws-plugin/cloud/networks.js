@@ -1,6 +1,7 @@
 // @ts-check
 /** A VPC is a Docker network; in it is what every VPC has, the metadata service, and behind its endpoint the buckets. */
 import { isForS3, joinBuckets, leaveBuckets } from "./buckets.js";
+import { startCloudWatch, stopCloudWatch } from "./cloudWatch.js";
 import { docker, LABEL } from "./docker.js";
 import { network, text } from "./ip.js";
 import { startMetadataService, stopMetadataService } from "./metadata.js";
@@ -39,11 +40,15 @@ export const networks = {
   },
   "aws:ec2/vpcEndpoint:VpcEndpoint": {
     async create(cloud, thing) {
-      await joinBuckets(cloud);
+      const { serviceName, vpcId } = thing.properties;
+      if (isForS3(thing)) await joinBuckets(cloud);
+      else if (serviceName.endsWith(".monitoring")) await startCloudWatch(cloud, vpcId, networkOf(cloud, vpcId));
+      else throw new Error(`the stand-in has no service ${serviceName}`);
       return { arn: `arn:of:${thing.id}`, prefixListId: "pl-0123456789abcdef0", state: "available" };
     },
     async remove(cloud, thing) {
-      if (isForS3(thing)) await leaveBuckets(cloud, thing.properties.vpcId);
+      const { vpcId } = thing.properties;
+      await (isForS3(thing) ? leaveBuckets(cloud, vpcId) : stopCloudWatch(cloud, vpcId));
     },
   },
 };

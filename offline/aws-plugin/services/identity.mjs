@@ -6,14 +6,13 @@
  *   node identity.mjs <socket> <cloud.json>
  */
 import { createHmac } from "node:crypto";
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { decision } from "./policy.mjs";
+import { roleOf, stateIn, statementsOf } from "./roles.mjs";
 
 const [, , socket = "", file = ""] = process.argv;
-
-/** @typedef {{ type: string, id: string, properties: Record<string, any>, hidden?: Record<string, any> }} Thing */
 
 class Refusal extends Error {
   /** @param {string} code */
@@ -23,28 +22,24 @@ class Refusal extends Error {
   }
 }
 
-/** @returns {{ account: string, things: Thing[] }} */
-const state = () => JSON.parse(readFileSync(file, "utf8"));
-
 /**
  * The role that a session's key belongs to.
  *
+ * @param {readonly import("./roles.mjs").Thing[]} things
  * @param {{ accessKeyId: string, sessionToken?: string }} request
  */
-function roleOf({ accessKeyId, sessionToken }) {
-  const role = state().things.find(
-    ({ type, hidden }) => type === "aws:iam/role:Role" && hidden?.accessKey === accessKeyId,
-  );
-  if (role?.hidden === undefined) throw new Refusal("NoSuchIdentity");
+function askingRole(things, { accessKeyId, sessionToken }) {
+  const role = roleOf(things, accessKeyId);
+  if (role === undefined) throw new Refusal("NoSuchIdentity");
   if (role.hidden.token !== sessionToken) throw new Refusal("InvalidToken");
-  return { ...role, hidden: role.hidden };
+  return role;
 }
 
 /** @type {Readonly<Record<string, (request: any) => unknown>>} */
 const answers = {
-  "/private/version": () => ({ protocol: 1, minClient: 1, accountId: state().account }),
+  "/private/version": () => ({ protocol: 1, minClient: 1, accountId: stateIn(file).account }),
   "/private/derive-signing-key": (request) => {
-    const { hidden, properties } = roleOf(request);
+    const { hidden, properties } = askingRole(stateIn(file).things, request);
     const parts = [request.date, request.region, request.service, "aws4_request"];
     const key = parts.reduce(
       (derived, part) => createHmac("sha256", derived).update(part).digest(),
@@ -53,11 +48,9 @@ const answers = {
     return { derivedKey: key.toString("base64"), principalArn: properties.arn, roleArn: properties.arn };
   },
   "/private/evaluate-policy": (request) => {
-    const { id, properties } = roleOf(request);
-    const { account, things } = state();
-    const statements = things
-      .filter((thing) => thing.type === "aws:iam/rolePolicy:RolePolicy" && thing.properties.role === id)
-      .flatMap((policy) => JSON.parse(policy.properties.policy).Statement);
+    const { account, things } = stateIn(file);
+    const { id, properties } = askingRole(things, request);
+    const statements = statementsOf(things, id);
     const context = { ...request.condition, "aws:ResourceAccount": [account] };
     const decisions = request.resources.map((/** @type {string} */ resource) =>
       request.actions.map((/** @type {string} */ action) => decision(statements, { action, resource, context })),

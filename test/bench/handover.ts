@@ -3,7 +3,7 @@
  * Patroni, repmgr and pg_auto_failover on the same hosts in one run. Prints tables, and writes them with the raw figures and
  * a plot to docs/bench-handover.{md,json,svg}. Needs what ./scripts/test needs, and Debian's packages of those tools.
  *
- *   --quick, --full      3 or 50 changes of each, instead of 10
+ *   --changes N          so many changes of each, instead of 10
  *   --only NAME,…        some of them only; then nothing is written to docs/
  *   --render             writes page and plot anew from the raw figures of the last run
  */
@@ -24,13 +24,16 @@ import { understudy, understudyOne, understudyPooler, understudySix } from "./ha
 
 const { values: options } = parseArgs({
   options: {
-    quick: { type: "boolean", default: false },
-    full: { type: "boolean", default: false },
+    changes: { type: "string", default: "10" },
     only: { type: "string" },
     render: { type: "boolean", default: false },
   },
 });
-const count = options.quick ? 3 : options.full ? 50 : 10;
+const count = Number(options.changes);
+if (!Number.isInteger(count) || count < 1) {
+  console.error(`--changes takes a whole number from 1 on, not '${options.changes}'`);
+  process.exit(2);
+}
 const files = { md: "docs/bench-handover.md", json: "docs/bench-handover.json", svg: "docs/bench-handover.svg" };
 
 const all: readonly Contender[] = [

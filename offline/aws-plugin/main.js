@@ -3,11 +3,10 @@
  * A stand-in for the plugin of @pulumi/aws, for tests: it lets the real engine run the target `aws` where there is no AWS. Nobody gets it by
  * accident: it runs only with UNDERSTUDY_AWS_STANDIN, the folder of a cloud that a test has made (cloud/create.js).
  */
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
-import structPb from "google-protobuf/google/protobuf/struct_pb.js";
+import { acquaintance, configured, failure, read, written } from "../lib/provider.js";
 import { serve, unary, whenEngineEnds } from "../lib/serve.js";
 import { plain, UNKNOWN } from "../lib/values.js";
 import { check } from "./check.js";
@@ -23,31 +22,16 @@ import { typeOf } from "./types/all.js";
 const VERSION = "7.48.0";
 
 const { ResourceProviderService } = providerGrpc;
-const { Struct } = structPb;
 const { DiffChanges } = provider.DiffResponse;
 
 const cloud = Cloud.open(process.env.UNDERSTUDY_AWS_STANDIN);
 let config = { region: "", defaultTags: {} };
-
-/** @param {import("google-protobuf/google/protobuf/struct_pb.js").Struct | undefined} struct @returns {Properties} */
-const read = (struct) => /** @type {Properties} */ (struct?.toJavaScript() ?? {});
-
-/** @param {Properties} properties */
-const written = (properties) => Struct.fromJavaScript(/** @type {any} */ (properties));
 
 /** @param {string} urn */
 const typeNameOf = (urn) => (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
 
 /** @param {string} urn */
 const nameOf = (urn) => urn.split("::").slice(3).join("::");
-
-/** @param {import("./check.js").Failure} found */
-function failure({ property, reason }) {
-  const answer = new provider.CheckFailure();
-  answer.setProperty(property);
-  answer.setReason(reason);
-  return answer;
-}
 
 /** @param {import("@pulumi/pulumi/proto/provider_pb.js").CheckRequest} request */
 function checkInputs(request) {
@@ -134,18 +118,7 @@ async function invoke(request) {
 }
 
 const handlers = {
-  handshake: unary(() => {
-    const response = new provider.ProviderHandshakeResponse();
-    response.setAcceptSecrets(true);
-    response.setAcceptResources(true);
-    return response;
-  }),
-  getPluginInfo: unary(() => {
-    const info = new plugin.PluginInfo();
-    info.setVersion(VERSION);
-    return info;
-  }),
-  attach: unary(() => new emptyPb.Empty()),
+  ...acquaintance(VERSION),
   checkConfig: unary((/** @type {import("@pulumi/pulumi/proto/provider_pb.js").CheckRequest} */ request) => {
     const response = new provider.CheckResponse();
     response.setInputs(request.getNews());
@@ -163,11 +136,7 @@ const handlers = {
   configure: unary((/** @type {import("@pulumi/pulumi/proto/provider_pb.js").ConfigureRequest} */ request) => {
     config = configOf(read(request.getArgs()));
     cloud.admit(configOf(read(request.getArgs())));
-    const response = new provider.ConfigureResponse();
-    response.setAcceptsecrets(true);
-    response.setSupportspreview(true);
-    response.setAcceptresources(true);
-    return response;
+    return configured();
   }),
   check: unary(checkInputs),
   diff: unary(diffInputs),

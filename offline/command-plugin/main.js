@@ -6,11 +6,10 @@
 
 import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
-import structPb from "google-protobuf/google/protobuf/struct_pb.js";
+import { acquaintance, configured, failure, read, written } from "../lib/provider.js";
 import { serve, unary, whenEngineEnds } from "../lib/serve.js";
 import { check } from "./check.js";
 import { diff } from "./diff.js";
@@ -26,7 +25,6 @@ const FRAMEWORK_VERSION = "1.3.0";
 const VERSION = "1.2.1";
 
 const { ResourceProviderService } = providerGrpc;
-const { Struct } = structPb;
 
 const log = new EngineLog(process.argv.slice(2).find((argument) => !argument.startsWith("-")) ?? "");
 const cancelled = new AbortController();
@@ -73,12 +71,6 @@ export class Call {
   }
 }
 
-/** @param {import("google-protobuf/google/protobuf/struct_pb.js").Struct | undefined} struct @returns {Properties} */
-const read = (struct) => /** @type {Properties} */ (struct?.toJavaScript() ?? {});
-
-/** @param {Properties} properties */
-const written = (properties) => Struct.fromJavaScript(/** @type {any} */ (properties));
-
 /** @param {string} urn */
 const typeOf = (urn) => (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
 
@@ -117,14 +109,6 @@ function checkInputs(request) {
   response.setInputs(written(inputs));
   response.setFailuresList(failures.map(failure));
   return response;
-}
-
-/** @param {import("./check.js").Failure} found */
-function failure({ property, reason }) {
-  const answer = new provider.CheckFailure();
-  answer.setProperty(property);
-  answer.setReason(reason);
-  return answer;
 }
 
 /**
@@ -201,18 +185,7 @@ async function invoke(request) {
 }
 
 const handlers = {
-  handshake: unary(() => {
-    const response = new provider.ProviderHandshakeResponse();
-    response.setAcceptSecrets(true);
-    response.setAcceptResources(true);
-    return response;
-  }),
-  getPluginInfo: unary(() => {
-    const info = new plugin.PluginInfo();
-    info.setVersion(VERSION);
-    return info;
-  }),
-  attach: unary(() => new emptyPb.Empty()),
+  ...acquaintance(VERSION),
   checkConfig: unary((/** @type {import("@pulumi/pulumi/proto/provider_pb.js").CheckRequest} */ request) => {
     const response = new provider.CheckResponse();
     response.setInputs(written({ ...read(request.getNews()), [FRAMEWORK_VERSION_KEY]: FRAMEWORK_VERSION }));
@@ -224,11 +197,7 @@ const handlers = {
     return response;
   }),
   configure: unary(() => {
-    const response = new provider.ConfigureResponse();
-    response.setAcceptsecrets(true);
-    response.setSupportspreview(true);
-    response.setAcceptresources(true);
-    return response;
+    return configured();
   }),
   check: unary(checkInputs),
   diff: unary(diffInputs),

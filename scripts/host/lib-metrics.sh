@@ -22,17 +22,7 @@ Nice=10
 RuntimeDirectory=understudy-metrics
 RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictSUIDSGID=yes
-MemoryDenyWriteExecute=yes
-CapabilityBoundingSet=
+$sandbox
 UNIT
   write_file "$metrics_unit.timer" root:root 644 <<UNIT && changed=yes
 # Written by Understudy.

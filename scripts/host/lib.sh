@@ -195,6 +195,20 @@ cannot_write() {
   refuse "cannot write $1" "Look for a full disk, a read-only file system or a missing directory on the host, then run 'pulumi up' again."
 }
 
+# Lines of the unit of a service that needs nothing of its host but the network.
+# shellcheck disable=SC2034  # the units'
+readonly sandbox='NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictSUIDSGID=yes
+MemoryDenyWriteExecute=yes
+CapabilityBoundingSet='
+
 # --- intent ---------------------------------------------------------------------------------------------------------
 
 require_claim() {

@@ -74,17 +74,7 @@ RestartSec=1
 LimitNOFILE=65536
 RuntimeDirectory=$runtime
 RuntimeDirectoryMode=0700
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictSUIDSGID=yes
-MemoryDenyWriteExecute=yes
-CapabilityBoundingSet=
+$sandbox
 InaccessiblePaths=-/run/postgresql -$data_directory
 
 [Install]

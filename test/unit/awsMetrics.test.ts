@@ -57,6 +57,7 @@ describe("the timer of metrics", () => {
           `node=node-a etc=${sandbox} library=/usr/local/lib/understudy
           write_file() { local new; new=$(cat); [[ $new != "$(cat "$1" 2>/dev/null)" ]] && echo "write \${1##*/} $2 $3" && printf '%s\n' "$new" >"$1"; }
           systemctl() { echo "systemctl $*"; }
+          eval "$(sed -n "/^readonly sandbox=/,/'$/p" scripts/host/lib.sh)"
           . scripts/host/lib-metrics.sh
           metrics_unit=${sandbox}/understudy-metrics
           ${command}`,

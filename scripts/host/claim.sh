@@ -10,10 +10,8 @@ printf '%s\n' "$intent" | write_file "$state/intent" root:root 600 || true
 if revoke_token; then
   say "was to take over by change $token_epoch, and is not any more"
 fi
-# The first of the two checkpoints before a planned stop: here, because behind it clients may have to wait. The rest of the WAL segment is used up
-# while the target is armed.
+# The first of the two checkpoints before a planned stop: here, because behind it clients may have to wait.
 if [[ $kind == switchover ]] && leads_by_token && is_active; then
   sql -c checkpoint
-  in_background fill
 fi
 result node "$node" intent "$intent"

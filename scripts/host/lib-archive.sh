@@ -55,6 +55,14 @@ create_stanza() {
   exec 8>&-
 }
 
+# What the archiver met in the last minutes, and what of it still runs.
+archiver_log() {
+  {
+    journalctl --no-pager --quiet --output=cat --since=-3min --unit="$unit" | grep -iE 'archiv|pgbackrest|P00' | grep -vE 'restore point|STATEMENT' | tail -n 4
+    pgrep -u postgres -af 'archive-push|archiver' | tail -n 4
+  } | cut -c1-240 | indented || true
+}
+
 refuse_archive() {
   local output=$2
   local detail
@@ -68,7 +76,8 @@ $detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' ag
 $detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
     *'[082]'*)
       refuse "WAL does not reach the archive
-$detail" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
+$detail
+$(archiver_log)" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
     *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
       refuse "the archive cannot be reached from this node
 $detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;

@@ -7,8 +7,7 @@ readonly handover_flag=/run/understudy-handover
 readonly handover_unit=understudy-handover.service
 
 # By advisory locks of this class, in its database postgres, the primary and the poolers agree on the moment of its stop. 1: held by each
-# router that attends to it, until its clients wait. 2: by the primary, which is about to stop. 3: by a router whose clients can't be held back. 4: by
-# who uses up the rest of a WAL segment.
+# router that attends to it, until its clients wait. 2: by the primary, which is about to stop. 3: by a router whose clients can't be held back.
 readonly stop_locks=1970168947
 
 # What `yield` leaves for the unit that it starts: by which parameters this node will follow the target.
@@ -74,23 +73,6 @@ in_background() {
   ! systemctl is-active --quiet "understudy-$1.service" || return 0
   systemctl reset-failed "understudy-$1.service" 2>/dev/null || true
   systemd-run --quiet --collect --no-block --unit="understudy-$1" "$here/handover" "$1" "${intent:-$(cat "$state/intent" 2>/dev/null || true)}"
-}
-
-# A stop with archiving on switches to the next WAL segment first, and the standbys get the rest of the present one as zeros, up to 16 MB
-# over TLS, before they get the shutdown checkpoint. All but a megabyte of it is used up before, while clients still write. One at a time; where
-# little is left, little is done.
-fill_segment() {
-  sql <<SQL
-begin;
-select pg_advisory_xact_lock($stop_locks, 4) as locked \gset
-create table understudy.filler (page text) with (autovacuum_enabled = off);
-alter table understudy.filler alter page set storage plain;
-insert into understudy.filler
-  select repeat(' ', 7900) from generate_series(1, (
-    select setting::bigint - (pg_current_wal_insert_lsn() - '0/0')::bigint % setting::bigint - 1024 * 1024
-      from pg_settings where name = 'wal_segment_size') / 8192);
-rollback;
-SQL
 }
 
 # Empty where no WAL is being received.

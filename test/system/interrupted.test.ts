@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Interruption, interruptedUp, type Moment, showMoment } from "../support/faults.ts";
 import { type HandoverCluster, onSharedCluster, todaysShare } from "../support/handover.ts";
+import { until } from "../support/until.ts";
 
 /** What an update does for a change of primary, step by step. `<old>` and `<new>` are the nodes between which it moves. */
 const steps = [
@@ -38,6 +39,21 @@ describe("a change of primary that is cut off", () => {
       });
     });
   }
+
+  it("leaves the former primary a standby, with no further update, once the target has taken over", async () => {
+    await host.watched(async () => {
+      const from = await host.primary();
+      const to = host.next(from);
+      await host.declare({ primary: to });
+      await interruptedUp(host.cluster.stack, { step: "lead", when: "starts" }, "SIGKILL");
+      await until(`${from} to stream from ${to}`, 60, () => {
+        const streaming = `select count(*) from pg_stat_replication where application_name = '${from}' and state = 'streaming'`;
+        return host.cluster.sql(to, streaming) === "1";
+      });
+      await host.moveTo(to);
+      await host.settled(to);
+    });
+  });
 
   it("works one step at a time (--parallel 1)", async () => {
     await host.watched(async () => {

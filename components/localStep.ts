@@ -1,5 +1,5 @@
 import { local } from "@pulumi/command";
-import { type CustomResourceOptions, type Input, type Output, type Resource, secret } from "@pulumi/pulumi";
+import { type CustomResourceOptions, type Input, type Output, output, type Resource, secret } from "@pulumi/pulumi";
 
 export interface LocalStepArgs {
   /** Command line, run in the project's folder. It is shown by previews: nothing secret in it. */
@@ -33,4 +33,9 @@ export class LocalStep extends local.Command {
     );
     this.outcome = this.stdout.apply((text) => text.trim());
   }
+}
+
+/** What a step gets on its standard input, as JSON: `T` is what its script reads. */
+export function jsonInput<T>(input: Readonly<Record<keyof T, Input<unknown>>>): Output<string> {
+  return output(input).apply((known) => JSON.stringify(known));
 }

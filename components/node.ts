@@ -1,17 +1,9 @@
-import {
-  all,
-  ComponentResource,
-  type ComponentResourceOptions,
-  type Input,
-  type Output,
-  output,
-  type Resource,
-} from "@pulumi/pulumi";
+import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import { digestOf, hostScripts } from "../scripts/lib/hostScripts.ts";
 import type { InstallInput } from "../scripts/lib/install.ts";
 import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
-import { LocalStep } from "./localStep.ts";
+import { jsonInput, LocalStep } from "./localStep.ts";
 import type { Machine } from "./machines/machine.ts";
 import type { ClusterConfig, NodeConfig } from "./model/config.ts";
 import { renderHba } from "./model/render/hba.ts";
@@ -30,6 +22,8 @@ export interface ClusterNodeArgs {
   readonly keys: ClusterKeys;
   readonly archive: Archive;
 }
+
+const scripts = digestOf(hostScripts());
 
 /** What `install.sh` reports. */
 export interface InstalledHost extends HostSize {
@@ -67,10 +61,10 @@ export class ClusterNode extends ComponentResource {
       `install-${name}`,
       {
         command: "node scripts/step.mjs install",
-        stdin: installInput({
+        stdin: jsonInput<InstallInput>({
           name,
           connection: machine.connection,
-          scripts: digestOf(hostScripts()),
+          scripts,
           instance: machine.instance,
           parameters: {
             cluster: keys.clusterId,
@@ -143,11 +137,6 @@ export class ClusterNode extends ComponentResource {
       parent,
     );
   }
-}
-
-/** What the step `install` works with (scripts/install.ts). */
-function installInput(input: Readonly<Record<keyof InstallInput, Input<unknown>>>): Output<string> {
-  return output(input).apply((known) => JSON.stringify(known));
 }
 
 function hostSize(reported: HostSize, machine: Machine): HostSize {

@@ -3,16 +3,14 @@ import {
   all,
   ComponentResource,
   type ComponentResourceOptions,
-  type Input,
   type Output,
-  output,
   type Resource,
   ResourceHook,
   secret,
 } from "@pulumi/pulumi";
 import type { BootInput } from "../../../scripts/lib/boot.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
-import { LocalStep } from "../../localStep.ts";
+import { jsonInput, LocalStep } from "../../localStep.ts";
 import { mistake } from "../../mistake.ts";
 import { architectureOf } from "../../model/aws/instanceTypes.ts";
 import { awsName } from "../../model/aws/names.ts";
@@ -201,7 +199,7 @@ export class AwsNode extends ComponentResource implements Machine {
               `boot-${name}`,
               {
                 command: "node scripts/step.mjs boot",
-                stdin: bootInput({
+                stdin: jsonInput<BootInput>({
                   name,
                   connection: this.connection,
                   bootHostKey: bootKey.publicKey,
@@ -227,11 +225,6 @@ export class AwsNode extends ComponentResource implements Machine {
     };
     this.registerOutputs({ address: this.address, instance: this.instance });
   }
-}
-
-/** What the step `boot` works with (scripts/boot.ts). Another instance or size runs it again. */
-function bootInput(input: Readonly<Record<keyof BootInput, Input<unknown>>>): Output<string> {
-  return output(input).apply((known) => JSON.stringify(known));
 }
 
 /** The zone that the node is in, refused where config says another: in the preview, too. */

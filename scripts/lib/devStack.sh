@@ -7,7 +7,7 @@
 STACK=dev
 DEV_CONFIG=$UNDERSTUDY_LOCAL/Pulumi.$STACK.yaml
 
-dev_is_ours() { [[ ${PULUMI_BACKEND_URL:-} == "file://$UNDERSTUDY_LOCAL/state" && -z ${PULUMI_ACCESS_TOKEN:-} ]]; }
+dev_is_ours() { [[ ${PULUMI_BACKEND_URL:-} == "$OUR_BACKEND" && -z ${PULUMI_ACCESS_TOKEN:-} ]]; }
 
 # Makes the stack where it is missing, and selects it.
 ensure_dev_stack() {

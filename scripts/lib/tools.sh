@@ -219,13 +219,17 @@ decide_offline_plugin() {
   touch "$UNDERSTUDY_CACHE/command-plugin-offline"
 }
 
+# `metadata=skip`: no file of attributes beside each file of the state. It is written in place, so a CLI that is killed at it leaves
+# it empty, and every command from then on says "failed to load checkpoint: EOF" (gocloud.dev/blob/fileblob, writerWithSidecar).
+OUR_BACKEND=file://$UNDERSTUDY_LOCAL/state?metadata=skip
+
 # State and passphrase are the project's own, except where the user has chosen.
 pulumi_environment() {
   export PULUMI_SKIP_UPDATE_CHECK=${PULUMI_SKIP_UPDATE_CHECK:-true}
   if [[ -n ${PULUMI_ACCESS_TOKEN:-} ]]; then return; fi
   if [[ -z ${PULUMI_BACKEND_URL:-} ]]; then
     (umask 077 && mkdir -p "$UNDERSTUDY_LOCAL/state")
-    export PULUMI_BACKEND_URL=file://$UNDERSTUDY_LOCAL/state
+    export PULUMI_BACKEND_URL=$OUR_BACKEND
   fi
   if [[ -z ${PULUMI_CONFIG_PASSPHRASE+set} && -z ${PULUMI_CONFIG_PASSPHRASE_FILE:-} ]]; then
     ensure_passphrase "$UNDERSTUDY_LOCAL/passphrase"

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
-import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -69,6 +68,11 @@ export interface RunningUpdate {
   waitFor(pattern: RegExp): Promise<void>;
   /** Signals the CLI's process group. Pulumi's plugins are in groups of their own. */
   signal(signal: NodeJS.Signals): void;
+}
+
+/** Where a stack's state is, as scripts/lib/tools.sh has it for the `dev` stack. */
+export function stateUrl(directory: string): string {
+  return `file://${join(directory, "state")}?metadata=skip`;
 }
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 };
@@ -165,19 +169,7 @@ export class PulumiStack {
 
   /** Takes away the lock that a killed update has left. */
   async cancel(): Promise<void> {
-    await this.mendState();
     await this.#run(["cancel", "--yes"], { mayFail: true });
-  }
-
-  /**
-   * A CLI that is killed at the wrong moment leaves an empty file of attributes beside its state: what the README says to do then.
-   */
-  async mendState(): Promise<void> {
-    const states = join(this.#directory, "state/.pulumi/stacks");
-    for (const project of await readdir(states)) {
-      const attributes = join(states, project, `${this.name}.json.attrs`);
-      if (existsSync(attributes) && statSync(attributes).size === 0) await rm(attributes);
-    }
   }
 
   async outputs(options: { readonly secrets?: boolean } = {}): Promise<Record<string, unknown>> {
@@ -214,7 +206,7 @@ export class PulumiStack {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...Object.fromEntries(inherited),
-        PULUMI_BACKEND_URL: `file://${join(this.#directory, "state")}`,
+        PULUMI_BACKEND_URL: stateUrl(this.#directory),
         PULUMI_CONFIG_PASSPHRASE_FILE: join(this.#directory, "passphrase"),
         PULUMI_DEBUG_COMMANDS: "true",
         ...this.#env,

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type PulumiStack, REPOSITORY } from "./pulumiStack.ts";
+import { type PulumiStack, REPOSITORY, stateUrl } from "./pulumiStack.ts";
 
 /** A part of a runbook that is carried out: what happens to the cluster, or a block of commands. */
 export type Passage =
@@ -75,7 +75,7 @@ export function runLine(stack: PulumiStack, line: string): Promise<Ran> {
           ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^PULUMI_(?!HOME$)/.test(key))),
           STACK: name,
           CONFIG: join(directory, `Pulumi.${name}.yaml`),
-          PULUMI_BACKEND_URL: `file://${join(directory, "state")}`,
+          PULUMI_BACKEND_URL: stateUrl(directory),
           PULUMI_CONFIG_PASSPHRASE_FILE: join(directory, "passphrase"),
         },
       },

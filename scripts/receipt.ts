@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
 import {
   type FenceProof,
+  type Handover,
   handoverOf,
   type JournalEntry,
   type LeadOutcome,
@@ -17,7 +18,7 @@ import {
   type StoredChange,
 } from "../components/model/receipt.ts";
 import { renderParameters } from "../components/model/render/parameters.ts";
-import { type Host, runOnHost } from "./lib/ssh.ts";
+import { type Host, type Run, withHost } from "./lib/ssh.ts";
 
 interface Input {
   readonly intent: string;
@@ -30,33 +31,43 @@ const { hosts, intent, lead, fences } = JSON.parse(await text(process.stdin)) as
 const missing: Record<string, string> = {};
 const journals: JournalEntry[] = [];
 let stored: readonly StoredChange[] = [];
-await Promise.all(
-  hosts.map(async (host) => {
-    const result = await runOnHost(host, `understudy journal ${host.name}`);
-    if (!result.ok) {
-      missing[host.name] = result.message.split("\n")[0] ?? result.reason;
-      return;
-    }
-    const lines = result.stdout.split("\n").filter((line) => line !== "");
-    const isStored = (line: string) => line.startsWith('{"stored":');
-    if (host.name === lead.primary) {
-      stored = lines.filter(isStored).flatMap((line) => (JSON.parse(line) as { stored: StoredChange[] }).stored);
-    }
-    journals.push(...parseJournal(lines.filter((line) => !isStored(line))));
-  }),
-);
-journals.sort((a, b) => a.startedMs - b.startedMs);
-const handover = handoverOf({ intent, lead, journals, stored, fences });
+
+async function collect(node: string, run: Run): Promise<void> {
+  const result = await run(`understudy journal ${node}`);
+  if (!result.ok) {
+    missing[node] = result.message.split("\n")[0] ?? result.reason;
+    return;
+  }
+  const lines = result.stdout.split("\n").filter((line) => line !== "");
+  const isStored = (line: string) => line.startsWith('{"stored":');
+  if (node === lead.primary) {
+    stored = lines.filter(isStored).flatMap((line) => (JSON.parse(line) as { stored: StoredChange[] }).stored);
+  }
+  journals.push(...parseJournal(lines.filter((line) => !isStored(line))));
+}
+
+async function store(handover: Handover, run: Run): Promise<void> {
+  const stdin = renderParameters({ intent, epoch: String(handover.epoch), receipt: JSON.stringify(handover) });
+  const result = await run(`understudy record ${lead.primary}`, { stdin });
+  if (result.ok) return;
+  console.error(
+    `receipt: it could not be stored on ${lead.primary}, and is in the output 'handover' only: ${result.message}`,
+  );
+}
 
 const primary = hosts.find(({ name }) => name === lead.primary);
-const kept = stored.find(({ epoch }) => epoch === handover.epoch)?.receipt;
-if (primary && !missing[primary.name] && !isDeepStrictEqual(kept, handover)) {
-  const stdin = renderParameters({ intent, epoch: String(handover.epoch), receipt: JSON.stringify(handover) });
-  const result = await runOnHost(primary, `understudy record ${primary.name}`, { stdin });
-  if (!result.ok)
-    console.error(
-      `receipt: it could not be stored on ${primary.name}, and is in the output 'handover' only: ${result.message}`,
-    );
-}
+if (!primary) throw new Error(`no host ${lead.primary}`);
+const handover = await withHost(primary, async (run) => {
+  const others = hosts.filter((host) => host !== primary);
+  await Promise.all([
+    collect(primary.name, run),
+    ...others.map((host) => withHost(host, (there) => collect(host.name, there))),
+  ]);
+  journals.sort((a, b) => a.startedMs - b.startedMs);
+  const made = handoverOf({ intent, lead, journals, stored, fences });
+  const kept = stored.find(({ epoch }) => epoch === made.epoch)?.receipt;
+  if (!missing[primary.name] && !isDeepStrictEqual(kept, made)) await store(made, run);
+  return made;
+});
 const outcome: ReceiptOutcome = { intent, handover, missing };
 console.log(JSON.stringify(outcome));

@@ -31,22 +31,20 @@ export interface SshEndpoint {
 }
 
 /** A host with the name that messages and results call it by. */
-export interface Host<Name extends string = string> {
-  readonly name: Name;
+export interface Host {
+  readonly name: string;
   readonly connection: SshConnection;
 }
 
 export interface RunOptions {
   /** Given to the command on its standard input. Its values never appear in messages. */
   readonly stdin?: string;
-  /** Seconds that dialling and the command may take together, for each host. @default 10 */
+  /** Seconds that dialling and the command may take together. @default 10 */
   readonly timeoutSeconds?: number;
   /** Whether values of `stdin` are kept out of messages. @default true */
   readonly stdinIsSecret?: boolean;
   /** Takes each line of standard error as it comes. */
   readonly onStderr?: (line: string) => void;
-  /** How many hosts are worked on at a time. @default 16 */
-  readonly parallel?: number;
 }
 
 /** Why a command has no result. `refused-key` is any refused login. */
@@ -71,67 +69,65 @@ export interface RunFailure {
 export type RunResult = RunSuccess | RunFailure;
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
-const DEFAULT_PARALLEL = 16;
 const DEFAULT_DIAL_SECONDS = 5;
 /** A command of ours answers with some kilobytes; more than this is a runaway, not an answer. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/**
- * Runs one command on every host and waits for all of them. It never throws for what a host does: each host has its
- * entry in the result, in the order of `hosts`.
- */
-export async function runOnHosts<Name extends string>(
-  hosts: readonly Host<Name>[],
-  command: string,
-  options: RunOptions = {},
-): Promise<Map<Name, RunResult>> {
-  const results = new Map<Name, RunResult>(
-    hosts.map((host) => [host.name, { ok: false, reason: "failed", message: "not run" }]),
-  );
-  const queue = hosts.values();
-  const worker = async () => {
-    for (const host of queue) results.set(host.name, await runOnHost(host, command, options));
-  };
-  const workers = Math.max(1, Math.min(options.parallel ?? DEFAULT_PARALLEL, hosts.length));
-  await Promise.all(Array.from({ length: workers }, worker));
-  return results;
+/** Runs one command on a host. It never throws for what the host does. */
+export function runOnHost(host: Host, command: string, options: RunOptions = {}): Promise<RunResult> {
+  return withHost(host, (run) => run(command, options));
 }
 
-/** {@link runOnHosts} for a single host. */
-export async function runOnHost(host: Host, command: string, options: RunOptions = {}): Promise<RunResult> {
+/** {@link runOnHost}, over a login that is there. */
+export type Run = (command: string, options?: RunOptions) => Promise<RunResult>;
+
+/** Several commands on one host, over one login, which the first of them makes. */
+export async function withHost<T>(host: Host, use: (run: Run) => Promise<T>): Promise<T> {
   const { connection } = host;
-  const secrets = secretsOf(connection, options.stdinIsSecret === false ? "" : options.stdin);
-  const { onStderr } = options;
-  const timeoutSeconds = options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
-  const deadline = Date.now() + timeoutSeconds * 1000;
+  const where = `${host.name} (${addressOf(connection)})`;
   const clients: Client[] = [];
-  try {
-    const where = `${host.name} (${addressOf(connection)})`;
+  let client: Client | undefined;
+
+  async function login(deadline: number): Promise<Client> {
     let sock: ClientChannel | undefined;
     if (connection.proxy !== undefined) {
       const jump = `jump host ${addressOf(connection.proxy)} of ${host.name}`;
-      const client = await dial(connection.proxy, jump, undefined, deadline, clients);
-      sock = await forward(client, connection, `${where} from its jump host ${addressOf(connection.proxy)}`, deadline);
+      const proxy = await dial(connection.proxy, jump, undefined, deadline, clients);
+      sock = await forward(proxy, connection, `${where} from its jump host ${addressOf(connection.proxy)}`, deadline);
     }
-    const client = await dial(connection, where, sock, deadline, clients);
-    const stdout = await execute(
-      client,
-      asRoot(command, connection.user),
-      where,
-      options.stdin,
-      deadline,
-      timeoutSeconds,
-      onStderr && ((line) => onStderr(redact(line, secrets))),
-    );
-    return { ok: true, stdout };
-  } catch (error) {
-    const failure =
-      error instanceof HostFailure
-        ? error
-        : new HostFailure("failed", `the connection broke, ${host.name}`, "run it again", { stderr: String(error) });
-    return failure.toResult((text) => redact(text, secrets));
+    return dial(connection, where, sock, deadline, clients);
+  }
+
+  async function run(command: string, options: RunOptions = {}): Promise<RunResult> {
+    const secrets = secretsOf(connection, options.stdinIsSecret === false ? "" : options.stdin);
+    const { onStderr } = options;
+    const timeoutSeconds = options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
+    const deadline = Date.now() + timeoutSeconds * 1000;
+    try {
+      client ??= await login(deadline);
+      const stdout = await execute(
+        client,
+        asRoot(command, connection.user),
+        where,
+        options.stdin,
+        deadline,
+        timeoutSeconds,
+        onStderr && ((line) => onStderr(redact(line, secrets))),
+      );
+      return { ok: true, stdout };
+    } catch (error) {
+      const failure =
+        error instanceof HostFailure
+          ? error
+          : new HostFailure("failed", `the connection broke, ${host.name}`, "run it again", { stderr: String(error) });
+      return failure.toResult((text) => redact(text, secrets));
+    }
+  }
+
+  try {
+    return await use(run);
   } finally {
-    for (const client of clients.reverse()) client.destroy();
+    for (const open of clients.reverse()) open.destroy();
   }
 }
 

@@ -31,8 +31,11 @@ export interface Reply {
   readonly periods: readonly WritablePeriod[];
 }
 
-/** How often a node is asked whether it takes writes, and how often while nobody is known to: that is what a gap is measured to. */
-const checkMs = { usually: 50, hunting: 4 };
+/**
+ * How often a node is asked whether it takes writes; and how often while nobody is known to, which is what a gap is measured to: then one of all
+ * nodes, in turn, so that many nodes on one machine are not kept busier by it than few.
+ */
+const checkMs = { usually: 50, huntingOfAll: 2 };
 /** How soon after a failed attempt the next connection is tried: servers that stop or start are not to be kept busy by it. */
 const reconnectMs = 100;
 const connectTimeoutMs = 1000;
@@ -83,12 +86,12 @@ class Link {
   }
 
   /** One statement on the connection, which has to be there; it is dropped if no answer comes in time. */
-  async query<R extends pg.QueryResultRow>(text: string, timeoutMs: number): Promise<R[]> {
+  async query<R extends pg.QueryResultRow>(statement: string | pg.QueryConfig, timeoutMs: number): Promise<R[]> {
     const client = this.#client;
     if (!client) throw new Error("the connection was lost");
     const timer = setTimeout(() => streamOf(client).destroy(), timeoutMs);
     try {
-      return (await client.query<R>(text)).rows;
+      return (await client.query<R>(statement)).rows;
     } finally {
       clearTimeout(timer);
     }
@@ -112,8 +115,11 @@ function isRefusal(error: unknown): boolean {
  * Asks one node, over and over, whether it takes writes: that it is no standby, no read-only session, and gives out a
  * transaction id, which only a server that takes writes does. Such a transaction writes next to nothing and waits for nobody.
  */
-const probe = `select (select case when current_setting('transaction_read_only') = 'off' and not pg_is_in_recovery()
-    then pg_current_xact_id() end) is not null as writable, pg_postmaster_start_time()::text as server`;
+const probe = {
+  name: "probe",
+  text: `select (select case when current_setting('transaction_read_only') = 'off' and not pg_is_in_recovery()
+    then pg_current_xact_id() end) is not null as writable, pg_postmaster_start_time()::text as server`,
+};
 
 class AuditClient {
   readonly #options: AuditOptions;
@@ -161,7 +167,7 @@ class AuditClient {
       else this.#answering.delete(name);
       if (connected) await this.#ask(link);
       if (!connected) await sleep(reconnectMs);
-      else if (this.#leader === undefined) await sleep(checkMs.hunting);
+      else if (this.#leader === undefined) await sleep(checkMs.huntingOfAll * this.#options.nodes.length);
       else await Promise.race([sleep(checkMs.usually), this.#leaderChanged.next()]);
     }
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
-import { type Host, type RunFailure, type RunOptions, runOnHosts, type SshConnection } from "../../scripts/lib/ssh.ts";
+import { type RunFailure, type RunOptions, runOnHost, type SshConnection, withHost } from "../../scripts/lib/ssh.ts";
 import { newKey } from "../support/sshKey.ts";
 
 // The package is CommonJS: only some of its names can be imported one by one.
@@ -34,12 +34,14 @@ const fails =
 class TestHost {
   readonly #server: ssh2.Server;
   readonly #open = new Set<Connection>();
+  logins = 0;
 
   constructor(shell: Shell, keys: readonly string[] = [hostKeys.ed25519.private, hostKeys.ecdsa.private]) {
     const allowed = utils.parseKey(operator.public);
     assert.ok(!(allowed instanceof Error));
     this.#server = new Server({ hostKeys: [...keys] }, (connection) => {
       this.#open.add(connection);
+      connection.on("ready", () => this.logins++);
       connection.on("error", () => {});
       connection.on("close", () => this.#open.delete(connection));
       connection.on("authentication", (context) => {
@@ -80,7 +82,7 @@ class TestHost {
   }
 }
 
-describe("runOnHosts", () => {
+describe("runOnHost", () => {
   const hosts: TestHost[] = [];
   const listeners: NetServer[] = [];
   const sockets: Socket[] = [];
@@ -99,11 +101,8 @@ describe("runOnHosts", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return (server.address() as AddressInfo).port;
   };
-  const run = async (connection: SshConnection, command = "hello", options?: RunOptions) => {
-    const result = (await runOnHosts([{ name: "node-a", connection }], command, options)).get("node-a");
-    assert.ok(result !== undefined);
-    return result;
-  };
+  const run = (connection: SshConnection, command = "hello", options?: RunOptions) =>
+    runOnHost({ name: "node-a", connection }, command, options);
   const failure = async (connection: SshConnection, command?: string, options?: RunOptions): Promise<RunFailure> => {
     const result = await run(connection, command, options);
     assert.ok(!result.ok, "expected a failure");
@@ -139,19 +138,18 @@ describe("runOnHosts", () => {
     assert.match((await failure(await start(fails(1, "17000 is in use")), "x", options)).message, /^17000 is in use/);
   });
 
-  it("has an entry for every host, in their order, whatever each of them does", async () => {
-    const good = await start(echo);
-    const bad = await start(fails(1, "no"));
-    const list: Host[] = ["c", "a", "b"].map((name) => ({ name, connection: name === "a" ? bad : good }));
-    for (const parallel of [1, 2, 16]) {
-      const results = await runOnHosts(list, "x", { parallel });
-      assert.deepEqual([...results.keys()], ["c", "a", "b"]);
-      assert.deepEqual(
-        [...results.values()].map((result) => result.ok),
-        [true, false, true],
-      );
-    }
-    assert.equal((await runOnHosts([], "x")).size, 0);
+  it("runs several commands over one login, whatever each of them does", async () => {
+    const connection = await start((command, ...rest) => (command === "bad" ? fails(1, "no") : echo)(command, ...rest));
+    const results = await withHost({ name: "node-a", connection }, async (run) => [
+      await run("one"),
+      await run("bad"),
+      await run("two", { stdin: "x" }),
+    ]);
+    assert.deepEqual(
+      results.map((result) => (result.ok ? result.stdout : result.reason)),
+      ["one|", "failed", "two|x"],
+    );
+    assert.equal(hosts[0]?.logins, 1);
   });
 
   it("runs others than root through sudo, a plain command word by word", async () => {

@@ -13,6 +13,7 @@ readonly lease=/run/understudy-pooler-route/lease
 readonly attending=/run/understudy-pooler-route/attending
 readonly router_bell=/run/understudy-pooler-route/bell
 readonly router_answers=/run/understudy-pooler-route/answers
+readonly router_said=/run/understudy-pooler-route/said
 readonly route=$pooler_etc/route.ini
 readonly ro_route=$pooler_etc/route-ro.ini
 
@@ -47,6 +48,11 @@ console_of() {
   shift 3
   for command; do commands+=(-c "$command"); done
   as_pooler "$seconds" "$pgbin/psql" -XA -h "$directory" -p "$at" -U pgbouncer -d pgbouncer "${commands[@]}" 2>&1 </dev/null
+}
+
+# console_session SECONDS: the same, with commands from stdin.
+console_session() {
+  as_pooler "$1" "$pgbin/psql" -XA -h /run/understudy-pooler -p "$pooler_port" -U pgbouncer -d pgbouncer
 }
 
 # pause_pooler MILLISECONDS [COMMAND…]: waits so long for open transactions. Prints what the pooler says.

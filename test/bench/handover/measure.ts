@@ -6,14 +6,10 @@ import type { Outputs } from "../../support/dockerCluster.ts";
 import { until } from "../../support/until.ts";
 import type { Cluster, Contender } from "./contender.ts";
 
-/** One planned change of primary under load. Times are milliseconds, from the start of the tool's command on. */
-export interface Round {
+/** A planned change of primary. Times are milliseconds, from the start of the tool's command on. */
+export interface Change {
   readonly from: string;
   readonly to: string;
-  /** Longest time between two acknowledgements, over all writers. */
-  readonly gapMs: number;
-  /** Attempts to write that failed. */
-  readonly errors: number;
   /** Until the command ended. */
   readonly commandMs: number;
   /** Until the old primary streamed from the new one. */
@@ -22,10 +18,20 @@ export interface Round {
   readonly completeMs: number;
 }
 
+/** One under load. */
+export interface Round extends Change {
+  /** Longest time between two acknowledgements, over all writers. */
+  readonly gapMs: number;
+  /** Attempts to write that failed. */
+  readonly errors: number;
+}
+
 /** What was measured of one contender. */
 export interface Figures {
   readonly versions: Readonly<Record<string, string>>;
   readonly rounds: readonly Round[];
+  /** Changes without any client, after those. */
+  readonly idle: readonly Change[];
   /** Changes that failed, with the reason; their gaps do not count. */
   readonly failed: readonly string[];
   /** Rows that were acknowledged in all, and those of them that are not there. */
@@ -82,9 +88,20 @@ async function changes(cluster: Cluster, audit: Audit, count: number, say: (text
   }
   await audit.stop();
   const loss = lossOf(audit.acks, audit.errors, await table(cluster, from));
+  const idle: Change[] = [];
+  while (idle.length < count / 2) {
+    await comeToRest(cluster, from, to);
+    const change = await changePrimary(cluster, from, to);
+    say(
+      `  without clients: command ${seconds(change.commandMs)} s, old primary streams after ${seconds(change.rejoinedMs)} s`,
+    );
+    idle.push(change);
+    [from, to] = [to, from];
+  }
   return {
     versions: cluster.versions,
     rounds,
+    idle,
     failed,
     acknowledged: loss.acknowledged,
     lost: loss.lost.length,
@@ -94,55 +111,67 @@ async function changes(cluster: Cluster, audit: Audit, count: number, say: (text
 }
 
 async function change(cluster: Cluster, audit: Audit, from: string, to: string): Promise<Round> {
-  const standbys = Object.keys(cluster.outputs.nodes).length - 1;
-  const before = new Watcher(cluster, from);
+  await comeToRest(cluster, from, to);
+  const { result, window } = await audit.during(() => changePrimary(cluster, from, to));
+  return { ...result, gapMs: audit.gapIn(window), errors: audit.errorsIn(window).length };
+}
+
+async function comeToRest(cluster: Cluster, from: string, to: string): Promise<void> {
+  const watcher = new Watcher(cluster, from);
   await until("all standbys to stream and the tool to be content", limits.readySeconds, async () => {
-    return (await before.streaming())?.length === standbys && ((await cluster.ready?.()) ?? true);
-  }).finally(() => before.end());
+    return (await watcher.streaming())?.length === standbysOf(cluster) && ((await cluster.ready?.()) ?? true);
+  }).finally(() => watcher.end());
   await cluster.declare?.(to);
   await sleep(restMs);
+}
 
+async function changePrimary(cluster: Cluster, from: string, to: string): Promise<Change> {
   const watcher = new Watcher(cluster, to);
-  const { result, window } = await audit
-    .during(async () => {
-      const start = now();
-      let ended: number | undefined;
-      let output = "";
-      const command = cluster.switchover(from, to).then((text) => {
-        ended = now();
-        output = text;
-      });
-      let over = false;
-      const follow = async () => {
-        let rejoined: number | undefined;
-        while (!over) {
-          const streaming = await watcher.streaming().catch(() => undefined);
-          const at = now();
-          if (streaming?.includes(cluster.addresses[from] as string)) rejoined ??= at;
-          if (rejoined !== undefined && streaming?.length === standbys) return { rejoined, complete: at };
-          if (ended !== undefined && at - ended > limits.rejoinSeconds * 1000) {
-            throw new Error(
-              `${from} does not stream from ${to} after ${limits.rejoinSeconds} s; the command said:\n${output}`,
-            );
-          }
-          await sleep(20);
-        }
-        throw new Error("the command failed");
-      };
-      // A command that fails ends the wait for what it should have done.
-      const failure = command.then(() => new Promise<never>(() => undefined));
-      const { rejoined, complete } = await Promise.race([follow(), failure]).finally(() => {
-        over = true;
-      });
-      await command;
-      return {
-        commandMs: (ended as number) - start,
-        rejoinedMs: rejoined - start,
-        completeMs: Math.max(complete, ended as number) - start,
-      };
-    })
-    .finally(() => watcher.end());
-  return { from, to, gapMs: audit.gapIn(window), errors: audit.errorsIn(window).length, ...result };
+  const start = now();
+  let ended: number | undefined;
+  let output = "";
+  const command = cluster.switchover(from, to).then((text) => {
+    output = text;
+    ended = now();
+    return ended;
+  });
+  let over = false;
+  const follow = async () => {
+    let rejoined: number | undefined;
+    while (!over) {
+      const streaming = await watcher.streaming().catch(() => undefined);
+      const at = now();
+      if (streaming?.includes(cluster.addresses[from] as string)) rejoined ??= at;
+      if (rejoined !== undefined && streaming?.length === standbysOf(cluster)) return { rejoined, complete: at };
+      if (ended !== undefined && at - ended > limits.rejoinSeconds * 1000) {
+        throw new Error(
+          `${from} does not stream from ${to} after ${limits.rejoinSeconds} s; the command said:\n${output}`,
+        );
+      }
+      await sleep(20);
+    }
+    throw new Error("the command failed");
+  };
+  // A command that fails ends the wait for what it should have done.
+  const failure = command.then(() => new Promise<never>(() => undefined));
+  try {
+    const { rejoined, complete } = await Promise.race([follow(), failure]);
+    const end = await command;
+    return {
+      from,
+      to,
+      commandMs: end - start,
+      rejoinedMs: rejoined - start,
+      completeMs: Math.max(complete, end) - start,
+    };
+  } finally {
+    over = true;
+    await watcher.end();
+  }
+}
+
+function standbysOf(cluster: Cluster): number {
+  return Object.keys(cluster.outputs.nodes).length - 1;
 }
 
 /** Asks one node who streams from it, over a connection that is kept, and made anew when it is lost. */

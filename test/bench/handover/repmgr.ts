@@ -1,3 +1,4 @@
+import { until } from "../../support/until.ts";
 import type { Contender } from "./contender.ts";
 import { hbaFile, nodeNames, PeerHosts, pgbin, pgdataDirectory, settingsFile } from "./peerHosts.ts";
 
@@ -42,6 +43,8 @@ async function setUp(hosts: PeerHosts, restores: boolean) {
   for (const name of nodeNames.slice(1)) {
     await hosts.postgres(name, "repmgr -h a -U repmgr -d repmgr standby clone --fast-checkpoint");
     await hosts.postgres(name, start);
+    const attached = `select count(*) from pg_stat_replication where application_name = '${name}'`;
+    await until(`${name} to stream`, 60, async () => (await hosts.sql("a", attached)) === "1");
     await hosts.postgres(name, "repmgr standby register --wait-sync=60");
   }
   return hosts.cluster(["repmgr"], {

@@ -1,5 +1,5 @@
 import { spreadOf } from "../../support/auditLogic.ts";
-import { type Figures, type Round, seconds } from "./measure.ts";
+import { type Change, type Figures, type Round, seconds } from "./measure.ts";
 import { plot } from "./plot.ts";
 
 /** One contender with what was measured of it; without figures where it could not be measured, with the reason. */
@@ -33,7 +33,10 @@ type Measured = Entry & { readonly figures: Figures };
 const ours = (entry: Entry) => entry.name.startsWith("understudy");
 const measured = (entry: Entry): entry is Measured => (entry.figures?.rounds.length ?? 0) > 0;
 const spread = (entry: Measured, of: (round: Round) => number) => spreadOf(entry.figures.rounds.map(of));
+const idle = (entry: Measured, of: (change: Change) => number) => spreadOf(entry.figures.idle.map(of)).median;
 const medianGap = (entry: Measured) => spread(entry, ({ gapMs }) => gapMs).median;
+const commandMs = (change: Change) => change.commandMs;
+const rejoinedMs = (change: Change) => change.rejoinedMs;
 const ms = (value: number) => value.toFixed(0);
 
 /** A row for each contender. */
@@ -50,8 +53,8 @@ export function figuresTable({ entries }: Report): string {
       entry.title,
       `${ms(gap.min)} / **${ms(gap.median)}** / ${ms(gap.max)}`,
       of(({ errors }) => errors),
-      seconds(of(({ commandMs }) => commandMs)),
-      seconds(of(({ rejoinedMs }) => rejoinedMs)),
+      `${seconds(of(commandMs))} · ${seconds(idle(entry, commandMs))}`,
+      `${seconds(of(rejoinedMs))} · ${seconds(idle(entry, rejoinedMs))}`,
       `${lost} of ${acknowledged}`,
       changes,
       "",
@@ -60,7 +63,7 @@ export function figuresTable({ entries }: Report): string {
       .trim();
   });
   return [
-    "| | write gap, ms: min / median / max | failed writes a change | command, s | old primary streams again after, s | acknowledged rows lost | changes |",
+    "| | write gap, ms: min / median / max | failed writes a change | command, s: under load · without clients | old primary streams again after, s: the same | acknowledged rows lost | changes |",
     "|---|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");
@@ -91,13 +94,14 @@ export function goals({ entries }: Report): readonly Goal[] {
       const ratio = gap.median / medianGap(best);
       add(`median ÷ that of the best other (${best.title})`, "≤ 0.5", ratio.toFixed(2), ratio <= 0.5);
     }
-    const whole = spread(us, ({ commandMs, rejoinedMs }) => Math.max(commandMs, rejoinedMs)).median;
-    add(
-      "pulumi up and the old primary streams again, two standbys, median",
-      "≤ 5 s",
-      `${seconds(whole)} s`,
-      whole <= 5000,
-    );
+    const whole = (change: Change) => Math.max(change.commandMs, change.rejoinedMs);
+    for (const [when, median] of [
+      ["under load", spread(us, whole).median],
+      ["without clients", idle(us, whole)],
+    ] as const) {
+      const what = `pulumi up and the old primary streams again, two standbys, ${when}, median`;
+      add(what, "≤ 5 s", `${seconds(median)} s`, median <= 5000);
+    }
   }
   const pooler = find("understudy-pooler");
   if (pooler) {
@@ -155,7 +159,7 @@ ${goalsTable(report)}
 asynchronously; WAL and recovery by pgBackRest, pushed and fetched asynchronously, with an S3 server on a host of its own; the PostgreSQL settings that Understudy
 renders for such a host (among them \`wal_retrieve_retry_interval\` of 100 ms: with its default a promotion can take 5 s longer). Four writers insert a row each every 5 ms or so, over TLS, straight to the node that takes writes; who that is they find out by asking
 all nodes every few milliseconds once a write has failed. The write gap is the longest time without an acknowledgement to any of them. ${count} changes
-each, back and forth between two nodes, each begun when all standbys stream and the tool is content.
+each, back and forth between two nodes, each begun when all standbys stream and the tool is content; then half as many again without any client. Tools, hosts, load and what measures share the same processors.
 
 | | command | set-up |
 |---|---|---|

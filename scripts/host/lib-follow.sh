@@ -7,7 +7,7 @@ conninfo+=" sslrootcert=$etc/tls/ca.crt connect_timeout=5 application_name=$node
 # join_primary PRIMARY EPOCH FROM: this node follows PRIMARY, which leads by change EPOCH: copied, rewound or repointed, as its data need it.
 # Goes by the parameters of `follow` that tell how, by their names.
 join_primary() {
-  local primary=$1 epoch=$2 from=$3 fork=everything timeline='' theirs=${theirs:-} history=${history:-} found server=''
+  local primary=$1 epoch=$2 from=$3 fork=everything timeline='' theirs=${theirs:-} history=${history:-} found server='' writable='' reached='' runs_with=''
 
   adopt_token "$epoch" "$from" "$primary" leads || true
   # A change that was to take it from PRIMARY and was called off has a higher number, and says the same.
@@ -21,25 +21,25 @@ join_primary() {
   fi
   rm -f "$handover_flag"
   # As a primary it had slots for its followers.
-  drop_slots "" || ! takes_sql
+  if compgen -G "$pgdata/pg_replslot/*" >/dev/null; then drop_slots "" || ! takes_sql; fi
 }
 
 # As it does where its unit has let it follow, or an update is run again.
 follows_already() {
   [[ $server == active && $(cat "$state/joined" 2>/dev/null) == "$epoch" ]] &&
-    [[ $(<"$etc/standby.conf") == "$(printf '%s' "$standby_conf")" ]] && ask_primary && ! runs_with_less && is_streaming
+    [[ $(<"$etc/standby.conf") == "$(printf '%s' "$standby_conf")" ]] && ask_primary && ask_server && ! runs_with_less && is_streaming 1
 }
 
 follow_anew() {
-  rm -f "$handover_flag"
   [[ $server == active ]] || end_stray_server
   [[ $server != active ]] || answers || refuse "PostgreSQL on this node does not answer" \
     "See 'systemctl status $unit' on it; a server that hangs is helped by 'systemctl restart $unit'. Then run 'pulumi up' again."
+  [[ $server != active ]] || ask_server
   [[ -n $theirs ]] || ask_primary || true
   if ! has_data; then
     copy_primary
   elif [[ $(cat "$state/joined" 2>/dev/null) != "$epoch" ]]; then
-    if [[ $server == active ]] && is_writable; then
+    if [[ $writable == t ]]; then
       refuse "this node takes writes, but $primary is declared the primary" \
         "Decide which one is right. If it is this node: pulumi config set primary $node"
     fi
@@ -57,7 +57,7 @@ follow_anew() {
     "Move $pgdata aside on $node, then run 'pulumi up' again: it makes a new copy."
 
   # A server that starts, or gets another primary, looks into the archive for all that it may be missing before it asks that one.
-  [[ $source != streaming ]] || hold_archive 5
+  if [[ $source == streaming ]]; then hold_archive 5; else rm -f "$handover_flag"; fi
   printf '%s' "$standby_conf" | write_file "$etc/standby.conf" root:postgres 640 || true
   printf '%s\n' "$epoch" | write_file "$state/joined" root:root 600 || true
   if [[ $server == active ]] && runs_with_less; then
@@ -85,6 +85,14 @@ answers() {
   local status=0
   "$pgbin/pg_isready" -q -h /run/postgresql -p "$port" -t 10 || status=$?
   ((status != 2))
+}
+
+# Sets `writable` (t or f), `reached` (how far it has WAL) and `runs_with` of the server that runs; empty where it takes no SQL.
+ask_server() {
+  local answer
+  answer=$(sql -c "select not pg_is_in_recovery(), greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()),
+    (select string_agg(name || ' ' || setting, ',') from pg_settings where $needed_settings)") || answer=''
+  IFS='|' read -r writable reached runs_with <<<"$answer" || true
 }
 
 # The slot on the primary by which this node will follow it, where the step `slots` has not made it yet.
@@ -163,7 +171,9 @@ find_fork() {
 
 # Prints how far this node's own WAL reaches: for a running hot standby the end of what it received, else where the last record begins.
 last_position() {
-  if [[ $server != active ]] || ! sql -c "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"; then
+  if [[ $server == active && -n $reached ]]; then
+    printf '%s\n' "$reached"
+  else
     "$pgbin/pg_waldump" --path="$pgdata/pg_wal" --timeline=$((16#$timeline)) --start="$(control_value 'Latest checkpoint location')" 2>/dev/null |
       grep -oE 'lsn: [0-9A-F]+/[0-9A-F]+' | tail -n 1 | cut -c6- || true
   fi
@@ -283,16 +293,28 @@ set_aside() {
 readonly needed_settings="name in ('max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')"
 
 runs_with_less() {
-  sql -c "select name || ' ' || setting from pg_settings where $needed_settings" | awk -v file="$state/needs" '
+  tr ',' '\n' <<<"$runs_with" | awk -v file="$state/needs" '
     BEGIN { while ((getline line <file) > 0) { split(line, words, " "); need[words[1]] = words[2] } }
     need[$1] + 0 > $2 + 0 { less = 1 }
     END { exit !less }'
 }
 
-# On the primary's own timeline: the receiver ends once more where the one before does.
+# is_streaming LOOKS: on the primary's own timeline: the receiver ends once more where the one before does. Looks so often, every 20 ms, over one
+# connection: to start psql for each look takes more of the processor than all else that a follower does.
 is_streaming() {
-  [[ $(sql -c "select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '$primary_address'
-    ${theirs:+and received_tli = $((16#${theirs:-0}))}") == 1 ]]
+  local receiving="status = 'streaming' and sender_host = '$primary_address' ${theirs:+and received_tli = $((16#${theirs:-0}))}" found
+  found=$(
+    sql <<SQL
+do \$\$
+begin
+  for look in 2..$1 loop
+    exit when exists (select from pg_stat_wal_receiver where $receiving);
+    perform pg_sleep(0.02);
+  end loop;
+end \$\$;
+select count(*) from pg_stat_wal_receiver where $receiving;
+SQL
+  ) && [[ $found == 1 ]]
 }
 
 # A warm standby takes no SQL: there, a wal receiver that lives on is one that receives (one that can't connect ends at once).
@@ -302,7 +324,7 @@ receives_wal() {
   if [[ $source == archive ]]; then
     pgrep -u postgres -f 'postgres: .*startup' >/dev/null
   elif ! grep -q "^hot_standby = 'off'" "$etc/standby.conf"; then
-    is_streaming
+    is_streaming 50
   else
     receiver=$(receiver_pid)
     [[ -n $receiver ]] && sleep 1 && [[ $(receiver_pid) == "$receiver" ]]

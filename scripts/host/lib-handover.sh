@@ -22,8 +22,14 @@ put_flag() {
 
 # hold_archive SECONDS: for so long, whatever becomes of the step. Ends no other one's, such as that of a promotion that waits.
 hold_archive() {
+  local held=no
+  ! is_held || held=yes
   put_flag '# held'
-  release_flag_in "$1"
+  [[ $held == yes ]] || release_flag_in "$1"
+}
+
+is_held() {
+  grep -qsx '# held' "$handover_flag"
 }
 
 release_flag_in() {
@@ -141,10 +147,20 @@ promote() {
   kill -USR1 "$postmaster"
 }
 
+# Looks every 20 ms, over one connection, each time in a transaction of its own: one that lasted could hold up what is still replayed. A warm
+# standby lets nobody in before.
+has_become_writable() {
+  local answer
+  while read -r answer; do
+    [[ $answer != writable ]] || return 0
+  done < <(sql <<<"select 'writable' where not pg_is_in_recovery() \\watch 0.02" 2>/dev/null || true)
+  return 1
+}
+
 # The promotion that was decided (token `taken`) is under way: waits for its end and writes down that it is done.
 finish_promotion() {
   local began=$EPOCHREALTIME epoch from writable
-  await 600 "the promotion to end" is_writable
+  await 600 "the promotion to end" has_become_writable
   writable=$((${EPOCHREALTIME/./} / 1000))
   put_signal
   read_token

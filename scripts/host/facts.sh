@@ -91,8 +91,14 @@ if [[ ! -f $marker ]]; then
   data_state=missing-volume
 elif has_data; then
   data_state=cluster
-  control=$("$pgbin/pg_controldata" -D "$pgdata")
-  value() { sed -n "s/^$1: *//p" <<<"$control"; }
+  declare -A control=()
+  while IFS= read -r line; do
+    [[ $line != *:* ]] || control[${line%%:*}]=${line#*: }
+  done < <("$pgbin/pg_controldata" -D "$pgdata")
+  value() {
+    local found=${control[$1]:-}
+    printf '%s' "${found#"${found%%[! ]*}"}"
+  }
   system_identifier=$(value 'Database system identifier')
   timeline=$(value "Latest checkpoint's TimeLineID")
   control_state=$(value 'Database cluster state')
@@ -103,8 +109,9 @@ elif has_data; then
   [[ $(value 'wal_log_hints setting') != on ]] || hints=true
 fi
 
+mapfile -t units < <(systemctl is-active "$unit" understudy-handover.service || true)
 answer=null in_recovery=null
-if is_active && answer=$(ask_postgres); then
+if [[ ${units[0]:-} == active ]] && answer=$(ask_postgres); then
   [[ $answer =~ \"inRecovery\"\ :\ (true|false) ]] && in_recovery=${BASH_REMATCH[1]}
   if [[ $answer =~ \"timeline\"\ :\ ([0-9]+) ]] && ((BASH_REMATCH[1] > wal_timeline)); then wal_timeline=${BASH_REMATCH[1]}; fi
 else
@@ -112,7 +119,7 @@ else
 fi
 warm=null
 if [[ $data_state == cluster ]]; then
-  if [[ $answer == null ]] && is_active; then warm=$(warm_server); fi
+  if [[ $answer == null && ${units[0]:-} == active ]]; then warm=$(warm_server); fi
   [[ $answer != null ]] || end=$(end_of_wal)
   fork=$(fork_of "$wal_timeline")
   [[ -z $fork ]] || forked_at=$(bytes "$fork")
@@ -159,7 +166,6 @@ for directory in "$data_directory"/kept/* "$pgdata".aside-*; do
   kept+=",{\"path\":\"$directory\",\"bytes\":${size:-null}}"
 done
 read -r total free < <(df --output=size,avail -B1 "$data_directory" | tail -n 1)
-mapfile -t units < <(systemctl is-active "$unit" understudy-handover.service || true)
 
 result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-inactive}" \
   'data#' "{\"state\":\"$data_state\",\"systemIdentifier\":\"$system_identifier\",\"timeline\":$timeline,\"controlState\":\"$control_state\"}" \

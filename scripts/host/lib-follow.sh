@@ -17,7 +17,7 @@ join_primary() {
   await 120 "PostgreSQL to have stopped" has_stopped
   if ! follows_already; then
     follow_anew
-    await 600 "WAL from $primary" receives_wal
+    await 600 "WAL from $primary" receives_wal_of_primary
   fi
   rm -f "$handover_flag"
   # As a primary it had slots for its followers.
@@ -108,8 +108,7 @@ copy_primary() {
   rm -rf "$unfinished"
   if ! size=$(as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" \
     -c 'select sum(pg_database_size(oid)) from pg_database' 2>&1 </dev/null); then
-    refuse "the primary $primary lets nobody in at $primary_address:$primary_port
-$(indented <<<"$size")" "Check the network between the nodes (port $primary_port), then run 'pulumi up' again."
+    lets_nobody_in "$size"
   fi
   require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
   say "base backup of $primary ($((size / 1048576)) MB)"
@@ -140,6 +139,12 @@ primary_sql() {
   as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" -c "$1" </dev/null
 }
 
+# lets_nobody_in [WHAT]: what psql said.
+lets_nobody_in() {
+  refuse "the primary $primary lets nobody in at $primary_address:$primary_port${1:+
+$(indented <<<"$1")}" "Check the network between the nodes (port $primary_port), then run 'pulumi up' again."
+}
+
 # Sets `theirs` (the primary's timeline) and `history` (of that), and notes what it runs with. Status 1: it lets nobody in.
 # A hot standby needs at least what its primary runs with. Its own control file learns of that by replay only, which stops there.
 ask_primary() {
@@ -154,8 +159,7 @@ ask_primary() {
 
 # Sets `fork`: up to where this node's timeline and the primary's history are the same; `everything`: they do not part.
 find_fork() {
-  [[ -n $theirs ]] || refuse "the primary $primary lets nobody in at $primary_address:$primary_port" \
-    "Check the network between the nodes (port $primary_port), then run 'pulumi up' again."
+  [[ -n $theirs ]] || lets_nobody_in
   timeline=$(local_timeline)
   if [[ $timeline == "$theirs" ]]; then
     fork=everything
@@ -315,6 +319,18 @@ end \$\$;
 select count(*) from pg_stat_wal_receiver where $receiving;
 SQL
   ) && [[ $found == 1 ]]
+}
+
+# A primary that lets nobody in, twice in a row, is not waited for.
+asked_at=$SECONDS unanswered=0
+receives_wal_of_primary() {
+  local said
+  ! receives_wal || return 0
+  if [[ $source != archive ]] && ((SECONDS - asked_at >= 15)); then
+    if said=$(primary_sql 'select 1' 2>&1); then unanswered=0; else ((++unanswered < 2)) || lets_nobody_in "$said"; fi
+    asked_at=$SECONDS
+  fi
+  return 1
 }
 
 # A warm standby takes no SQL: there, a wal receiver that lives on is one that receives (one that can't connect ends at once).

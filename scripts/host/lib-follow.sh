@@ -326,7 +326,7 @@ asked_at=$SECONDS unanswered=0
 receives_wal_of_primary() {
   local said
   ! receives_wal || return 0
-  if [[ $source != archive ]] && ((SECONDS - asked_at >= 15)); then
+  if [[ $source != archive ]] && ((SECONDS - asked_at >= 8)); then
     if said=$(primary_sql 'select 1' 2>&1); then unanswered=0; else ((++unanswered < 2)) || lets_nobody_in "$said"; fi
     asked_at=$SECONDS
   fi

@@ -29,16 +29,22 @@ require_archive() {
   printf '%s\n' "$output"
 }
 
-# pgBackRest itself tries for minutes before it says that nobody answers.
-require_archive_answers() {
-  local host port message begin=$SECONDS
+# pgBackRest itself tries for minutes before it says that nobody answers. Sets `endpoint`, and `message` to why not.
+archive_answers() {
+  local host port
   host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
   port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
+  endpoint=$host:${port:-443}
   # shellcheck disable=SC2016  # the inner shell's
-  until message=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${host//[][]/}" "${port:-443}" 2>&1); do
+  message=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${host//[][]/}" "${port:-443}" 2>&1)
+}
+
+require_archive_answers() {
+  local endpoint message begin=$SECONDS
+  until archive_answers; do
     if ((SECONDS - begin >= 10)); then
       refuse "the archive cannot be reached from this node
-$(indented <<<"$host:${port:-443}: ${message:-no answer}" | head -n 1)" \
+$(indented <<<"$endpoint: ${message:-no answer}" | head -n 1)" \
         "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again."
     fi
     sleep 0.5

@@ -198,10 +198,11 @@ has_diverged() {
 
 # What the server had not archived while it led: nobody else will. What can't be, or does not belong to the common history, is kept aside.
 save_unarchived() {
-  local ready name kept=$data_directory/kept/change-$epoch pushed=0 put=0 aside=$1
+  local ready name kept=$data_directory/kept/change-$epoch pushed=0 put=0 aside=$1 endpoint message
   for ready in "$pgdata"/pg_wal/archive_status/*.ready; do
     [[ -f $ready ]] || continue
     name=$(basename "$ready" .ready)
+    $aside || archive_answers || aside=true
     if ! $aside && as_archiver 60 archive-push --no-archive-async "$pgdata/pg_wal/$name"; then
       mv "$ready" "${ready%.ready}.done"
       pushed=$((pushed + 1))

@@ -221,7 +221,7 @@ decide_offline_plugin() {
 
 # `metadata=skip`: no file of attributes beside each file of the state. It is written in place, so a CLI that is killed at it leaves
 # it empty, and every command from then on says "failed to load checkpoint: EOF" (gocloud.dev/blob/fileblob, writerWithSidecar).
-OUR_BACKEND=file://$UNDERSTUDY_LOCAL/state?metadata=skip
+OUR_BACKEND="file://$UNDERSTUDY_LOCAL/state?metadata=skip"
 
 # State and passphrase are the project's own, except where the user has chosen.
 pulumi_environment() {

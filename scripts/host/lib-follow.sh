@@ -106,10 +106,7 @@ copy_primary() {
   local unfinished=$pgdata.basebackup size slot_option=()
   [[ $source == streaming ]] && slot_option=(--slot="$slot")
   rm -rf "$unfinished"
-  if ! size=$(as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" \
-    -c 'select sum(pg_database_size(oid)) from pg_database' 2>&1 </dev/null); then
-    lets_nobody_in "$size"
-  fi
+  size=$(primary_sql 'select sum(pg_database_size(oid)) from pg_database' 2>&1) || lets_nobody_in "$size"
   require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
   say "base backup of $primary ($((size / 1048576)) MB)"
   as_postgres "$pgbin/pg_basebackup" --pgdata="$unfinished" --dbname="$conninfo" --wal-method=stream --checkpoint=fast \

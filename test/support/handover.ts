@@ -162,6 +162,25 @@ export class HandoverCluster {
     await until("an update that succeeds", 240, () => this.up());
   }
 
+  /** The declaration by which `to` takes over from `from`, whose host is off or is to be. */
+  declareFailover(from: string, to: string, more: Readonly<Record<string, ConfigValue>> = {}): Promise<void> {
+    return this.declare({ primary: to, nodes: activeNodes({ [from]: { state: "fenced" } }), ...more });
+  }
+
+  /** Fails over to a standby that is furthest ahead, and gives its name: which one that is, preflight knows. */
+  async failOver(from: string): Promise<string> {
+    const accepted = { maxLossBytes: 64 * 1024 * 1024 };
+    const declared = this.next(from);
+    await this.declareFailover(from, declared, accepted);
+    const { exitCode, output } = await this.tryUp();
+    if (exitCode === 0) return declared;
+    const ahead = /not the furthest ahead: (\S+) is/.exec(output)?.[1];
+    assert.ok(ahead, output);
+    await this.declareFailover(from, ahead, accepted);
+    await this.up();
+    return ahead;
+  }
+
   async moveTo(primary: string, options: UpdateOptions = {}): Promise<RunResult> {
     await this.declare({ primary });
     return this.up(options);

@@ -15,7 +15,6 @@ import {
   stopArchive,
 } from "../support/faults.ts";
 import { activeNodes, HandoverCluster, inFull, onSharedCluster, todaysShare } from "../support/handover.ts";
-import type { ConfigValue } from "../support/pulumiStack.ts";
 import { until } from "../support/until.ts";
 
 /** Long enough to be no hiccup, short enough to be counted by hand. */
@@ -28,24 +27,6 @@ describe("a failover", () => {
   onSharedCluster((cluster) => {
     host = cluster;
   });
-
-  /** The declaration by which `to` takes over from `from`, whose host is off or is to be. */
-  const failover = (from: string, to: string, more: Readonly<Record<string, ConfigValue>> = {}) =>
-    host.declare({ primary: to, nodes: activeNodes({ [from]: { state: "fenced" } }), ...more });
-
-  /** Fails over to a standby that is furthest ahead, and gives its name: which one that is, preflight knows. */
-  const failOver = async (from: string): Promise<string> => {
-    const accepted = { maxLossBytes: 64 * 1024 * 1024 };
-    const declared = host.next(from);
-    await failover(from, declared, accepted);
-    const { exitCode, output } = await host.tryUp();
-    if (exitCode === 0) return declared;
-    const ahead = /not the furthest ahead: (\S+) is/.exec(output)?.[1];
-    assert.ok(ahead, output);
-    await failover(from, ahead, accepted);
-    await host.up();
-    return ahead;
-  };
 
   /** The former primary's host comes back by an update, and follows. */
   const rejoin = async (leads: string) => {
@@ -83,13 +64,13 @@ describe("a failover", () => {
       await sleep(cutOffMs);
       cutPower(host.cluster, from);
 
-      await failover(from, to);
+      await host.declareFailover(from, to);
       const refused = await host.tryUp();
       assert.notEqual(refused.exitCode, 0);
       assert.match(refused.output, /HINT:.*maxLossBytes/);
       isOff(from);
 
-      const leads = await failOver(from);
+      const leads = await host.failOver(from);
       isOff(from);
       await host.settled(leads, host.others(from, leads));
       await rejoin(leads);
@@ -119,7 +100,7 @@ describe("a failover", () => {
       cutPower(host.cluster, from);
       const startArchive = stopArchive(host.cluster);
       try {
-        await failover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
+        await host.declareFailover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
         const { exitCode, output } = await host.tryUp();
         assert.notEqual(exitCode, 0);
         assert.match(output, /the archive (cannot be asked who else took over|does not take the word)/);
@@ -148,7 +129,7 @@ describe("a failover", () => {
       cutNetwork(host.cluster, from, host.others(from));
       await sleep(cutOffMs);
       cutPower(host.cluster, from);
-      const leads = await failOver(from);
+      const leads = await host.failOver(from);
 
       await host.declare({ nodes: activeNodes(), maxLossBytes: 0 });
       const update = host.cluster.stack.spawnUp({ killAfterMs: 180_000 });
@@ -181,7 +162,7 @@ describe("a failover", () => {
       const { audit, losses } = await host.audited(async () => {
         befall(host.cluster, from);
         await sleep(cutOffMs);
-        const leads = await failOver(from);
+        const leads = await host.failOver(from);
         isOff(from);
         await rejoin(leads);
       });
@@ -211,7 +192,7 @@ describe("a failover", () => {
       const step = moment.step.replace("<old>", from).replace("<new>", to).replace("<third>", third);
       const { audit } = await host.audited(async () => {
         cutPower(host.cluster, from);
-        await failover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
+        await host.declareFailover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
         await interruptedUp(host.cluster.stack, { ...moment, step }, how);
         await host.up();
         await rejoin(to);

@@ -55,11 +55,14 @@ console_session() {
   as_pooler "$1" "$pgbin/psql" -XA -h /run/understudy-pooler -p "$pooler_port" -U pgbouncer -d pgbouncer
 }
 
+# seconds_of MILLISECONDS: as `timeout` and `read -t` take them.
+seconds_of() {
+  printf '%d.%03d' "$(($1 / 1000))" "$(($1 % 1000))"
+}
+
 # pause_pooler MILLISECONDS [COMMAND…]: waits so long for open transactions. Prints what the pooler says.
 pause_pooler() {
-  local seconds
-  printf -v seconds '%d.%03d' "$(($1 / 1000))" "$(($1 % 1000))"
-  console "$seconds" PAUSE "${@:2}"
+  console "$(seconds_of "$1")" PAUSE "${@:2}"
 }
 
 # leads_to FILE HOSTS PORT: the route in FILE leads there from the next RELOAD on. Status 1: it did so already.

@@ -138,6 +138,17 @@ describe("poolers", function () {
     await client.end();
   });
 
+  it("tell the primary, which is about to stop, that they hang, and go on once they don't", async () => {
+    assert.match(pause("node-a", { timeout_ms: 800, lease_seconds: 4 }), /"attends":true/);
+    cluster.exec("node-a", "systemctl", "kill", "--signal=STOP", "understudy-pooler");
+    try {
+      assert.equal(sayThatItStops(), "1");
+    } finally {
+      cluster.exec("node-a", "systemctl", "kill", "--signal=CONT", "understudy-pooler");
+    }
+    await until("clients to go on", 30, async () => (await where(uri)).every((served) => served === "primary"));
+  });
+
   it("resume by themselves when nobody ends their pause", async () => {
     assert.match(pause("node-a", { timeout_ms: 800, lease_seconds: 3 }), /"attends":true/);
     // Clients wait for the stop only, not for what is done before it.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import pg from "pg";
 import { DockerCluster, query } from "../support/dockerCluster.ts";
+import { patternOf } from "../support/faults.ts";
 import { until } from "../support/until.ts";
 
 /** Class of the advisory locks by which the primary and the poolers agree on the moment of its stop (scripts/host/lib-handover.sh). */
@@ -179,6 +180,27 @@ describe("poolers", function () {
     } finally {
       cluster.exec("node-b", "systemctl", "start", "understudy-pooler");
     }
+  });
+
+  it("that hang when the primary is about to stop call the change off, and clients of the others see no error", async () => {
+    const client = await writer(by("node-b", uri), 0);
+    await cluster.stack.setConfig("primary", "node-b");
+    const update = cluster.stack.spawnUp({ killAfterMs: 120_000 });
+    await update.waitFor(patternOf({ step: "yield-node-a", when: "starts" }));
+    cluster.exec("node-a", "systemctl", "kill", "--signal=STOP", "understudy-pooler");
+    try {
+      const { exitCode, output } = await update.result;
+      assert.notEqual(exitCode, 0);
+      assert.match(output, /the clients of a pooler could not be held back/);
+    } finally {
+      cluster.exec("node-a", "systemctl", "kill", "--signal=CONT", "understudy-pooler");
+    }
+    await until("clients to go on", 30, async () => (await where(uri)).every((served) => served === "primary"));
+    const { errors, rows, longest } = await client.stop();
+    assert.deepEqual(errors, []);
+    console.log(`      longest wait of a client: ${longest} ms, ${rows} rows`);
+    assert.ok(longest < 15_000, `a client waited for ${longest} ms`);
+    assert.equal(cluster.sql("node-a", "drop table written; select pg_is_in_recovery()", "app").trim(), "f");
   });
 
   it("hide a change of primary from clients: they wait, and see no error", async () => {

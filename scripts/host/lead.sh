@@ -47,12 +47,6 @@ is_decided() {
   [[ $token_state != armed ]]
 }
 
-# answers ADDRESS PORT
-answers() {
-  # shellcheck disable=SC2016  # the inner shell's
-  timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' lead "$@" 2>/dev/null
-}
-
 # Everybody who may lead is off, or has given its role up for this very change.
 take_over() {
   local name proof address ssh_port postgres_port answer witness off=' '
@@ -61,9 +55,9 @@ take_over() {
     [[ -n $name ]] || continue
     [[ $proof == "$intent:$token_epoch" ]] || refuse "there is no proof for this update that $name is off" \
       "Run 'pulumi up' without --target and --exclude."
-    { answers "$address" "$ssh_port" || exit 1; } &
+    { connects 2 "$address" "$ssh_port" >/dev/null || exit 1; } &
     asking+=($!)
-    { answers "$address" "$postgres_port" || exit 1; } &
+    { connects 2 "$address" "$postgres_port" >/dev/null || exit 1; } &
     asking+=($!)
     off+="$name "
   done <<<"$fenced"

@@ -35,8 +35,7 @@ archive_answers() {
   host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
   port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
   endpoint=$host:${port:-443}
-  # shellcheck disable=SC2016  # the inner shell's
-  message=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${host//[][]/}" "${port:-443}" 2>&1)
+  message=$(connects 5 "${host//[][]/}" "${port:-443}")
 }
 
 require_archive_answers() {

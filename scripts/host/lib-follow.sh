@@ -32,17 +32,14 @@ follows_already() {
 
 follow_anew() {
   [[ $server == active ]] || end_stray_server
-  [[ $server != active ]] || answers || refuse "PostgreSQL on this node does not answer" \
+  [[ $server != active ]] || server_answers || refuse "PostgreSQL on this node does not answer" \
     "See 'systemctl status $unit' on it; a server that hangs is helped by 'systemctl restart $unit'. Then run 'pulumi up' again."
   [[ $server != active ]] || ask_server
   [[ -n $theirs ]] || ask_primary || true
   if ! has_data; then
     copy_primary
   elif [[ $(cat "$state/joined" 2>/dev/null) != "$epoch" ]]; then
-    if [[ $writable == t ]]; then
-      refuse "this node takes writes, but $primary is declared the primary" \
-        "Decide which one is right. If it is this node: pulumi config set primary $node"
-    fi
+    [[ $writable != t ]] || refuse_writer
     find_fork
     if [[ -f $state/rewinding ]] || has_diverged; then
       rejoin
@@ -68,10 +65,12 @@ follow_anew() {
   else
     start_postgres
   fi
-  if is_writable; then
-    refuse "this node takes writes, but $primary is declared the primary" \
-      "Decide which one is right. If it is this node: pulumi config set primary $node"
-  fi
+  ! is_writable || refuse_writer
+}
+
+refuse_writer() {
+  refuse "this node takes writes, but $primary is declared the primary" \
+    "Decide which one is right. If it is this node: pulumi config set primary $node"
 }
 
 # Sets `server`, to what systemd says of it. One that is stopping has handed over, and archives the last of what it wrote.
@@ -81,7 +80,7 @@ has_stopped() {
 }
 
 # A server that starts, or takes no SQL, says so; one that hangs says nothing.
-answers() {
+server_answers() {
   local status=0
   "$pgbin/pg_isready" -q -h /run/postgresql -p "$port" -t 10 || status=$?
   ((status != 2))

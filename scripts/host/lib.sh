@@ -338,6 +338,12 @@ $(recent_log)" "Mend what the lines above name, then run 'pulumi up' again."
   return 1
 }
 
+# connects SECONDS ADDRESS PORT: whether somebody takes a TCP connection there within that time. Prints why not.
+connects() {
+  # shellcheck disable=SC2016  # the inner shell's
+  timeout "$1" bash -c 'exec 3<>"/dev/tcp/$1/$2"' "$step" "${@:2}" 2>&1
+}
+
 # A sleep that starts no process.
 exec {nap_fd}<> <(:)
 nap() {

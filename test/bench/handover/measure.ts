@@ -8,6 +8,8 @@ import type { Cluster, Contender } from "./contender.ts";
 
 /** A planned change of primary. Times are milliseconds, from the start of the tool's command on. */
 export interface Change {
+  /** When the command was started, ISO 8601: by it the receipt's steps can be told from the rest. */
+  readonly startedAt: string;
   readonly from: string;
   readonly to: string;
   /** Until the command ended. */
@@ -16,6 +18,8 @@ export interface Change {
   readonly rejoinedMs: number;
   /** Until all standbys did. */
   readonly completeMs: number;
+  /** The tool's own account of it. */
+  readonly receipt?: object;
 }
 
 /** One under load. */
@@ -39,8 +43,6 @@ export interface Figures {
   readonly lost: number;
   /** Moments at which two nodes certainly took writes. */
   readonly doubled: number;
-  /** The tool's own account of the last change. */
-  readonly receipt?: object;
 }
 
 /** Time for a cluster to come to rest before the next change, and for the command and what follows it. */
@@ -91,7 +93,7 @@ async function changes(cluster: Cluster, audit: Audit, count: number, say: (text
   const idle: Change[] = [];
   while (idle.length < count / 2) {
     await comeToRest(cluster, from, to);
-    const change = await changePrimary(cluster, from, to);
+    const change = { ...(await changePrimary(cluster, from, to)), ...(await account(cluster)) };
     say(
       `  without clients: command ${seconds(change.commandMs)} s, old primary streams after ${seconds(change.rejoinedMs)} s`,
     );
@@ -106,14 +108,17 @@ async function changes(cluster: Cluster, audit: Audit, count: number, say: (text
     acknowledged: loss.acknowledged,
     lost: loss.lost.length,
     doubled: audit.violations.length,
-    ...(cluster.receipt ? { receipt: await cluster.receipt() } : {}),
   };
 }
 
 async function change(cluster: Cluster, audit: Audit, from: string, to: string): Promise<Round> {
   await comeToRest(cluster, from, to);
   const { result, window } = await audit.during(() => changePrimary(cluster, from, to));
-  return { ...result, gapMs: audit.gapIn(window), errors: audit.errorsIn(window).length };
+  return { ...result, ...(await account(cluster)), gapMs: audit.gapIn(window), errors: audit.errorsIn(window).length };
+}
+
+async function account(cluster: Cluster): Promise<Pick<Change, "receipt">> {
+  return cluster.receipt ? { receipt: await cluster.receipt() } : {};
 }
 
 async function comeToRest(cluster: Cluster, from: string, to: string): Promise<void> {
@@ -127,6 +132,7 @@ async function comeToRest(cluster: Cluster, from: string, to: string): Promise<v
 
 async function changePrimary(cluster: Cluster, from: string, to: string): Promise<Change> {
   const watcher = new Watcher(cluster, to);
+  const startedAt = new Date().toISOString();
   const start = now();
   let ended: number | undefined;
   let output = "";
@@ -158,6 +164,7 @@ async function changePrimary(cluster: Cluster, from: string, to: string): Promis
     const { rejoined, complete } = await Promise.race([follow(), failure]);
     const end = await command;
     return {
+      startedAt,
       from,
       to,
       commandMs: end - start,

@@ -265,6 +265,14 @@ export function activeNodes(
   return Object.fromEntries(HandoverCluster.nodes.map((node) => [node, { state: "active", ...changed[node] }]));
 }
 
+/** How many acknowledged rows are missing: the same on all nodes, and none is there that nobody wrote. */
+export function sameOnAll(losses: Readonly<Record<string, Loss>>): number {
+  const [first, ...rest] = Object.values(losses) as [Loss, ...Loss[]];
+  for (const loss of rest) assert.deepEqual(loss.lost, first.lost);
+  for (const { unexplained } of [first, ...rest]) assert.deepEqual(unexplained, []);
+  return first.lost.length;
+}
+
 export function showSpread(values: readonly number[]): string {
   const { min, median, max }: Spread = spreadOf(values);
   return `min ${Math.round(min)}, median ${Math.round(median)}, max ${Math.round(max)} ms (n=${values.length})`;

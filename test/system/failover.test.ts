@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Loss } from "../support/auditLogic.ts";
 import {
   archiveHost,
   cutNetwork,
@@ -14,7 +13,7 @@ import {
   showMoment,
   stopArchive,
 } from "../support/faults.ts";
-import { activeNodes, HandoverCluster, inFull, onSharedCluster, todaysShare } from "../support/handover.ts";
+import { activeNodes, HandoverCluster, inFull, onSharedCluster, sameOnAll, todaysShare } from "../support/handover.ts";
 import { until } from "../support/until.ts";
 
 /** Long enough to be no hiccup, short enough to be counted by hand. */
@@ -238,11 +237,3 @@ describe("a failover", () => {
     });
   }
 });
-
-/** How many acknowledged rows are missing: the same on all nodes, and none is there that nobody wrote. */
-function sameOnAll(losses: Readonly<Record<string, Loss>>): number {
-  const [first, ...rest] = Object.values(losses) as [Loss, ...Loss[]];
-  for (const loss of rest) assert.deepEqual(loss.lost, first.lost);
-  for (const { unexplained } of [first, ...rest]) assert.deepEqual(unexplained, []);
-  return first.lost.length;
-}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Audit } from "../support/audit.ts";
 import { cutNetwork, cutPower, type Moment, powerOn, showMoment, stopArchive } from "../support/faults.ts";
-import { activeNodes, HandoverCluster, onSharedCluster, todaysShare } from "../support/handover.ts";
+import { activeNodes, HandoverCluster, onSharedCluster, sameOnAll, todaysShare } from "../support/handover.ts";
 
 /** So long is looked on whether a node that must not take writes does after all. */
 const lookOnMs = 8000;
@@ -40,7 +40,7 @@ describe("hosts that restart", () => {
   });
 
   it("after a failover: the former primary never comes back as one, whomever it can ask", async () => {
-    const { audit } = await host.audited(async (audit) => {
+    const { audit, losses } = await host.audited(async (audit) => {
       const from = await host.primary();
       cutPower(host.cluster, from);
       const to = await host.failOver(from);
@@ -67,6 +67,7 @@ describe("hosts that restart", () => {
       await host.settled(to);
     });
     assert.deepEqual(audit.violations, [], "two nodes took writes");
+    sameOnAll(losses);
   });
 
   /** Looks on for a while; the audit client asks the node all the time. */

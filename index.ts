@@ -1,8 +1,8 @@
 import { PostgresCluster } from "./components/cluster.ts";
 import { mistake } from "./components/mistake.ts";
-import { ConfigError } from "./components/model/config.ts";
 import { stackOutputs } from "./components/outputs.ts";
 import { loadConfig } from "./components/stackConfig.ts";
+import { ConfigError } from "./model/config/config.ts";
 
 const config = (() => {
   try {

@@ -1,9 +1,9 @@
 import { type Output, output, type Resource, secret } from "@pulumi/pulumi";
+import type { ClusterConfig } from "../model/config/config.ts";
+import { hostFiles } from "../model/paths.ts";
+import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
 import type { ClusterKeys } from "./keys.ts";
-import type { ArchiveServer } from "./machines/machine.ts";
-import type { ClusterConfig } from "./model/config.ts";
-import { hostFiles } from "./model/paths.ts";
-import type { ArchiveAccess } from "./model/render/pgbackrest.ts";
+import type { ArchiveServer } from "./targets/machine.ts";
 
 /** The bucket that WAL and backups go to, as the nodes reach it, whoever serves it. */
 export interface Archive {

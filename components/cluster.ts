@@ -7,23 +7,23 @@ import {
   type Output,
   type Resource,
 } from "@pulumi/pulumi";
+import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../model/config/config.ts";
+import { monitorRole, replicationRole, slotName } from "../model/names.ts";
+import type { Outcome as PreflightOutcome } from "../model/preflight/preflight.ts";
+import type { ArmOutcome, Handover, LeadOutcome, ReceiptOutcome } from "../model/receipt.ts";
+import { renderStandbyConf } from "../model/render/standby.ts";
+import { scramVerifier } from "../model/scram.ts";
 import { type Archive, archiveOf } from "./archive.ts";
 import { Intent } from "./intent.ts";
 import { clusterKeys } from "./keys.ts";
 import { LocalStep } from "./localStep.ts";
-import type { Fence } from "./machines/machine.ts";
-import { hostsFor, machineOf } from "./machines/machines.ts";
-import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "./model/config.ts";
-import { monitorRole, replicationRole, slotName } from "./model/names.ts";
-import type { Outcome as PreflightOutcome } from "./model/preflight.ts";
-import type { ArmOutcome, Handover, LeadOutcome, ReceiptOutcome } from "./model/receipt.ts";
-import { renderStandbyConf } from "./model/render/standby.ts";
-import { scramVerifier } from "./model/scram.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
 import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
 import { previewed } from "./preflightHook.ts";
 import { RemoteStep } from "./remoteStep.ts";
+import type { Fence } from "./targets/machine.ts";
+import { hostsFor, machineOf } from "./targets/machines.ts";
 
 export interface PostgresClusterArgs {
   /** The declared world: parsed and checked. A change of it is what an update carries out. */
@@ -120,7 +120,7 @@ export class PostgresCluster extends ComponentResource {
     const preflight = new LocalStep(
       "preflight",
       {
-        command: "node scripts/step.mjs preflight",
+        command: "node scripts/steps/step.mjs preflight",
         stdin: all([intent.intentId, keys.clusterId, hosts]).apply(([intentId, clusterId, known]) =>
           JSON.stringify({ intent: intentId, clusterId, ...declaration(config), hosts: known }),
         ),
@@ -246,7 +246,7 @@ export class PostgresCluster extends ComponentResource {
     const receipt = new LocalStep(
       "receipt",
       {
-        command: "node scripts/step.mjs receipt",
+        command: "node scripts/steps/step.mjs receipt",
         stdin: all([intent.intentId, led, hosts]).apply(([intentId, outcome, known]) =>
           JSON.stringify({
             intent: intentId,

@@ -1,6 +1,6 @@
 import { local } from "@pulumi/command";
 import { type CustomResourceOptions, type Output, output } from "@pulumi/pulumi";
-import { type ClusterConfig, nodesOf } from "./model/config.ts";
+import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { storedSteps } from "./stackState.ts";
 
 /** In the order of time; without Node, whose start takes longer than all the rest of the step. */

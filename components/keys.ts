@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 import { local } from "@pulumi/command";
 import { all, type CustomResourceOptions, type Input, type Output, output, secret, unsecret } from "@pulumi/pulumi";
-import type { Machine } from "./machines/machine.ts";
-import { type ClusterConfig, nodesOf } from "./model/config.ts";
+import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
+import type { Machine } from "./targets/machine.ts";
 
 /** Parent and other options of the resource that keeps a secret. */
 export type SecretOptions = CustomResourceOptions;

@@ -1,17 +1,17 @@
 import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
-import { digestOf, hostScripts } from "../scripts/lib/hostScripts.ts";
-import type { InstallInput } from "../scripts/lib/install.ts";
+import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
+import { renderHba } from "../model/render/hba.ts";
+import { renderPgbackrestConf } from "../model/render/pgbackrest.ts";
+import { renderPgpass } from "../model/render/pgpass.ts";
+import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
+import type { HostSize } from "../model/settings/sizing.ts";
+import { digestOf, hostScripts } from "../scripts/steps/lib/hostScripts.ts";
+import type { InstallInput } from "../scripts/steps/lib/install.ts";
 import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
-import type { Machine } from "./machines/machine.ts";
-import type { ClusterConfig, NodeConfig } from "./model/config.ts";
-import { renderHba } from "./model/render/hba.ts";
-import { renderPgbackrestConf } from "./model/render/pgbackrest.ts";
-import { renderPgpass } from "./model/render/pgpass.ts";
-import { renderPostgresqlConf } from "./model/render/postgresqlConf.ts";
-import type { HostSize } from "./model/sizing.ts";
 import { RemoteStep } from "./remoteStep.ts";
+import type { Machine } from "./targets/machine.ts";
 
 export interface ClusterNodeArgs {
   readonly config: ClusterConfig;
@@ -60,7 +60,7 @@ export class ClusterNode extends ComponentResource {
     const install = new LocalStep(
       `install-${name}`,
       {
-        command: "node scripts/step.mjs install",
+        command: "node scripts/steps/step.mjs install",
         stdin: jsonInput<InstallInput>({
           name,
           connection: machine.connection,

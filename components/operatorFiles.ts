@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { all, getStack, type Output, runtime, unsecret } from "@pulumi/pulumi";
 import type { ClusterKeys } from "./keys.ts";
-import { type Login, loginOf } from "./machines/connection.ts";
-import type { Machine } from "./machines/machine.ts";
+import { type Login, loginOf } from "./targets/connection.ts";
+import type { Machine } from "./targets/machine.ts";
 
 /** Where tools of the operator's machine find what belongs to the stack. Never in git. */
 const directory = () => join(".understudy", getStack());

@@ -6,10 +6,8 @@ import {
   type Output,
   type Resource,
 } from "@pulumi/pulumi";
-import type { Certificate, ClusterKeys } from "./keys.ts";
-import type { Machine } from "./machines/machine.ts";
-import type { ClusterConfig, NodeConfig, PoolerConfig } from "./model/config.ts";
-import { poolerRole } from "./model/names.ts";
+import type { ClusterConfig, NodeConfig, PoolerConfig } from "../model/config/config.ts";
+import { poolerRole } from "../model/names.ts";
 import {
   type Candidate,
   looksUpEverywhere,
@@ -17,9 +15,11 @@ import {
   renderPgbouncerIni,
   renderPoolerHba,
   severalHosts,
-} from "./model/render/pgbouncer.ts";
-import { scramVerifier } from "./model/scram.ts";
+} from "../model/render/pgbouncer.ts";
+import { scramVerifier } from "../model/scram.ts";
+import type { Certificate, ClusterKeys } from "./keys.ts";
 import { RemoteStep } from "./remoteStep.ts";
+import type { Machine } from "./targets/machine.ts";
 
 /** A node, as far as poolers are concerned. */
 export interface PooledNode {

@@ -9,8 +9,8 @@ import {
   type ResourceHookArgs,
   runtime,
 } from "@pulumi/pulumi";
-import type { PreflightInput } from "../scripts/lib/preflight.ts";
-import { formatRefusal } from "./model/preflight.ts";
+import { formatRefusal } from "../model/preflight/preflight.ts";
+import type { PreflightInput } from "../scripts/steps/lib/preflight.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
@@ -47,7 +47,7 @@ async function look({ declaration, clusterId, hosts }: PreviewedPreflight, found
   if (knownId === undefined || asked.length === 0) return;
 
   // Loads an SSH client, which an update has no use for.
-  const { otherVersion, preflight } = await import("../scripts/lib/preflight.ts");
+  const { otherVersion, preflight } = await import("../scripts/steps/lib/preflight.ts");
   const previous = await known(found.oldOutputs?.stdout as Input<string> | undefined);
   const input = { ...declaration, clusterId: knownId, hosts: asked as PreflightInput["hosts"] };
   const { reasons, warnings, summary, findings } = await preflight(input, previous, say);

@@ -10,10 +10,10 @@ import {
   type Resource,
   secret,
 } from "@pulumi/pulumi";
-import { loginOf } from "./machines/connection.ts";
-import type { Machine } from "./machines/machine.ts";
-import { dialFailure } from "./model/dialFailure.ts";
-import { renderParameters } from "./model/render/parameters.ts";
+import { dialFailure } from "../model/dialFailure.ts";
+import { renderParameters } from "../model/render/parameters.ts";
+import { loginOf } from "./targets/connection.ts";
+import type { Machine } from "./targets/machine.ts";
 
 export interface RemoteStepArgs {
   /** Where it runs. */

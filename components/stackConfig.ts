@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { getProject, getStack, runtime } from "@pulumi/pulumi";
-import { type ClusterConfig, parseConfig } from "./model/config.ts";
+import { type ClusterConfig, parseConfig } from "../model/config/config.ts";
 
 /**
  * The stack's config, checked as a whole. The one place that reads `pulumi.Config`; it takes all keys of the project at once,

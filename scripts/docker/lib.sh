@@ -2,8 +2,8 @@
 # Shared by the scripts that make Docker hosts. Sourced, never run. What a script gives goes to stdout; progress and failures
 # go to stderr. Exit code 1: it failed; 2: wrong use.
 
-# shellcheck source=scripts/lib/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+# shellcheck source=scripts/setup/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../setup/common.sh"
 
 # shellcheck disable=SC2034  # used by those who source this
 LABEL="understudy" # label key: its value is the prefix of the stack that the object belongs to

@@ -2,7 +2,7 @@
 # What is true on this host now. Reads only; preflight and status ask for it. Works on a stopped server and on a warm standby,
 # too, which take no SQL. Positions in the WAL are bytes from its beginning.
 #
-# outcome: components/model/hostFacts.ts
+# outcome: model/hostFacts.ts
 
 data_state=empty system_identifier='' timeline=0 control_state=''
 checkpoint=0 wal_timeline=0 end=null forked_at=null heard=null checksums=false hints=false

@@ -24,8 +24,14 @@ import { fileURLToPath, pathToFileURL } from "node:url";
  * @type {Group}
  */
 const program = {
-  entries: ["index.ts", "scripts/install.ts", "scripts/preflight.ts", "scripts/receipt.ts", "scripts/boot.ts"],
-  sources: ["index.ts", "components", "scripts"],
+  entries: [
+    "index.ts",
+    "scripts/steps/install.ts",
+    "scripts/steps/preflight.ts",
+    "scripts/steps/receipt.ts",
+    "scripts/steps/boot.ts",
+  ],
+  sources: ["index.ts", "components", "model", "scripts"],
   external: ["@pulumi/*"],
   mapped: true,
 };

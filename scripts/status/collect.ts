@@ -1,13 +1,7 @@
-import { type HostFacts, parseHostFacts } from "../../components/model/hostFacts.ts";
-import type {
-  Backup,
-  DeclaredNode,
-  Observation,
-  Reading,
-  SqlFacts,
-} from "../../components/model/status/observation.ts";
-import { type MonitoredNode, type Monitoring, parseBackups } from "../../components/model/status/sources.ts";
-import { type Host, type RunResult, runOnHost } from "../lib/ssh.ts";
+import { type HostFacts, parseHostFacts } from "../../model/hostFacts.ts";
+import type { Backup, DeclaredNode, Observation, Reading, SqlFacts } from "../../model/status/observation.ts";
+import { type MonitoredNode, type Monitoring, parseBackups } from "../../model/status/sources.ts";
+import { type Host, type RunResult, runOnHost } from "../ssh/ssh.ts";
 import { readServer } from "./sql.ts";
 
 /** Seconds that any one answer may take: a node that hangs costs no more than this. */

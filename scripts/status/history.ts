@@ -1,7 +1,7 @@
-import { count, formatBytes, formatSeconds } from "../../components/model/status/format.ts";
-import type { ChangeReport, History, HistoryReport } from "../../components/model/status/history.ts";
-import { type Reading, readValue } from "../../components/model/status/observation.ts";
-import type { Monitoring } from "../../components/model/status/sources.ts";
+import { count, formatBytes, formatSeconds } from "../../model/status/format.ts";
+import type { ChangeReport, History, HistoryReport } from "../../model/status/history.ts";
+import { type Reading, readValue } from "../../model/status/observation.ts";
+import type { Monitoring } from "../../model/status/sources.ts";
 import { readChanges } from "./sql.ts";
 import { UsageError } from "./stack.ts";
 import { painter, printable, widthOf } from "./text.ts";

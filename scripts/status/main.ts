@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
-import { type History, historyOf } from "../../components/model/status/history.ts";
-import type { Observation } from "../../components/model/status/observation.ts";
-import { reportOf, type StatusReport } from "../../components/model/status/report.ts";
-import type { Monitoring } from "../../components/model/status/sources.ts";
+import { type History, historyOf } from "../../model/status/history.ts";
+import type { Observation } from "../../model/status/observation.ts";
+import { reportOf, type StatusReport } from "../../model/status/report.ts";
+import type { Monitoring } from "../../model/status/sources.ts";
 import { parseArguments, USAGE } from "./arguments.ts";
 import { observe } from "./collect.ts";
 import { recall, renderHistory } from "./history.ts";

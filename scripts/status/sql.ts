@@ -1,8 +1,8 @@
 import { Socket } from "node:net";
 import pg from "pg";
-import type { Endpoint } from "../../components/machines/machine.ts";
-import type { StoredChange } from "../../components/model/receipt.ts";
-import type { Lsn, Reading, SqlFacts } from "../../components/model/status/observation.ts";
+import type { Endpoint } from "../../components/targets/machine.ts";
+import type { StoredChange } from "../../model/receipt.ts";
+import type { Lsn, Reading, SqlFacts } from "../../model/status/observation.ts";
 import { describeSqlError } from "./sqlError.ts";
 
 /** How the role that monitors logs in. */

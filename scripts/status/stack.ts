@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type Monitoring, parseMonitoring } from "../../components/model/status/sources.ts";
+import { type Monitoring, parseMonitoring } from "../../model/status/sources.ts";
 
 /** Runs the Pulumi CLI. Tests put their own in its place. */
 export type RunPulumi = (args: readonly string[]) => Promise<PulumiResult>;

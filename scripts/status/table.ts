@@ -1,6 +1,6 @@
-import { formatBytes, formatPercent, formatSeconds } from "../../components/model/status/format.ts";
-import type { NodeReport, StatusReport } from "../../components/model/status/report.ts";
-import { type FindingLevel, type Level, worstOf } from "../../components/model/status/thresholds.ts";
+import { formatBytes, formatPercent, formatSeconds } from "../../model/status/format.ts";
+import type { NodeReport, StatusReport } from "../../model/status/report.ts";
+import { type FindingLevel, type Level, worstOf } from "../../model/status/thresholds.ts";
 import { type Paint, painter, printable, type Style, widthOf, wrap } from "./text.ts";
 
 export interface RenderOptions {

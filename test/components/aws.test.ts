@@ -4,12 +4,12 @@ import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterKeys } from "../../components/keys.ts";
-import { freeName } from "../../components/machines/aws/bucket.ts";
-import { imageId, maintainable } from "../../components/machines/aws/hosts.ts";
-import { growsOnly } from "../../components/machines/aws/node.ts";
-import { hostsFor, machineOf } from "../../components/machines/machines.ts";
 import { stackOutputs } from "../../components/outputs.ts";
-import type { InstallInput } from "../../scripts/lib/install.ts";
+import { freeName } from "../../components/targets/aws/bucket.ts";
+import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
+import { growsOnly } from "../../components/targets/aws/node.ts";
+import { hostsFor, machineOf } from "../../components/targets/machines.ts";
+import type { InstallInput } from "../../scripts/steps/lib/install.ts";
 import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
@@ -39,7 +39,7 @@ describe("the graph of the target aws", function () {
   });
 
   it("is not loaded for another target", () => {
-    const script = `await import("./components/machines/machines.ts");
+    const script = `await import("./components/targets/machines.ts");
       const { Module } = await import("node:module");
       console.log(JSON.stringify(Object.keys(Module._cache).filter((file) => file.includes("@pulumi/aws"))));`;
     const loaded = execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {

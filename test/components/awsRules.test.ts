@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { nameLimits } from "../../components/model/aws/names.ts";
-import type { PolicyDocument, Statement } from "../../components/model/aws/policies.ts";
+import { nameLimits } from "../../model/aws/names.ts";
+import type { PolicyDocument, Statement } from "../../model/aws/policies.ts";
 import { awsChange, awsConfig } from "../support/awsArbitrary.ts";
 import { parseAws } from "../support/awsConfigs.ts";
 import { graphOf } from "../support/awsGraph.ts";

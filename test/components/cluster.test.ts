@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { freshId } from "../../components/intent.ts";
-import { parseConfig } from "../../components/model/config.ts";
-import type { InstallInput } from "../../scripts/lib/install.ts";
+import { parseConfig } from "../../model/config/config.ts";
+import type { InstallInput } from "../../scripts/steps/lib/install.ts";
 import { forget, inputsOf, readInTheMiddle, registered, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { isSecret, type Output, output } from "@pulumi/pulumi";
 import { type ClusterKeys, clusterKeys, serverCertificate } from "../../components/keys.ts";
-import { loginOf } from "../../components/machines/connection.ts";
-import { hostsFor, machineOf } from "../../components/machines/machines.ts";
-import { parseConfig } from "../../components/model/config.ts";
+import { loginOf } from "../../components/targets/connection.ts";
+import { hostsFor, machineOf } from "../../components/targets/machines.ts";
+import { parseConfig } from "../../model/config/config.ts";
 import { forget, inputsOf, registered, resolved, settled, unwrapped } from "../support/mockEngine.ts";
 
 const context = { stack: "dev", readFile: () => key };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import type { NodeConfig, PostgresMajor } from "../../components/model/config.ts";
-import { hostFiles, pgdata } from "../../components/model/paths.ts";
-import { renderSettings } from "../../components/model/render/conf.ts";
-import { postgresqlSettings, renderPostgresqlConf } from "../../components/model/render/postgresqlConf.ts";
-import { renderStandbyConf } from "../../components/model/render/standby.ts";
-import { type SettingDefinition, settingDefinition, settingDefinitions } from "../../components/model/settings.ts";
-import { parseSettingValue } from "../../components/model/settingValue.ts";
+import type { NodeConfig, PostgresMajor } from "../../model/config/config.ts";
+import { hostFiles, pgdata } from "../../model/paths.ts";
+import { renderSettings } from "../../model/render/conf.ts";
+import { postgresqlSettings, renderPostgresqlConf } from "../../model/render/postgresqlConf.ts";
+import { renderStandbyConf } from "../../model/render/standby.ts";
+import { type SettingDefinition, settingDefinition, settingDefinitions } from "../../model/settings/settings.ts";
+import { parseSettingValue } from "../../model/settings/settingValue.ts";
 import { docker, parse, problemsOf } from "../unit/model/support.ts";
 import { hostImage, imageMajors, inContainer, shellWord } from "./image.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { distributions } from "../../components/model/aws/images.ts";
-import { zonesOf } from "../../components/model/aws/regions.ts";
+import { distributions } from "../../model/aws/images.ts";
+import { zonesOf } from "../../model/aws/regions.ts";
 import { account } from "./awsConfigs.ts";
 
 /** A config of the target aws as `pulumi config` holds it. */

@@ -3,9 +3,9 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { objects } from "../../offline/aws-plugin/cloud/buckets.js";
-import type { Cloud } from "../../offline/aws-plugin/cloud/cloud.js";
-import { createCloud, removeCloud } from "../../offline/aws-plugin/cloud/create.js";
+import { objects } from "../standins/aws/cloud/buckets.js";
+import type { Cloud } from "../standins/aws/cloud/cloud.js";
+import { createCloud, removeCloud } from "../standins/aws/cloud/create.js";
 import { account } from "./awsConfigs.ts";
 import { declare } from "./configFile.ts";
 import type { Outputs } from "./dockerCluster.ts";
@@ -54,7 +54,7 @@ export class AwsCluster {
 
   /** A stack of its own in a cloud that is there. */
   static async in(cloud: Cloud): Promise<AwsCluster> {
-    const plugin = join(REPOSITORY, "offline/aws-plugin");
+    const plugin = join(REPOSITORY, "test/standins/aws");
     const env = { UNDERSTUDY_AWS_STANDIN: cloud.folder, PATH: `${plugin}${delimiter}${process.env.PATH}` };
     return new AwsCluster(await PulumiStack.create({ env }), cloud);
   }

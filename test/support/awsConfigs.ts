@@ -1,5 +1,5 @@
-import type { AwsClusterConfig } from "../../components/model/clusterConfig.ts";
-import { parseConfig } from "../../components/model/config.ts";
+import type { AwsClusterConfig } from "../../model/config/clusterConfig.ts";
+import { parseConfig } from "../../model/config/config.ts";
 
 export const account = "123456789012";
 

@@ -1,7 +1,7 @@
 import { output } from "@pulumi/pulumi";
 import { clusterKeys } from "../../components/keys.ts";
-import { hostsFor } from "../../components/machines/machines.ts";
-import type { AwsClusterConfig } from "../../components/model/clusterConfig.ts";
+import { hostsFor } from "../../components/targets/machines.ts";
+import type { AwsClusterConfig } from "../../model/config/clusterConfig.ts";
 import { forget, type Registered, registered, settled, unwrapped } from "./mockEngine.ts";
 
 /** Everything that the target makes of `config`, as the engine is asked for it. */

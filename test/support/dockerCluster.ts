@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import pg from "pg";
-import type { Handover } from "../../components/model/receipt.ts";
+import type { Handover } from "../../model/receipt.ts";
 import { declare } from "./configFile.ts";
 import { PulumiStack, type RunResult } from "./pulumiStack.ts";
 

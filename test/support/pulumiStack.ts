@@ -70,7 +70,7 @@ export interface RunningUpdate {
   signal(signal: NodeJS.Signals): void;
 }
 
-/** Where a stack's state is, as scripts/lib/tools.sh has it for the `dev` stack. */
+/** Where a stack's state is, as scripts/setup/tools.sh has it for the `dev` stack. */
 export function stateUrl(directory: string): string {
   return `file://${join(directory, "state")}?metadata=skip`;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { figures } from "../../offline/aws-plugin/cloud/cloudWatch.js";
-import { growsMounted } from "../../offline/aws-plugin/cloud/machine.js";
+import { figures } from "../standins/aws/cloud/cloudWatch.js";
+import { growsMounted } from "../standins/aws/cloud/machine.js";
 import { Audit, finish } from "../support/audit.ts";
 import { AwsCluster, someNetwork } from "../support/awsCluster.ts";
 import { account } from "../support/awsConfigs.ts";

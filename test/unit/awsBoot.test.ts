@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type BootInput, boot, type Run } from "../../scripts/lib/boot.ts";
-import type { FailureReason, RunResult } from "../../scripts/lib/ssh.ts";
+import type { FailureReason, RunResult } from "../../scripts/ssh/ssh.ts";
+import { type BootInput, boot, type Run } from "../../scripts/steps/lib/boot.ts";
 
 const input: BootInput = {
   name: "node-a",

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { awsHostScripts } from "../../components/machines/aws/hosts.ts";
-import { mostUserDataBytes, renderBastionUserData, renderNodeUserData } from "../../components/model/aws/userData.ts";
+import { awsHostScripts } from "../../components/targets/aws/hosts.ts";
+import { mostUserDataBytes, renderBastionUserData, renderNodeUserData } from "../../model/aws/userData.ts";
 import { assertGolden } from "../support/golden.ts";
 import { newKey } from "../support/sshKey.ts";
 

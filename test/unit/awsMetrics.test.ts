@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { type Metric, metrics } from "../../components/model/aws/metrics.ts";
-import { renderMetricsConf } from "../../components/model/render/metricsConf.ts";
+import { type Metric, metrics } from "../../model/aws/metrics.ts";
+import { renderMetricsConf } from "../../model/render/metricsConf.ts";
 import { credentials, type Datum, dataOf, expectedAuthorization, FakeAws } from "../support/cloudWatch.ts";
 
 const script = fileURLToPath(new URL("../../scripts/host/metrics", import.meta.url));

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { distributions, imageQuery } from "../../components/model/aws/images.ts";
-import { architectures } from "../../components/model/aws/instanceTypes.ts";
-import { archivePolicy, fencedPolicy, type PolicyDocument } from "../../components/model/aws/policies.ts";
-import { check } from "../../offline/aws-plugin/check.js";
-import { findImage, published } from "../../offline/aws-plugin/cloud/images.js";
-import { diff } from "../../offline/aws-plugin/diff.js";
-import { configOf } from "../../offline/aws-plugin/providerConfig.js";
-import { decision } from "../../offline/aws-plugin/services/policy.mjs";
-import { typeOf, types } from "../../offline/aws-plugin/types/all.js";
+import { distributions, imageQuery } from "../../model/aws/images.ts";
+import { architectures } from "../../model/aws/instanceTypes.ts";
+import { archivePolicy, fencedPolicy, type PolicyDocument } from "../../model/aws/policies.ts";
 import { UNKNOWN } from "../../offline/lib/values.js";
+import { check } from "../standins/aws/check.js";
+import { findImage, published } from "../standins/aws/cloud/images.js";
+import { diff } from "../standins/aws/diff.js";
+import { configOf } from "../standins/aws/providerConfig.js";
+import { decision } from "../standins/aws/services/policy.mjs";
+import { typeOf, types } from "../standins/aws/types/all.js";
 
 const INSTANCE = "aws:ec2/instance:Instance";
 const VOLUME = "aws:ebs/volume:Volume";

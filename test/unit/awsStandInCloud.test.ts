@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Cloud, type Thing } from "../../offline/aws-plugin/cloud/cloud.js";
-import {
-  createResource,
-  deleteResource,
-  readResource,
-  updateResource,
-} from "../../offline/aws-plugin/cloud/resources.js";
+import { Cloud, type Thing } from "../standins/aws/cloud/cloud.js";
+import { createResource, deleteResource, readResource, updateResource } from "../standins/aws/cloud/resources.js";
 
 const VPC = "aws:ec2/vpc:Vpc";
 const SUBNET = "aws:ec2/subnet:Subnet";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { HostFacts } from "../../components/model/hostFacts.ts";
-import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../components/model/preflight.ts";
+import type { HostFacts } from "../../model/hostFacts.ts";
+import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../model/preflight/preflight.ts";
 import {
   declared,
   empty,

@@ -1,5 +1,5 @@
-import type { CapacitySettings, HostFacts, ServerFacts } from "../../components/model/hostFacts.ts";
-import type { Declared, DeclaredNode, Finding, Outcome } from "../../components/model/preflight.ts";
+import type { CapacitySettings, HostFacts, ServerFacts } from "../../model/hostFacts.ts";
+import type { Declared, DeclaredNode, Finding, Outcome } from "../../model/preflight/preflight.ts";
 
 export const MiB = 1024 ** 2;
 /** Where the WAL of the cluster ends. */

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { databaseOptions, userOptions } from "../../components/model/schema/accountOptions.ts";
+import { databaseOptions, userOptions } from "../../model/config/schema/accountOptions.ts";
 import {
   awsNodeOptions,
   commonNodeOptions,
   dockerNodeOptions,
   sshNodeOptions,
-} from "../../components/model/schema/nodeOptions.ts";
-import type { OptionTable } from "../../components/model/schema/option.ts";
-import { topOptions } from "../../components/model/schema/topOptions.ts";
+} from "../../model/config/schema/nodeOptions.ts";
+import type { OptionTable } from "../../model/config/schema/option.ts";
+import { topOptions } from "../../model/config/schema/topOptions.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -168,11 +168,11 @@ describe("README's troubleshooting", () => {
       .filter((part) => part.length > 2);
 
   it("quotes messages that the program has", () => {
-    const folders = ["scripts/host", "scripts/docker", "scripts/lib"];
+    const folders = ["scripts/host", "scripts/docker", "scripts/ssh", "scripts/setup", "scripts/steps/lib"];
     const files = folders.flatMap((folder) => readdirSync(join(root, folder)).map((file) => join(folder, file)));
-    const rules = readdirSync(join(root, "components/model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
-    const models = [...rules, "problems", "schema/sshOptions", "read/nodes"];
-    const source = [...files, ...models.map((file) => `components/model/${file}.ts`)].map(read).join("\n");
+    const rules = readdirSync(join(root, "model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
+    const models = [...rules, "config/problems", "config/schema/sshOptions", "config/read/nodes"];
+    const source = [...files, ...models.map((file) => `model/${file}.ts`)].map(read).join("\n");
     assert.ok(quoted.length > 40, String(quoted.length));
     const unknown = quoted
       .filter((message) => message !== "privateKeyFile")

@@ -28,10 +28,11 @@ describe("start: our TypeScript as it is now", () => {
     root = realpathSync(mkdtempSync(join(tmpdir(), "understudy-start-")));
     write("index.ts", 'import { value } from "./components/deep/value.ts";\nexport default value;\n');
     write("components/deep/value.ts", "export const value: number = 1;\n");
-    write("scripts/preflight.ts", "export {};\n");
-    write("scripts/receipt.ts", "export {};\n");
-    write("scripts/boot.ts", "export {};\n");
-    write("scripts/install.ts", "export {};\n");
+    write("scripts/steps/preflight.ts", "export {};\n");
+    write("scripts/steps/receipt.ts", "export {};\n");
+    write("scripts/steps/boot.ts", "export {};\n");
+    write("model/nothing.ts", "export {};\n");
+    write("scripts/steps/install.ts", "export {};\n");
     write("tsconfig.json", "{}\n");
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -64,7 +65,7 @@ describe("start: our TypeScript as it is now", () => {
   it("refuses what it would not see changes of", async () => {
     write("test/value.ts", "export const value = 1;\n");
     write("index.ts", 'export { value as default } from "./test/value.ts";\n');
-    await assert.rejects(compiled(root), /imported from outside of index\.ts, components, scripts: test\/value\.ts/);
+    await assert.rejects(compiled(root), /imported from outside of index\.ts, components, model, scripts: test\/value\.ts/);
     assert.deepEqual(leftOver(), []);
   });
 

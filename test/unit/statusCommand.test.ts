@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { parseHostFacts } from "../../components/model/hostFacts.ts";
-import type { History } from "../../components/model/status/history.ts";
-import type { Observation } from "../../components/model/status/observation.ts";
-import { parseBackups, parseMonitoring } from "../../components/model/status/sources.ts";
+import { parseHostFacts } from "../../model/hostFacts.ts";
+import type { History } from "../../model/status/history.ts";
+import type { Observation } from "../../model/status/observation.ts";
+import { parseBackups, parseMonitoring } from "../../model/status/sources.ts";
 import { parseArguments } from "../../scripts/status/arguments.ts";
 import { type StatusWorld, status } from "../../scripts/status/main.ts";
 import type { Terminal } from "../../scripts/status/screen.ts";

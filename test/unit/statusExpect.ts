@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Finding } from "../../components/model/status/finding.ts";
-import { judge } from "../../components/model/status/judge.ts";
-import type { NodeObservation, Observation, SqlFacts } from "../../components/model/status/observation.ts";
-import { type FindingLevel, worstOf } from "../../components/model/status/thresholds.ts";
+import type { Finding } from "../../model/status/finding.ts";
+import { judge } from "../../model/status/judge.ts";
+import type { NodeObservation, Observation, SqlFacts } from "../../model/status/observation.ts";
+import { type FindingLevel, worstOf } from "../../model/status/thresholds.ts";
 import { failed, host, observation, primary, read, sender, slot } from "./statusFixtures.ts";
 
 export type Nodes = Record<string, Partial<NodeObservation>>;

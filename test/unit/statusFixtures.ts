@@ -1,4 +1,4 @@
-import type { HostFacts } from "../../components/model/hostFacts.ts";
+import type { HostFacts } from "../../model/hostFacts.ts";
 import type {
   Backup,
   DeclaredNode,
@@ -8,7 +8,7 @@ import type {
   Sender,
   Slot,
   SqlFacts,
-} from "../../components/model/status/observation.ts";
+} from "../../model/status/observation.ts";
 
 export const MiB = 1024 ** 2;
 export const GiB = 1024 ** 3;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { HostFacts, Token } from "../../components/model/hostFacts.ts";
-import { reportOf } from "../../components/model/status/report.ts";
+import type { HostFacts, Token } from "../../model/hostFacts.ts";
+import { reportOf } from "../../model/status/report.ts";
 import { renderReport } from "../../scripts/status/table.ts";
 import { failed, GiB, host, observation, primary, read, recovering, slot, standby } from "./statusFixtures.ts";
 

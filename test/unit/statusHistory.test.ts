@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Handover, StoredChange } from "../../components/model/receipt.ts";
-import { type History, historyOf } from "../../components/model/status/history.ts";
+import type { Handover, StoredChange } from "../../model/receipt.ts";
+import { type History, historyOf } from "../../model/status/history.ts";
 import { historyIn, renderHistory } from "../../scripts/status/history.ts";
 import { UsageError } from "../../scripts/status/stack.ts";
 import { at, failed, read } from "./statusFixtures.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { judge } from "../../components/model/status/judge.ts";
-import type { NodeObservation, SqlFacts } from "../../components/model/status/observation.ts";
-import { exitCodeOf, levelOf, thresholds, worstOf } from "../../components/model/status/thresholds.ts";
+import { judge } from "../../model/status/judge.ts";
+import type { NodeObservation, SqlFacts } from "../../model/status/observation.ts";
+import { exitCodeOf, levelOf, thresholds, worstOf } from "../../model/status/thresholds.ts";
 import { expectFindings, leading, type Nodes, silent, stopped, unreachable, well, withoutC } from "./statusExpect.ts";
 import {
   declared,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { formatBytes, formatPercent, formatSeconds } from "../../components/model/status/format.ts";
-import { reportOf } from "../../components/model/status/report.ts";
+import { formatBytes, formatPercent, formatSeconds } from "../../model/status/format.ts";
+import { reportOf } from "../../model/status/report.ts";
 import { renderReport } from "../../scripts/status/table.ts";
 import { printable, widthOf, wrap } from "../../scripts/status/text.ts";
 import { failed, observation, situations } from "./statusFixtures.ts";

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { parseConfig } from "../../../components/model/config.ts";
-import { hostFiles, pgdata } from "../../../components/model/paths.ts";
-import { renderSettings } from "../../../components/model/render/conf.ts";
-import { pgbackrestCommand, renderPgbackrestConf } from "../../../components/model/render/pgbackrest.ts";
-import { postgresqlSettings } from "../../../components/model/render/postgresqlConf.ts";
+import { parseConfig } from "../../../model/config/config.ts";
+import { hostFiles, pgdata } from "../../../model/paths.ts";
+import { renderSettings } from "../../../model/render/conf.ts";
+import { pgbackrestCommand, renderPgbackrestConf } from "../../../model/render/pgbackrest.ts";
+import { postgresqlSettings } from "../../../model/render/postgresqlConf.ts";
 import { makeSecret, type TestHost, TestHosts } from "../../support/hosts.ts";
 import { S3Server } from "../../support/s3Server.ts";
 import { removedAtTheEnd } from "./cleanup.ts";

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import pg from "pg";
-import { connectionUri } from "../../../components/model/connectionUri.ts";
-import { scramVerifier } from "../../../components/model/scram.ts";
+import { connectionUri } from "../../../model/connectionUri.ts";
+import { scramVerifier } from "../../../model/scram.ts";
 
 const caFile = fileURLToPath(new URL("../../../package.json", import.meta.url));
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { InstanceType } from "@pulumi/aws/types/enums/ec2/index.js";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import fc from "fast-check";
-import { imageProblem } from "../../../components/model/aws/images.ts";
-import { architectureOf, instanceTypeProblem } from "../../../components/model/aws/instanceTypes.ts";
-import { awsName, type Named, nameLimits } from "../../../components/model/aws/names.ts";
+import { imageProblem } from "../../../model/aws/images.ts";
+import { architectureOf, instanceTypeProblem } from "../../../model/aws/instanceTypes.ts";
+import { awsName, type Named, nameLimits } from "../../../model/aws/names.ts";
 import {
   cloudWatchEndpoint,
   cloudWatchInterfaceService,
@@ -14,10 +14,10 @@ import {
   s3Endpoint,
   s3GatewayService,
   zonesOf,
-} from "../../../components/model/aws/regions.ts";
-import { overlapping, planSubnets, vpcCidrProblem } from "../../../components/model/aws/subnets.ts";
-import { shrinkProblem, volumeProblems, zoneProblem } from "../../../components/model/aws/volume.ts";
-import { ipv4Range, networkProblem } from "../../../components/model/network.ts";
+} from "../../../model/aws/regions.ts";
+import { overlapping, planSubnets, vpcCidrProblem } from "../../../model/aws/subnets.ts";
+import { shrinkProblem, volumeProblems, zoneProblem } from "../../../model/aws/volume.ts";
+import { ipv4Range, networkProblem } from "../../../model/config/network.ts";
 import { parseAws, smallest } from "../../support/awsConfigs.ts";
 
 describe("regions of AWS", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
-import { metricsNamespace } from "../../../components/model/aws/metrics.ts";
+import { metricsNamespace } from "../../../model/aws/metrics.ts";
 import {
   archivePolicy,
   bucketPolicy,
@@ -11,7 +11,7 @@ import {
   type PolicyDocument,
   s3EndpointPolicy,
   snapshotPolicy,
-} from "../../../components/model/aws/policies.ts";
+} from "../../../model/aws/policies.ts";
 import { account } from "../../support/awsConfigs.ts";
 
 const bucket = "acme-archive";

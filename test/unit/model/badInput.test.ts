@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../../../components/model/config.ts";
+import { ConfigError } from "../../../model/config/config.ts";
 import { docker, parse, problemsOf, type Raw, ssh } from "./support.ts";
 
 interface Case {

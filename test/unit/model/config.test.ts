@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ConfigError, parseConfig } from "../../../components/model/config.ts";
-import { topOptions } from "../../../components/model/schema/topOptions.ts";
+import { ConfigError, parseConfig } from "../../../model/config/config.ts";
+import { topOptions } from "../../../model/config/schema/topOptions.ts";
 import { docker, parse, problemsOf, readFile, ssh } from "./support.ts";
 
 describe("parseConfig", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dialFailure } from "../../../components/model/dialFailure.ts";
+import { dialFailure } from "../../../model/dialFailure.ts";
 
 describe("a failed SSH connection", () => {
   const explain = (message: string) => dialFailure(message, "node-b (root@10.0.0.2:22)");

@@ -7,7 +7,7 @@ import {
   parseJournal,
   type ReceiptSources,
   type StoredChange,
-} from "../../../components/model/receipt.ts";
+} from "../../../model/receipt.ts";
 
 const start = Date.parse("2026-03-01T03:00:00.000Z");
 const entry = (

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { renderConfigReference, withPulumiConfig } from "../../../components/model/reference.ts";
+import { renderConfigReference, withPulumiConfig } from "../../../model/config/reference.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 

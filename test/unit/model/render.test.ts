@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
-import { type ClusterConfig, type NodeConfig, postgresMajors } from "../../../components/model/config.ts";
-import { quoteValue } from "../../../components/model/render/conf.ts";
-import { renderHba } from "../../../components/model/render/hba.ts";
-import { renderParameters } from "../../../components/model/render/parameters.ts";
-import { renderPgbackrestConf } from "../../../components/model/render/pgbackrest.ts";
+import { type ClusterConfig, type NodeConfig, postgresMajors } from "../../../model/config/config.ts";
+import { quoteValue } from "../../../model/render/conf.ts";
+import { renderHba } from "../../../model/render/hba.ts";
+import { renderParameters } from "../../../model/render/parameters.ts";
+import { renderPgbackrestConf } from "../../../model/render/pgbackrest.ts";
 import {
   looksUpEverywhere,
   renderCandidates,
   renderPgbouncerIni,
   renderPoolerHba,
   severalHosts,
-} from "../../../components/model/render/pgbouncer.ts";
-import { renderPgpass } from "../../../components/model/render/pgpass.ts";
-import { renderPostgresqlConf } from "../../../components/model/render/postgresqlConf.ts";
-import { renderStandbyConf } from "../../../components/model/render/standby.ts";
-import { settingDefinition, settingDefinitions } from "../../../components/model/settings.ts";
+} from "../../../model/render/pgbouncer.ts";
+import { renderPgpass } from "../../../model/render/pgpass.ts";
+import { renderPostgresqlConf } from "../../../model/render/postgresqlConf.ts";
+import { renderStandbyConf } from "../../../model/render/standby.ts";
+import { settingDefinition, settingDefinitions } from "../../../model/settings/settings.ts";
 import { assertGolden, docker, parse, problemsOf, type Raw, ssh } from "./support.ts";
 
 const host = { memoryBytes: 2 ** 31, cpus: 4, dataDiskBytes: 100 * 2 ** 30 };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { postgresMajors } from "../../../components/model/config.ts";
-import { checkSettings, settingDefinition, settingDefinitions } from "../../../components/model/settings.ts";
-import { ours, refusedValues, removed } from "../../../components/model/settingsPolicy.ts";
-import { sizeSettings } from "../../../components/model/sizing.ts";
-import { parseSize } from "../../../components/model/units.ts";
+import { postgresMajors } from "../../../model/config/config.ts";
+import { parseSize } from "../../../model/config/units.ts";
+import { checkSettings, settingDefinition, settingDefinitions } from "../../../model/settings/settings.ts";
+import { ours, refusedValues, removed } from "../../../model/settings/settingsPolicy.ts";
+import { sizeSettings } from "../../../model/settings/sizing.ts";
 
 function accepted(settings: object, major: (typeof postgresMajors)[number] = 17): Readonly<Record<string, string>> {
   const { problems, values } = checkSettings({ ...settings }, major);

@@ -1,4 +1,4 @@
-import { type ClusterConfig, ConfigError, type Problem, parseConfig } from "../../../components/model/config.ts";
+import { type ClusterConfig, ConfigError, type Problem, parseConfig } from "../../../model/config/config.ts";
 import { assertGolden as assertGoldenFile } from "../../support/golden.ts";
 
 const files: Readonly<Record<string, string>> = {

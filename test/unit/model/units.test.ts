@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isHostName, isNodeName, slotName } from "../../../components/model/names.ts";
-import { networkProblem } from "../../../components/model/network.ts";
-import { formatSize, parseDuration, parseSize } from "../../../components/model/units.ts";
+import { networkProblem } from "../../../model/config/network.ts";
+import { formatSize, parseDuration, parseSize } from "../../../model/config/units.ts";
+import { isHostName, isNodeName, slotName } from "../../../model/names.ts";
 
 describe("units", () => {
   it("reads PostgreSQL's durations", () => {

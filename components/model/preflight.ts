@@ -1,4 +1,0 @@
-/** Whether the declared world may be made of the real one: see `preflight/judge.ts`. */
-export { formatRefusal, judge, type Verdict } from "./preflight/judge.ts";
-export { underWay } from "./preflight/leadership.ts";
-export type { AtRisk, Declared, DeclaredNode, Finding, Kind, NodeFacts, Outcome, Reason } from "./preflight/scene.ts";

@@ -1,0 +1,87 @@
+import { all, ComponentResource, type ComponentResourceOptions, type Output, secret } from "@pulumi/pulumi";
+import type { AwsBastion as BastionConfig } from "../../../model/aws/config.ts";
+import type { AwsImage } from "../../../model/aws/images.ts";
+import { architectureOf } from "../../../model/aws/instanceTypes.ts";
+import { loginUser, renderBastionUserData } from "../../../model/aws/userData.ts";
+import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
+import type { SshServer } from "../connection.ts";
+import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, rootDisk } from "./hosts.ts";
+import type { AwsNetwork } from "./network.ts";
+import { sdk } from "./sdk.ts";
+
+export interface AwsBastionArgs {
+  readonly config: BastionConfig;
+  readonly image: AwsImage;
+  readonly network: AwsNetwork;
+  readonly securityGroup: Output<string>;
+  /** Whether it may be made anew to become what is declared. */
+  readonly maintained: boolean;
+  /** Name that it is found by. */
+  readonly hostName: string;
+  readonly keys: Pick<ClusterKeys, "operator">;
+}
+
+/** The way in: the one host with a public address. It forwards to port 22 of the nodes, and runs nothing for anybody. */
+export class AwsBastion extends ComponentResource {
+  readonly login: SshServer;
+  readonly address: Output<string>;
+  /** In what it is behind what is declared. */
+  readonly behind: Output<readonly string[]>;
+
+  constructor(name: string, args: AwsBastionArgs, opts: ComponentResourceOptions) {
+    super("understudy:index:AwsBastion", name, {}, opts);
+    const { config, image, network, securityGroup, maintained, hostName, keys } = args;
+    const ec2 = sdk("ec2");
+    const parent = { parent: this };
+    const hostKey = sshKeyPair("bastion-host-key", parent);
+    const userData = all([keys.operator.publicKey, hostKey.publicKey, hostKey.privateKey]).apply(
+      ([operatorKey, publicKey, privateKey]) =>
+        renderBastionUserData({ operatorKey, hostKey: { publicKey, privateKey }, scripts: awsHostScripts() }),
+    );
+    const ami = imageId(image, architectureOf(config.instanceType), parent);
+    const userDataBase64 = secret(base64(userData));
+    const instance = new ec2.Instance(
+      "bastion",
+      {
+        ...guarded,
+        ami,
+        instanceType: config.instanceType,
+        subnetId: network.publicSubnet as Output<string>,
+        vpcSecurityGroupIds: [securityGroup],
+        rootBlockDevice: rootDisk(hostName),
+        userDataBase64,
+        tags: { Name: hostName },
+      },
+      {
+        ...parent,
+        additionalSecretOutputs: ["userDataBase64"],
+        // Another subnet is none of them: the one that it is in goes with the last node of its zone.
+        ignoreChanges: maintained ? [] : hostProperties,
+      },
+    );
+    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
+    // Stays when the instance is made anew, so that nothing that connects through it changes.
+    const address = new ec2.Eip(
+      "bastion-address",
+      { domain: "vpc", tags: { Name: hostName } },
+      {
+        ...parent,
+        dependsOn: [...network.publicReady],
+      },
+    );
+    const association = new ec2.EipAssociation(
+      "bastion-address-association",
+      { instanceId: instance.id, allocationId: address.id },
+      { ...parent, deleteBeforeReplace: true },
+    );
+    this.address = all([address.publicIp, association.id]).apply(([publicIp]) => publicIp);
+    this.login = {
+      host: this.address,
+      port: 22,
+      user: loginUser,
+      privateKey: keys.operator.privateKey,
+      hostKey: hostKey.publicKey,
+    };
+    this.registerOutputs({ address: this.address });
+  }
+}

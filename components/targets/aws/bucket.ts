@@ -1,0 +1,162 @@
+import {
+  ComponentResource,
+  type ComponentResourceOptions,
+  type CustomResourceOptions,
+  type InvokeOptions,
+  type Output,
+  type Resource,
+  secret,
+} from "@pulumi/pulumi";
+import { type BucketAnswer, bucketProblem } from "../../../model/aws/bucket.ts";
+import type { AwsConfig } from "../../../model/aws/config.ts";
+import { bucketPolicy } from "../../../model/aws/policies.ts";
+import { partitionOf, s3Endpoint } from "../../../model/aws/regions.ts";
+import type { ArchiveAccess } from "../../../model/render/pgbackrest.ts";
+import { mistake } from "../../mistake.ts";
+import { isStored } from "../../stackState.ts";
+import type { ArchiveServer } from "../machine.ts";
+import { sdk } from "./sdk.ts";
+
+export interface AwsBucketArgs {
+  readonly aws: AwsConfig;
+  readonly bucket: string;
+  /** Whether it outlives the stack, with all its settings. */
+  readonly deletionProtection: boolean;
+}
+
+/**
+ * The archive's bucket. Its name is in the names of its resources: another bucket is made beside the one before, which is left alone.
+ */
+export class AwsArchive extends ComponentResource implements ArchiveServer {
+  readonly endpoint;
+  readonly access: Output<ArchiveAccess>;
+  readonly signedBy = "public";
+  readonly ready: readonly Resource[];
+
+  constructor(
+    name: string,
+    { aws, bucket: bucketName, deletionProtection }: AwsBucketArgs,
+    opts: ComponentResourceOptions,
+  ) {
+    super("understudy:index:AwsArchive", name, {}, opts);
+    const s3 = sdk("s3");
+    const kept = { parent: this, retainOnDelete: deletionProtection };
+    const bucket = new s3.Bucket(
+      `archive-${bucketName}`,
+      { bucket: freeName(bucketName, { parent: this }), forceDestroy: !deletionProtection, tags: { Name: bucketName } },
+      // Object lock is switched on below, on a bucket that exists: here it would be another bucket.
+      { ...kept, ignoreChanges: ["objectLockEnabled"] },
+    );
+    const setting: CustomResourceOptions = { ...kept, deletedWith: bucket };
+    const of = (what: string) => `archive-${bucketName}-${what}`;
+
+    const publicAccess = new s3.BucketPublicAccessBlock(
+      of("public-access"),
+      {
+        bucket: bucket.id,
+        blockPublicAcls: true,
+        blockPublicPolicy: true,
+        ignorePublicAcls: true,
+        restrictPublicBuckets: true,
+      },
+      setting,
+    );
+    const ownership = new s3.BucketOwnershipControls(
+      of("ownership"),
+      { bucket: bucket.id, rule: { objectOwnership: "BucketOwnerEnforced" } },
+      setting,
+    );
+    const encryption = new s3.BucketServerSideEncryptionConfiguration(
+      of("encryption"),
+      { bucket: bucket.id, rules: [encryptionRule(aws.bucket.kmsKey)] },
+      setting,
+    );
+    const versioning = new s3.BucketVersioning(
+      of("versioning"),
+      { bucket: bucket.id, versioningConfiguration: { status: "Enabled" } },
+      setting,
+    );
+    const policy = new s3.BucketPolicy(
+      of("policy"),
+      {
+        bucket: bucket.id,
+        policy: JSON.stringify(bucketPolicy({ partition: partitionOf(aws.region), bucket: bucketName })),
+      },
+      { ...setting, dependsOn: [publicAccess] },
+    );
+    const lifecycle = new s3.BucketLifecycleConfiguration(
+      of("lifecycle"),
+      { bucket: bucket.id, rules: lifecycleRules(aws.bucket.keepVersionsDays) },
+      { ...setting, dependsOn: [versioning] },
+    );
+    const { objectLock } = aws.bucket;
+    const lock =
+      objectLock &&
+      new s3.BucketObjectLockConfiguration(
+        of("object-lock"),
+        {
+          bucket: bucket.id,
+          rule: { defaultRetention: { mode: objectLock.mode.toUpperCase(), days: objectLock.days } },
+        },
+        { ...setting, dependsOn: [versioning] },
+      );
+
+    this.endpoint = { host: s3Endpoint(aws.region), port: 443 };
+    this.access = secret({
+      endpoint: this.endpoint,
+      role: "instance" as const,
+      uriStyle: "host" as const,
+      caFile: undefined,
+      verifyTls: true,
+    });
+    this.ready = [policy, ownership, encryption, lifecycle, ...(lock ? [lock] : [])];
+    this.registerOutputs({ endpoint: this.endpoint });
+  }
+}
+
+/** The name, once it is known that nobody else's bucket has it. Rejects, in the preview too. */
+export async function freeName(bucket: string, opts: InvokeOptions): Promise<string> {
+  if (await isStored("aws:s3/bucket:Bucket", `archive-${bucket}`)) return bucket;
+  const answer = await sdk("s3")
+    .getBucket({ bucket }, opts)
+    .then(
+      (): BucketAnswer => ({ kind: "there" }),
+      (error): BucketAnswer => ({ kind: "error", message: String(error) }),
+    );
+  const problem = bucketProblem(bucket, answer);
+  if (problem !== undefined) throw mistake(problem);
+  return bucket;
+}
+
+function encryptionRule(kmsKey: string | undefined) {
+  return {
+    ...(kmsKey === undefined
+      ? { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }
+      : {
+          applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKey },
+          // One call of KMS for many objects, instead of one for each WAL file.
+          bucketKeyEnabled: true,
+        }),
+    // Whoever has a node's credentials can't lock the archive away with a key of his own.
+    blockedEncryptionTypes: ["SSE-C"],
+  };
+}
+
+/** pgBackRest itself decides what is not needed any more; here goes what it left behind. */
+function lifecycleRules(keepVersionsDays: number) {
+  return [
+    {
+      id: "old-versions",
+      status: "Enabled",
+      filter: { prefix: "" },
+      noncurrentVersionExpiration: { noncurrentDays: keepVersionsDays },
+      expiration: { expiredObjectDeleteMarker: true },
+    },
+    {
+      id: "unfinished-uploads",
+      status: "Enabled",
+      filter: { prefix: "" },
+      abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+    },
+  ];
+}

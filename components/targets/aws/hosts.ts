@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import type { Instance } from "@pulumi/aws/ec2/instance.js";
+import { all, type CustomResourceOptions, type Output, output, unsecret } from "@pulumi/pulumi";
+import { type AwsImage, imageProblem, imageQuery } from "../../../model/aws/images.ts";
+import type { Architecture } from "../../../model/aws/instanceTypes.ts";
+import type { AwsHostScripts } from "../../../model/aws/userData.ts";
+import type { LeadOutcome } from "../../../model/receipt.ts";
+import { mistake } from "../../mistake.ts";
+import { storedSteps } from "../../stackState.ts";
+import { sdk } from "./sdk.ts";
+
+/** What every instance of ours has, whatever it is for. */
+export const guarded = {
+  metadataOptions: {
+    httpEndpoint: "enabled",
+    httpTokens: "required",
+    httpPutResponseHopLimit: 1,
+    httpProtocolIpv6: "disabled",
+    instanceMetadataTags: "disabled",
+  },
+  maintenanceOptions: { autoRecovery: "default" },
+  instanceInitiatedShutdownBehavior: "stop",
+  // cloud-init does what it is told on the first boot only.
+  userDataReplaceOnChange: true,
+} as const;
+
+/** Disk of the system, which goes with its instance. */
+export function rootDisk(name: string, kmsKey?: string) {
+  return {
+    volumeType: "gp3",
+    volumeSize: 16,
+    encrypted: true,
+    ...(kmsKey === undefined ? {} : { kmsKeyId: kmsKey }),
+    deleteOnTermination: true,
+    tags: { Name: `${name}-root` },
+  };
+}
+
+/** What replaces or restarts an instance when it changes: ignored, but on the one host that is maintained. */
+export const hostProperties = ["ami", "instanceType", "userDataBase64", "rootBlockDevice"];
+
+/** In what `instance` is behind what is declared of it, in words: an update that names its host in `aws.maintain` changes that. */
+export function behindOf(
+  instance: Instance,
+  declared: Readonly<Record<"ami" | "userDataBase64", Output<string>>> & { readonly instanceType: string },
+): Output<readonly string[]> {
+  const { ami, instanceType, userDataBase64 } = instance;
+  return unsecret(
+    all([all(declared), all({ ami, instanceType, userDataBase64 })]).apply(([wanted, real]) =>
+      (["ami", "instanceType", "userDataBase64"] as const)
+        .filter((property) => wanted[property] !== real[property])
+        .map((property) => (property === "userDataBase64" ? "user data" : property)),
+    ),
+  );
+}
+
+/** Id of the image for a host, as it is published now. Looked up in the preview, too; an AMI for another processor is refused then. */
+export function imageId(image: AwsImage, architecture: Architecture, opts: CustomResourceOptions): Output<string> {
+  const { owners, mostRecent, filters } = imageQuery(image, architecture);
+  return sdk("ec2")
+    .getAmiOutput({ ...(owners ? { owners } : {}), mostRecent, filters }, { parent: opts.parent as never })
+    .apply(({ id, architecture: real }) => {
+      const problem = imageProblem(id, real, architecture);
+      if (problem !== undefined) throw mistake(problem);
+      return id;
+    });
+}
+
+/**
+ * Whether the host of `node` may be stopped now: not where the stack's own state says that it leads. Config alone can't tell: with a change of
+ * primary in the same update its host would be gone before it has handed over. Rejects, in the preview too.
+ */
+export async function maintainable(node: string): Promise<void> {
+  const { stdout } = (await storedSteps())("lead") ?? {};
+  const leader = stdout === undefined ? undefined : (JSON.parse(stdout) as LeadOutcome).primary;
+  if (leader === node)
+    throw mistake(`aws.maintain: ${node} leads\nHINT: move the primary in an update of its own, without aws.maintain.`);
+}
+
+const scripts = new URL("../../../scripts/aws/", import.meta.url);
+
+/** The scripts that user data puts on a host. */
+export function awsHostScripts(): AwsHostScripts {
+  const read = (name: string) => readFileSync(new URL(name, scripts), "utf8");
+  return {
+    "data-volume": read("data-volume"),
+    "metadata-guard": read("metadata-guard"),
+    "take-host-key": read("take-host-key"),
+  };
+}
+
+export function base64(text: Output<string>): Output<string> {
+  return output(text).apply((known) => Buffer.from(known).toString("base64"));
+}

@@ -1,0 +1,254 @@
+import type { types } from "@pulumi/command";
+import {
+  all,
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Output,
+  type Resource,
+  ResourceHook,
+  secret,
+} from "@pulumi/pulumi";
+import { architectureOf } from "../../../model/aws/instanceTypes.ts";
+import { awsName } from "../../../model/aws/names.ts";
+import type { PolicyDocument } from "../../../model/aws/policies.ts";
+import { loginUser, renderNodeUserData } from "../../../model/aws/userData.ts";
+import { shrinkProblem, zoneProblem } from "../../../model/aws/volume.ts";
+import type { AwsClusterConfig, AwsNodeConfig } from "../../../model/config/clusterConfig.ts";
+import type { BootInput } from "../../../scripts/steps/lib/boot.ts";
+import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
+import { jsonInput, LocalStep } from "../../localStep.ts";
+import { mistake } from "../../mistake.ts";
+import { sshConnection } from "../connection.ts";
+import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
+import type { AwsBastion } from "./bastion.ts";
+import { provenOff } from "./fence.ts";
+import type { AwsFirewall } from "./firewall.ts";
+import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
+import type { AwsNetwork } from "./network.ts";
+import { AwsRole } from "./role.ts";
+import { sdk } from "./sdk.ts";
+
+export interface AwsNodeArgs {
+  readonly cluster: AwsClusterConfig;
+  readonly config: AwsNodeConfig;
+  readonly keys: Pick<ClusterKeys, "operator" | "hosts">;
+  readonly network: AwsNetwork;
+  readonly firewall: AwsFirewall;
+  readonly bastion: AwsBastion | undefined;
+  /** What its role may do; undefined: nothing. */
+  readonly policy: PolicyDocument | undefined;
+  readonly metricsConf: string | undefined;
+  readonly names: readonly string[];
+  /** Tag of volumes that snapshots are taken of. */
+  readonly volumeTags: Readonly<Record<string, string>>;
+  /** Given where the node is fenced. */
+  readonly fence?: FenceChange;
+}
+
+/**
+ * A node's host: an instance that can be exchanged, and what outlives it, the data volume and the network interface. The node has the same
+ * address, SSH host key and data whatever instance it is on.
+ */
+export class AwsNode extends ComponentResource implements Machine {
+  readonly node: string;
+  readonly connection: Output<types.input.remote.ConnectionArgs>;
+  readonly address: Output<string>;
+  readonly sshPort = 22;
+  readonly postgresPort: number;
+  readonly endpoint: Output<Endpoint>;
+  readonly names: readonly string[];
+  readonly poolerEndpoints: PoolerEndpoints | undefined;
+  readonly metricsConf: string | undefined;
+  readonly dataDirectory: string;
+  /** What the instance type has, as the host itself says. */
+  readonly memoryBytes = undefined;
+  readonly instance: Output<string>;
+  readonly ready: readonly Resource[];
+  readonly volumeId: Output<string>;
+  /** In what the host is behind what is declared: an update that names it in `aws.maintain` changes that. */
+  readonly behind: Output<readonly string[]>;
+  /** Given where it is fenced. */
+  readonly fence: Fence | undefined;
+
+  constructor(name: string, args: AwsNodeArgs, opts: ComponentResourceOptions) {
+    super("understudy:index:AwsNode", name, {}, opts);
+    const { cluster, config, keys, network, firewall, bastion, fence } = args;
+    const { aws, clusterName, pooler, deletionProtection } = cluster;
+    const hostKey = keys.hosts[name];
+    if (!hostKey) throw new Error(`no SSH host key for node ${name}`);
+    const ec2 = sdk("ec2");
+    const parent = { parent: this };
+    const hostName = awsName("role", clusterName, name);
+
+    const volume = new (sdk("ebs").Volume)(
+      `data-${name}`,
+      {
+        availabilityZone: config.zone,
+        encrypted: true,
+        ...(aws.volumeKey === undefined ? {} : { kmsKeyId: aws.volumeKey }),
+        type: config.volume.type,
+        size: config.volume.sizeGb,
+        iops: config.volume.iops,
+        ...(config.volume.throughput === undefined ? {} : { throughput: config.volume.throughput }),
+        tags: { Name: `${hostName}-data`, ...args.volumeTags },
+      },
+      {
+        ...parent,
+        retainOnDelete: deletionProtection,
+        // What would make another volume of it.
+        ignoreChanges: ["availabilityZone", "encrypted", "kmsKeyId", "snapshotId"],
+        hooks: { beforeUpdate: [growsOnly(name)] },
+      },
+    );
+    const zone = volume.availabilityZone.apply((known) => stays(name, known, config.zone));
+
+    const role = new AwsRole(name, { clusterName, policy: args.policy, fence }, parent);
+    const networkInterface = new ec2.NetworkInterface(
+      `interface-${name}`,
+      {
+        subnetId: all([zone, network.subnets]).apply(([known, subnets]) => subnets[known] as string),
+        securityGroups: [firewall.groups.nodes as Output<string>],
+        description: hostName,
+        tags: { Name: hostName },
+      },
+      { ...parent, ignoreChanges: ["subnetId"] },
+    );
+
+    const bootKey = sshKeyPair(`boot-key-${name}`, parent);
+    const userData = all([keys.operator.publicKey, bootKey.publicKey, bootKey.privateKey, volume.id]).apply(
+      ([operatorKey, publicKey, privateKey, volumeId]) =>
+        renderNodeUserData({
+          hostName: name,
+          operatorKey,
+          bootKey: { publicKey, privateKey },
+          volumeId,
+          scripts: awsHostScripts(),
+        }),
+    );
+    const ami = imageId(aws.image, architectureOf(config.instanceType), parent);
+    const maintained = aws.maintain === name;
+    const userDataBase64 = secret(base64(userData));
+    const instance = new ec2.Instance(
+      `host-${name}`,
+      {
+        ...guarded,
+        ami: maintained ? all([ami, maintainable(name)]).apply(([id]) => id) : ami,
+        instanceType: config.instanceType,
+        primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
+        iamInstanceProfile: role.profile,
+        ebsOptimized: true,
+        rootBlockDevice: rootDisk(hostName, aws.volumeKey),
+        userDataBase64,
+        tags: { Name: hostName },
+      },
+      {
+        ...parent,
+        dependsOn: [...network.ready],
+        // The volume and the address can be on one instance only.
+        deleteBeforeReplace: true,
+        ignoreChanges: maintained ? [] : hostProperties,
+        additionalSecretOutputs: ["userDataBase64"],
+      },
+    );
+    const attachment = new ec2.VolumeAttachment(
+      `attachment-${name}`,
+      { deviceName: "/dev/sdf", volumeId: volume.id, instanceId: instance.id, stopInstanceBeforeDetaching: true },
+      { ...parent, deleteBeforeReplace: true },
+    );
+    const power = new (sdk("ec2transitgateway").InstanceState)(
+      `power-${name}`,
+      {
+        instanceId: instance.id,
+        state: fence ? "stopped" : "running",
+        ...(fence && config.stop === "force" ? { force: true } : {}),
+      },
+      {
+        ...parent,
+        dependsOn: [attachment, ...(fence?.after ?? [])],
+        deleteBeforeReplace: true,
+        ignoreChanges: config.state === "absent" ? ["state", "force"] : [],
+      },
+    );
+
+    this.node = name;
+    this.address = networkInterface.privateIp;
+    this.postgresPort = config.postgresPort;
+    this.endpoint = this.address.apply((host) => ({ host, port: config.postgresPort }));
+    this.names = args.names;
+    this.metricsConf = args.metricsConf;
+    this.poolerEndpoints = pooler && {
+      primary: this.address.apply((host) => ({ host, port: pooler.port })),
+      standbys: this.address.apply((host) => ({ host, port: pooler.readOnlyPort })),
+    };
+    this.dataDirectory = config.dataDirectory;
+    this.instance = instance.id;
+    this.volumeId = volume.id;
+    this.connection = sshConnection({
+      host: this.address,
+      port: this.sshPort,
+      user: loginUser,
+      privateKey: keys.operator.privateKey,
+      hostKey: hostKey.publicKey,
+      proxy: bastion?.login,
+    });
+    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
+    this.ready =
+      config.state === "active"
+        ? [
+            new LocalStep(
+              `boot-${name}`,
+              {
+                command: "node scripts/steps/step.mjs boot",
+                stdin: jsonInput<BootInput>({
+                  name,
+                  connection: this.connection,
+                  bootHostKey: bootKey.publicKey,
+                  hostKey: hostKey.privateKey,
+                  volume: volume.id,
+                  sizeGb: volume.size,
+                  instance: instance.id,
+                }),
+                after: [power, attachment, ...firewall.rules, ...(role.policy ? [role.policy] : [])],
+              },
+              parent,
+            ),
+          ]
+        : [];
+    this.fence = fence && {
+      node: name,
+      how: "its instance is stopped, and EC2 says so",
+      step: power,
+      proof: provenOff(name, { instance, power, change: fence }),
+      address: this.address,
+      sshPort: this.sshPort,
+      postgresPort: this.postgresPort,
+    };
+    this.registerOutputs({ address: this.address, instance: this.instance });
+  }
+}
+
+/** The zone that the node is in, refused where config says another: in the preview, too. */
+function stays(node: string, real: string, declared: string): string {
+  const problem = zoneProblem(node, real, declared);
+  if (problem !== undefined) throw mistake(problem);
+  return real;
+}
+
+const hooks = new Map<string, ResourceHook>();
+
+/** Refuses a volume that is to shrink, in the preview too: AWS would do so in the middle of the update. */
+export function growsOnly(node: string): ResourceHook {
+  const known = hooks.get(node);
+  if (known) return known;
+  const size = (inputs: Record<string, unknown> | undefined) => inputs?.size as number | undefined;
+  const hook = new ResourceHook(
+    `volume-${node}`,
+    ({ oldInputs, newInputs }) => {
+      const problem = shrinkProblem(size(oldInputs), size(newInputs));
+      if (problem !== undefined) throw new Error(`${node}: ${problem}\nHINT: set the size back.`);
+    },
+    { onDryRun: true },
+  );
+  hooks.set(node, hook);
+  return hook;
+}

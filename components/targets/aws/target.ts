@@ -1,0 +1,182 @@
+import { ComponentResource, type CustomResourceOptions, getStack, type Output, output } from "@pulumi/pulumi";
+import { endpointNames } from "../../../model/aws/config.ts";
+import { firewallRules } from "../../../model/aws/firewall.ts";
+import type { AwsImage } from "../../../model/aws/images.ts";
+import { architectureOf } from "../../../model/aws/instanceTypes.ts";
+import { metricsNamespace } from "../../../model/aws/metrics.ts";
+import { awsName } from "../../../model/aws/names.ts";
+import { archivePolicy, joinedPolicy, metricsPolicy } from "../../../model/aws/policies.ts";
+import { partitionOf } from "../../../model/aws/regions.ts";
+import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
+import { activeNodes, nodesOf } from "../../../model/config/clusterConfig.ts";
+import { renderMetricsConf } from "../../../model/render/metricsConf.ts";
+import type { ClusterKeys } from "../../keys.ts";
+import type { Fence, FenceChange } from "../machine.ts";
+import type { Hosts } from "../machines.ts";
+import { AwsAlarms } from "./alarms.ts";
+import { AwsBastion } from "./bastion.ts";
+import { AwsArchive } from "./bucket.ts";
+import { AwsEndpoint } from "./endpoint.ts";
+import { AwsFirewall } from "./firewall.ts";
+import { AwsNetwork } from "./network.ts";
+import { AwsNode } from "./node.ts";
+import { sdk } from "./sdk.ts";
+import { AwsSecrets } from "./secrets.ts";
+import { AwsSnapshots, snapshotTag } from "./snapshots.ts";
+
+export interface AwsTargetArgs {
+  readonly config: AwsClusterConfig;
+  readonly keys: ClusterKeys;
+}
+
+/** Everything that a stack has in AWS. Read from top to bottom: account, network, archive, hosts, and what is around them. */
+export class AwsTarget extends ComponentResource implements Hosts {
+  readonly machines: Readonly<Record<string, AwsNode>>;
+  readonly archiveServer: AwsArchive | undefined;
+  readonly bastionBehind: Output<readonly string[]> | undefined;
+  readonly made: Output<object>;
+  private readonly args: AwsTargetArgs;
+  private readonly network: AwsNetwork;
+  private readonly firewall: AwsFirewall;
+  private readonly bastion: AwsBastion | undefined;
+  private readonly endpoint: AwsEndpoint | undefined;
+
+  constructor(name: string, args: AwsTargetArgs, opts: CustomResourceOptions) {
+    const { config, keys } = args;
+    const { aws, clusterName, archive, pooler, deletionProtection } = config;
+    const provider = new (sdk("provider").Provider)(
+      "aws",
+      {
+        region: aws.region,
+        allowedAccountIds: [aws.account],
+        defaultTags: {
+          tags: { ...aws.tags, "understudy:cluster": clusterName, "understudy:stack": getStack() },
+        },
+      },
+      opts,
+    );
+    super("understudy:index:AwsTarget", name, {}, { ...opts, providers: { aws: provider } });
+    const parent = { parent: this };
+    this.args = args;
+
+    const bucket = archive.server === "own" ? archive.bucket : undefined;
+    this.network = new AwsNetwork("network", { aws, name: awsName("role", clusterName), bucket }, parent);
+    this.firewall = new AwsFirewall(
+      "firewall",
+      { clusterName, network: this.network, rules: firewallRules(config) },
+      parent,
+    );
+    this.archiveServer =
+      bucket === undefined ? undefined : new AwsArchive("archive", { aws, bucket, deletionProtection }, parent);
+    const bastionGroup = this.firewall.groups.bastion;
+    this.bastion =
+      aws.bastion &&
+      new AwsBastion(
+        "bastion",
+        {
+          config: aws.bastion,
+          image: bastionImage(aws.image, aws.bastion.instanceType),
+          network: this.network,
+          securityGroup: bastionGroup as Output<string>,
+          maintained: aws.maintain === "bastion",
+          hostName: awsName("role", clusterName, "bastion"),
+          keys,
+        },
+        parent,
+      );
+
+    this.bastionBehind = this.bastion?.behind;
+
+    const nodes = nodesOf(config)
+      .filter(({ state }) => state !== "fenced")
+      .map(({ name: node }) => this.node(node));
+    const active = nodes.filter(({ node }) => config.nodes[node]?.state === "active");
+    this.machines = Object.fromEntries(active.map((node) => [node.node, node]));
+
+    this.endpoint =
+      aws.endpoint &&
+      new AwsEndpoint(
+        "endpoint",
+        {
+          config: aws.endpoint,
+          clusterName,
+          network: this.network,
+          pooler,
+          securityGroup: this.firewall.groups.balancer,
+          machines: active,
+        },
+        parent,
+      );
+    if (aws.alarms) {
+      const wayOut = this.firewall.groups.cloudWatch && {
+        network: this.network,
+        group: this.firewall.groups.cloudWatch,
+      };
+      new AwsAlarms("alarms", { config, alarms: aws.alarms, nodes: active, wayOut }, parent);
+    }
+    if (aws.snapshots) new AwsSnapshots("snapshots", { config: aws.snapshots, aws, clusterName }, parent);
+    if (aws.secretsManager) new AwsSecrets("secrets", { cluster: config, keys }, parent);
+
+    this.made = output({
+      account: aws.account,
+      region: aws.region,
+      vpc: this.network.vpcId,
+      bastion: this.bastion?.address,
+      endpoint: aws.endpoint && endpointNames(aws.endpoint),
+      nodes: Object.fromEntries(
+        nodes.map(({ node, instance, volumeId, behind }) => [node, { instance, volume: volumeId, behind }]),
+      ),
+    });
+    this.registerOutputs({});
+  }
+
+  fences(change: FenceChange): readonly Fence[] {
+    return nodesOf(this.args.config)
+      .filter(({ state }) => state === "fenced")
+      .map(({ name }) => this.node(name, change).fence as Fence);
+  }
+
+  followPrimary(primary: Output<string>): void {
+    this.endpoint?.followPrimary(primary);
+  }
+
+  private node(name: string, fence?: FenceChange): AwsNode {
+    const { config: cluster, keys } = this.args;
+    const { aws, clusterName, archive } = cluster;
+    const config = cluster.nodes[name];
+    if (!config) throw new Error(`no node ${name}`);
+    const { region, account, bucket, alarms } = aws;
+    const tag = snapshotTag(clusterName);
+    return new AwsNode(
+      name,
+      {
+        cluster,
+        config,
+        keys,
+        network: this.network,
+        firewall: this.firewall,
+        bastion: this.bastion,
+        policy: joinedPolicy(
+          archive.server === "own"
+            ? archivePolicy({
+                ...{ partition: partitionOf(region), region, account },
+                ...{ bucket: archive.bucket, prefix: archive.prefix, kmsKey: bucket.kmsKey },
+              })
+            : undefined,
+          alarms && metricsPolicy(metricsNamespace(clusterName)),
+        ),
+        metricsConf: alarms && renderMetricsConf({ clusterName, region, nodes: activeNodes(cluster) }),
+        names: aws.endpoint ? Object.values(endpointNames(aws.endpoint)).filter((known) => known !== undefined) : [],
+        volumeTags: { [tag.key]: tag.value },
+        ...(fence ? { fence } : {}),
+      },
+      { parent: this },
+    );
+  }
+}
+
+/** The bastion's image: the nodes' where that is for its processor. */
+function bastionImage(image: AwsImage, instanceType: string): AwsImage {
+  const fits = image.kind === "distribution" || image.architecture === architectureOf(instanceType);
+  return fits ? image : { kind: "distribution", name: "debian-13" };
+}

@@ -1,0 +1,94 @@
+import { local, type types } from "@pulumi/command";
+import {
+  ComponentResource,
+  type ComponentResourceOptions,
+  type CustomResourceOptions,
+  type Output,
+  output,
+  type Resource,
+  secret,
+} from "@pulumi/pulumi";
+import type { PoolerConfig, SshClusterConfig, SshLogin, SshNodeConfig } from "../../model/config/config.ts";
+import { sshConnection } from "./connection.ts";
+import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
+
+export interface SshMachineArgs {
+  /** The node as declared; a change of how it is reached runs its steps again. */
+  readonly config: SshNodeConfig;
+  readonly pooler: PoolerConfig | undefined;
+}
+
+/** A host that the user already has. Nothing is made for it, and nothing of it goes when it is removed from config. */
+export class SshMachine extends ComponentResource implements Machine {
+  readonly node: string;
+  readonly connection: Output<types.input.remote.ConnectionArgs>;
+  readonly address: Output<string>;
+  readonly sshPort: number;
+  readonly postgresPort: number;
+  readonly endpoint: Output<Endpoint>;
+  readonly names = [];
+  readonly poolerEndpoints: PoolerEndpoints | undefined;
+  readonly dataDirectory: string;
+  /** What the host itself says. */
+  readonly memoryBytes = undefined;
+  /** The host is the user's: one that was set up anew is told to the program by `reconcile`. */
+  readonly instance: Output<string>;
+  readonly ready: readonly Resource[] = [];
+
+  constructor(name: string, { config, pooler }: SshMachineArgs, opts?: ComponentResourceOptions) {
+    super("understudy:index:SshMachine", name, {}, opts);
+    this.node = config.name;
+    this.connection = sshConnection({ ...login(config), proxy: config.proxy && login(config.proxy) });
+    this.address = output(config.address);
+    this.sshPort = config.port;
+    this.postgresPort = config.postgresPort;
+    this.endpoint = output({ host: config.address, port: config.postgresPort });
+    this.poolerEndpoints = pooler && {
+      primary: output({ host: config.address, port: pooler.port }),
+      standbys: output({ host: config.address, port: pooler.readOnlyPort }),
+    };
+    this.dataDirectory = config.dataDirectory;
+    this.instance = output("ssh");
+    this.registerOutputs({ address: this.address, endpoint: this.endpoint });
+  }
+}
+
+/** The machines of all nodes that take part. */
+export function sshMachines(config: SshClusterConfig, opts: ComponentResourceOptions): Record<string, SshMachine> {
+  const active = Object.values(config.nodes).filter(({ state }) => state === "active");
+  return Object.fromEntries(
+    active.map((node) => [node.name, new SshMachine(node.name, { config: node, pooler: config.pooler }, opts)]),
+  );
+}
+
+/** The fences of nodes that are to be off: each proves it for the change that `proof` names, or fails. */
+export function sshFences(config: SshClusterConfig, change: FenceChange, opts: CustomResourceOptions): Fence[] {
+  return Object.values(config.nodes)
+    .filter(({ state }) => state === "fenced")
+    .map(({ name, address, port, postgresPort, fence }) => {
+      const how = fence?.command === undefined ? `stated: ${fence?.statement}` : `command: ${fence.command}`;
+      const step = new local.Command(
+        `power-${name}`,
+        {
+          create: fence?.command === undefined ? "true" : fence.command,
+          environment: { CHANGE: change.proof },
+          logging: local.Logging.Stderr,
+          addPreviousOutputInEnv: false,
+        },
+        { ...opts, dependsOn: [...change.after] },
+      );
+      return {
+        node: name,
+        how,
+        step,
+        proof: step.environment.apply((known) => known?.CHANGE ?? ""),
+        address: output(address),
+        sshPort: port,
+        postgresPort,
+      };
+    });
+}
+
+function login({ host, port, user, privateKey, hostKey }: SshLogin) {
+  return { host, port, user, privateKey: secret(privateKey), hostKey };
+}

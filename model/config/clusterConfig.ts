@@ -1,0 +1,204 @@
+import type { AwsConfig, AwsHost } from "../aws/config.ts";
+import type { Duration } from "./units.ts";
+
+/** Majors that this program knows the settings and the recovery configuration of. */
+export const postgresMajors = [13, 14, 15, 16, 17, 18] as const;
+export type PostgresMajor = (typeof postgresMajors)[number];
+
+/** What the user declared: parsed, checked as a whole, defaults filled in. Made by `parseConfig` only. */
+export type ClusterConfig = DockerClusterConfig | SshClusterConfig | AwsClusterConfig;
+
+export interface DockerClusterConfig extends ClusterBase {
+  readonly target: "docker";
+  readonly nodes: Readonly<Record<string, DockerNodeConfig>>;
+  readonly archive: ArchiveConfig;
+}
+
+export interface SshClusterConfig extends ClusterBase {
+  readonly target: "ssh";
+  readonly nodes: Readonly<Record<string, SshNodeConfig>>;
+  /** Hosts that exist already come with an S3 endpoint that exists already. */
+  readonly archive: GivenArchiveConfig;
+}
+
+export interface AwsClusterConfig extends ClusterBase {
+  readonly target: "aws";
+  readonly nodes: Readonly<Record<string, AwsNodeConfig>>;
+  readonly archive: ArchiveConfig;
+  readonly aws: AwsConfig;
+}
+
+interface ClusterBase {
+  /** Name of the cluster and of its pgBackRest stanza. */
+  readonly clusterName: string;
+  /** Name of the node that is to be the primary: one of `nodes`, active. */
+  readonly primary: string;
+  readonly postgresVersion: PostgresMajor;
+  /** Any text; a change of it runs every role step again. */
+  readonly reconcile: string;
+  /** Number of the last change of primary that this config knows; undefined: no guard. */
+  readonly epoch: number | undefined;
+  readonly limits: HandoverLimits;
+  /** Checked `postgresql.conf` parameters of the user's, as PostgreSQL writes them. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly databases: Readonly<Record<string, DatabaseConfig>>;
+  readonly users: Readonly<Record<string, UserConfig>>;
+  /** Whether data volumes and the bucket are protected from `destroy`. */
+  readonly deletionProtection: boolean;
+  /** Networks in CIDR notation that clients may come from. */
+  readonly clientNetworks: readonly string[];
+  /** Undefined: there are no poolers. */
+  readonly pooler: PoolerConfig | undefined;
+}
+
+/** The two PgBouncers of each node: one leads to the primary, one to the standbys. */
+export interface PoolerConfig {
+  readonly port: number;
+  readonly readOnlyPort: number;
+  readonly poolMode: "transaction" | "session";
+  /** Connections to PostgreSQL for each user and database, from each node. */
+  readonly poolSize: number;
+  readonly maxClients: number;
+  /** How long a change of primary waits for open transactions. */
+  readonly pauseTimeoutMs: number;
+}
+
+/** What a change of primary may cost; preflight refuses beyond it. */
+export interface HandoverLimits {
+  /** WAL that a failover may lose; undefined: nothing, and nothing unknown. */
+  readonly maxLossBytes: number | undefined;
+  /** WAL that the target of a planned change may still have to replay. */
+  readonly maxLagBytes: number;
+  /** Whether a failover may go to a node that is not the furthest ahead of those in reach. */
+  readonly acceptBehind: boolean;
+  /** Age of an open transaction on the primary from which on a planned change is refused. */
+  readonly maxTransactionAgeSeconds: number;
+}
+
+/**
+ * active: takes part. fenced: kept out, and proven to be off. absent: its host is left alone and its steps are not run.
+ */
+export type NodeState = "active" | "fenced" | "absent";
+export type NodeConfig = DockerNodeConfig | SshNodeConfig | AwsNodeConfig;
+
+interface NodeBase {
+  /** The key under `nodes`: host name, `application_name`, and (as `slotName`) the replication slot. */
+  readonly name: string;
+  readonly state: NodeState;
+  /** Where it gets WAL from while it is a standby; `archive` alone is log shipping. */
+  readonly source: "streaming" | "archive";
+  /** Whether it answers read-only queries while it is a standby. */
+  readonly standby: "hot" | "warm";
+  /** Whether the primary waits for it at commit while it is a standby. */
+  readonly synchronous: boolean;
+  /** How far it stays behind on purpose while it is a standby; undefined: not at all. */
+  readonly delay: Duration | undefined;
+  /** Port that PostgreSQL listens on, on the host itself. */
+  readonly postgresPort: number;
+  /** Directory on the host for everything that has to last. */
+  readonly dataDirectory: string;
+}
+
+export interface DockerNodeConfig extends NodeBase {
+  readonly target: "docker";
+  /** Memory of the container, in bytes; what PostgreSQL is sized by. */
+  readonly memoryBytes: number;
+}
+
+export type AwsNodeConfig = NodeBase & AwsHost;
+
+/** How an SSH server is reached. `privateKey` is the content of the file, and a secret. */
+export interface SshLogin {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly privateKey: string;
+  /** The server's public key as in known_hosts: type and base64, no comment. Undefined: not checked. */
+  readonly hostKey: string | undefined;
+}
+
+export interface SshNodeConfig extends NodeBase, SshLogin {
+  readonly target: "ssh";
+  /** What the other nodes reach this host by. */
+  readonly address: string;
+  /** A bastion to go through. */
+  readonly proxy: SshLogin | undefined;
+  /** How it is proven that the host is off; always there while `state` is `fenced`. */
+  readonly fence: SshFence | undefined;
+}
+
+/** command: run on the operator's machine; exit code 0 proves that the host is off. statement: the operator's word for it. */
+export type SshFence =
+  | { readonly command: string; readonly statement?: undefined }
+  | { readonly statement: string; readonly command?: undefined };
+
+export type ArchiveConfig = OwnArchiveConfig | GivenArchiveConfig;
+
+interface ArchiveBase {
+  readonly bucket: string;
+  readonly region: string;
+  /** Folder within the bucket, without slashes at its ends; "" is the bucket itself. */
+  readonly prefix: string;
+  readonly retention: ArchiveRetention;
+  readonly schedule: ArchiveSchedule;
+}
+
+/** The stack has one of its own (no `endpoint`): an S3 server with the target docker, a bucket with the target aws. */
+export interface OwnArchiveConfig extends ArchiveBase {
+  readonly server: "own";
+}
+
+/** Any S3 endpoint of the user's. */
+export interface GivenArchiveConfig extends ArchiveBase {
+  readonly server: "given";
+  readonly endpoint: { readonly host: string; readonly port: number };
+  /** A secret. */
+  readonly accessKey: string;
+  /** A secret. */
+  readonly secretKey: string;
+  readonly uriStyle: "path" | "host";
+  /** PEM of the CA that signed the endpoint's certificate; undefined: the system's trust store. */
+  readonly caCertificate: string | undefined;
+  readonly verifyTls: boolean;
+}
+
+export interface ArchiveRetention {
+  /** How many full backups are kept, with the WAL to recover from the oldest one on. */
+  readonly full: number;
+  /** How many differential backups are kept; undefined: all that belong to a kept full one. */
+  readonly differential: number | undefined;
+}
+
+/** systemd `OnCalendar` expressions; undefined: never. */
+export interface ArchiveSchedule {
+  readonly full: string | undefined;
+  readonly differential: string | undefined;
+  readonly incremental: string | undefined;
+}
+
+export interface DatabaseConfig {
+  readonly name: string;
+  /** A user: always among `users`. */
+  readonly owner: string;
+}
+
+export interface UserConfig {
+  readonly name: string;
+  /** A secret; undefined: generated. */
+  readonly password: string | undefined;
+  readonly memberOf: readonly string[];
+  /** Undefined: no limit. */
+  readonly connectionLimit: number | undefined;
+}
+
+/** Nodes that take part, in the order of their names. */
+export function activeNodes(config: ClusterConfig): readonly NodeConfig[] {
+  return nodesOf(config).filter((node) => node.state === "active");
+}
+
+/** All declared nodes, in the order of their names, whatever their state. */
+export function nodesOf(config: ClusterConfig): readonly NodeConfig[] {
+  return Object.keys(config.nodes)
+    .sort()
+    .map((name) => config.nodes[name] as NodeConfig);
+}

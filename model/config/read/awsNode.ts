@@ -1,0 +1,52 @@
+import type { AwsHost } from "../../aws/config.ts";
+import { zonesOf } from "../../aws/regions.ts";
+import { type VolumeConfig, volumeProblems } from "../../aws/volume.ts";
+import type { Problem } from "../problems.ts";
+import { volumeOptions } from "../schema/awsStorageOptions.ts";
+import type { awsNodeOptions } from "../schema/nodeOptions.ts";
+import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
+import { parseSize, sizeUnits } from "../units.ts";
+import type { AwsDefaults } from "./aws.ts";
+
+/** What a node has on the target aws, with the defaults that `aws` gives. */
+export function readAwsHost(
+  values: OptionValues<typeof awsNodeOptions>,
+  { region, instanceType, volume }: AwsDefaults,
+  path: string,
+  problems: Problem[],
+): AwsHost {
+  if (region && values.zone !== undefined && !zonesOf(region).includes(values.zone)) {
+    const rule = `'${values.zone}' is no availability zone of ${region}`;
+    problems.push({ key: `${path}.zone`, rule, hint: `use one of ${zonesOf(region).join(", ")}` });
+  }
+  return {
+    target: "aws",
+    zone: values.zone ?? "",
+    instanceType: values.instanceType ?? instanceType,
+    volume: readVolume(values.volume, volume, `${path}.volume`, problems),
+    stop: values.stop ?? "clean",
+  };
+}
+
+/** The node's own keys, and where it has none those of `aws.volume`; what AWS would refuse is told by the key that says it. */
+function readVolume(raw: unknown, defaults: AwsDefaults["volume"], path: string, problems: Problem[]): VolumeConfig {
+  const own = readOptions(volumeOptions, raw, path, problems);
+  // Broken rules of the defaults are told once, where they stand.
+  const common = readOptions(volumeOptions, defaults, "aws.volume", []);
+  const type = own.type ?? common.type ?? "gp3";
+  const inherited = type === (common.type ?? "gp3") ? common.throughput : undefined;
+  const size = own.size ?? common.size ?? volumeOptions.size.default;
+  const volume = {
+    type,
+    sizeGb: (parseSize(size) as number) / sizeUnits.GB,
+    iops: own.iops ?? common.iops ?? Number(volumeOptions.iops.default),
+    throughput: own.throughput ?? inherited ?? (type === "gp3" ? 125 : undefined),
+  };
+  const given = asObject(raw) ?? {};
+  for (const { key, rule, hint } of volumeProblems(volume)) {
+    const where = key in given || !(key in defaults) ? path : "aws.volume";
+    const problem = { key: `${where}.${key}`, rule, hint };
+    if (!problems.some((known) => known.key === problem.key && known.rule === rule)) problems.push(problem);
+  }
+  return volume;
+}

@@ -1,0 +1,119 @@
+import type { AwsConfig, AwsHost } from "../../aws/config.ts";
+import { firewallRules, mostRules } from "../../aws/firewall.ts";
+import { distributions } from "../../aws/images.ts";
+import { architectureOf } from "../../aws/instanceTypes.ts";
+import type { ArchiveConfig, NodeState, PoolerConfig, PostgresMajor } from "../clusterConfig.ts";
+import { keyPath, type Problem } from "../problems.ts";
+import { imageFits } from "./aws.ts";
+import { checkOverlap } from "./awsNetwork.ts";
+
+export interface AwsScene {
+  readonly aws: AwsConfig;
+  readonly nodes: Readonly<Record<string, AwsHost & { readonly name: string; readonly state: NodeState }>>;
+  readonly primary: string | undefined;
+  readonly postgresVersion: PostgresMajor;
+  readonly archive: ArchiveConfig;
+  readonly pooler: PoolerConfig | undefined;
+  readonly clientNetworks: readonly string[];
+}
+
+/** What is wrong between the parts of a config of the target aws. */
+export function checkAws(scene: AwsScene, problems: Problem[]): void {
+  checkZones(scene, problems);
+  checkMaintain(scene, problems);
+  checkArchitecture(scene, problems);
+  checkPackages(scene, problems);
+  checkOverlap(scene.aws.network, scene.aws.operatorNetworks, problems);
+  checkArchive(scene, problems);
+  if (scene.aws.endpoint?.loadBalancer && !scene.pooler) {
+    const hint = "set pooler.enabled to true, or loadBalancer to false";
+    problems.push({ key: "aws.endpoint.loadBalancer", rule: "needs the poolers that it leads to", hint });
+  }
+  if (scene.clientNetworks.length === 0) {
+    const hint = "add one with: pulumi config set --path 'clientNetworks[0]' <the VPC's network>";
+    problems.push({ key: "clientNetworks", rule: "is required with aws.network.vpc", hint });
+  }
+  const incoming = firewallRules(scene).filter(({ group, direction }) => group === "nodes" && direction === "in");
+  if (incoming.length > mostRules) {
+    const rule = `makes ${incoming.length} rules of a security group with its ports, and AWS takes ${mostRules}`;
+    const hint = "name fewer and larger networks, or security groups in aws.clientSecurityGroups";
+    problems.push({ key: "clientNetworks", rule, hint });
+  }
+}
+
+function checkZones({ nodes, aws }: AwsScene, problems: Problem[]): void {
+  const hosts = Object.values(nodes).filter(({ state }) => state !== "absent");
+  const zones = new Set(hosts.map(({ zone }) => zone).filter(Boolean));
+  if (aws.acceptOneZone || hosts.length < 2 || zones.size !== 1) return;
+  problems.push({
+    key: "nodes",
+    rule: `are all in ${[...zones][0]}: the loss of that zone is the loss of all of them`,
+    hint: "put one of them into another zone, or set aws.acceptOneZone to true",
+  });
+}
+
+function checkMaintain({ aws: { maintain, bastion }, nodes, primary }: AwsScene, problems: Problem[]): void {
+  const key = "aws.maintain";
+  if (Object.hasOwn(nodes, "bastion")) {
+    const rule = "is the bastion's own name with the target aws";
+    problems.push({ key: keyPath("nodes", "bastion"), rule, hint: "give the node another name" });
+  }
+  if (maintain === undefined) return;
+  if (maintain === "bastion") {
+    if (bastion) return;
+    problems.push({ key, rule: "names the bastion, and there is none", hint: "remove it, or set aws.bastion.enabled" });
+    return;
+  }
+  const node = Object.hasOwn(nodes, maintain) ? nodes[maintain] : undefined;
+  if (!node) {
+    const hint = `name one of ${Object.keys(nodes).join(", ")}, or remove it`;
+    problems.push({ key, rule: `'${maintain}' is not among the nodes`, hint });
+  } else if (maintain === primary) {
+    const hint = "move the primary first, in an update of its own; then maintain this node";
+    problems.push({ key, rule: `'${maintain}' is the declared primary: its host would be stopped`, hint });
+  } else if (node.state !== "active") {
+    const rule = `'${maintain}' is ${node.state}: a host that is changed is started`;
+    problems.push({ key, rule, hint: `remove it until ${keyPath("nodes", maintain)}.state is active` });
+  }
+}
+
+function checkArchitecture({ aws, nodes }: AwsScene, problems: Problem[]): void {
+  const { image } = aws;
+  const hosts = Object.values(nodes).map(({ name, instanceType }) => ({ key: keyPath("nodes", name), instanceType }));
+  // The bastion has a distribution's own image for its own processor.
+  for (const { key, instanceType } of hosts) {
+    const architecture = architectureOf(instanceType);
+    if (imageFits(image, architecture) || image.kind !== "ami") continue;
+    const rule = `'${instanceType}' is ${architecture}, and the image ${image.id} is for ${image.architecture}`;
+    problems.push({
+      key: `${key}.instanceType`,
+      rule,
+      hint: `set a type of ${image.architecture}, or another aws.image`,
+    });
+  }
+}
+
+/** Told here and not by `install`, which comes once everything is made. */
+function checkPackages({ aws: { image }, postgresVersion }: AwsScene, problems: Problem[]): void {
+  if (image.kind !== "distribution" || distributions[image.name].postgres === postgresVersion) return;
+  const { postgres } = distributions[image.name];
+  const fitting = Object.entries(distributions).find(([, { postgres: major }]) => major === postgresVersion)?.[0];
+  const other = fitting === undefined ? "" : `set aws.image to ${fitting}, `;
+  problems.push({
+    key: "aws.image",
+    rule: `'${image.name}' has PostgreSQL ${postgres}, and postgresVersion is ${postgresVersion}`,
+    hint: `${other}set postgresVersion to ${postgres}, or use an AMI whose package sources have postgresql-${postgresVersion}`,
+  });
+}
+
+function checkArchive({ aws, archive }: AwsScene, problems: Problem[]): void {
+  if (archive.server !== "own") return;
+  if (archive.region !== aws.region) {
+    const hint = `remove it: the bucket is made in ${aws.region}`;
+    problems.push({ key: "archive.region", rule: `is not aws.region, ${aws.region}`, hint });
+  }
+  if (archive.bucket.includes(".")) {
+    const hint = "use letters, digits and hyphens";
+    problems.push({ key: "archive.bucket", rule: "has a dot: S3's certificate does not cover such a name", hint });
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * The step `boot` of the target aws: what has to be true of a host before `install`. It runs on the operator's machine, because it has to
+ * take either of two SSH host keys. Run by `components/targets/aws/node.ts`.
+ *
+ * stdin   JSON: a BootInput
+ * stdout  JSON: { node }
+ */
+import { text } from "node:stream/consumers";
+import { type BootInput, boot } from "./lib/boot.ts";
+
+const input = JSON.parse(await text(process.stdin)) as BootInput;
+const problem = await boot(input, { say: (line) => console.error(`${input.name}: ${line}`) });
+if (problem !== undefined) {
+  console.error(problem);
+  process.exit(1);
+}
+console.log(JSON.stringify({ node: input.name }));

@@ -1,0 +1,73 @@
+/**
+ * The step `receipt`: how the primary came to be the one that it is, put together from what the hosts wrote in their journals, and
+ * kept with the data. A host that is gone is named, and stops nothing: what it did is done. Run by `components/cluster.ts`.
+ *
+ * stdin   JSON: { intent, lead, fences: [{ node, how }], hosts: [{ name, connection }] }
+ * stdout  JSON: a ReceiptOutcome
+ */
+import { text } from "node:stream/consumers";
+import { isDeepStrictEqual } from "node:util";
+import {
+  type FenceProof,
+  type Handover,
+  handoverOf,
+  type JournalEntry,
+  type LeadOutcome,
+  parseJournal,
+  type ReceiptOutcome,
+  type StoredChange,
+} from "../../model/receipt.ts";
+import { renderParameters } from "../../model/render/parameters.ts";
+import { type Host, type Run, withHost } from "../ssh/ssh.ts";
+
+interface Input {
+  readonly intent: string;
+  readonly lead: LeadOutcome;
+  readonly fences: readonly FenceProof[];
+  readonly hosts: readonly Host[];
+}
+
+const { hosts, intent, lead, fences } = JSON.parse(await text(process.stdin)) as Input;
+const missing: Record<string, string> = {};
+const journals: JournalEntry[] = [];
+let stored: readonly StoredChange[] = [];
+
+async function collect(node: string, run: Run): Promise<void> {
+  const result = await run(`understudy journal ${node}`);
+  if (!result.ok) {
+    missing[node] = result.message.split("\n")[0] ?? result.reason;
+    return;
+  }
+  const lines = result.stdout.split("\n").filter((line) => line !== "");
+  const isStored = (line: string) => line.startsWith('{"stored":');
+  if (node === lead.primary) {
+    stored = lines.filter(isStored).flatMap((line) => (JSON.parse(line) as { stored: StoredChange[] }).stored);
+  }
+  journals.push(...parseJournal(lines.filter((line) => !isStored(line))));
+}
+
+async function store(handover: Handover, run: Run): Promise<void> {
+  const stdin = renderParameters({ intent, epoch: String(handover.epoch), receipt: JSON.stringify(handover) });
+  const result = await run(`understudy record ${lead.primary}`, { stdin });
+  if (result.ok) return;
+  console.error(
+    `receipt: it could not be stored on ${lead.primary}, and is in the output 'handover' only: ${result.message}`,
+  );
+}
+
+const primary = hosts.find(({ name }) => name === lead.primary);
+if (!primary) throw new Error(`no host ${lead.primary}`);
+const handover = await withHost(primary, async (run) => {
+  const others = hosts.filter((host) => host !== primary);
+  await Promise.all([
+    collect(primary.name, run),
+    ...others.map((host) => withHost(host, (there) => collect(host.name, there))),
+  ]);
+  journals.sort((a, b) => a.startedMs - b.startedMs);
+  const made = handoverOf({ intent, lead, journals, stored, fences });
+  const kept = stored.find(({ epoch }) => epoch === made.epoch)?.receipt;
+  if (!missing[primary.name] && !isDeepStrictEqual(kept, made)) await store(made, run);
+  return made;
+});
+const outcome: ReceiptOutcome = { intent, handover, missing };
+console.log(JSON.stringify(outcome));

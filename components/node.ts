@@ -1,12 +1,12 @@
 import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
+import { digestOf, hostScripts } from "../model/hostScripts.ts";
 import { renderHba } from "../model/render/hba.ts";
 import { renderPgbackrestConf } from "../model/render/pgbackrest.ts";
 import { renderPgpass } from "../model/render/pgpass.ts";
 import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
 import type { HostSize } from "../model/settings/sizing.ts";
-import { digestOf, hostScripts } from "../scripts/steps/lib/hostScripts.ts";
-import type { InstallInput } from "../scripts/steps/lib/install.ts";
+import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";

@@ -1,11 +1,11 @@
 import { all, type Output, secret } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { connectionUri } from "../model/connectionUri.ts";
+import type { Endpoint } from "../model/host.ts";
 import { monitorRole, slotName } from "../model/names.ts";
 import type { PostgresCluster } from "./cluster.ts";
 import { operatorFile } from "./operatorFiles.ts";
 import { loginOf } from "./targets/connection.ts";
-import type { Endpoint } from "./targets/machine.ts";
 
 /** The stack's outputs: what users and scripts rely on (docs/config.md, "Outputs"). */
 export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {

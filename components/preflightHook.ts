@@ -1,3 +1,7 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import type { types } from "@pulumi/command";
 import {
   type CustomResourceOptions,
@@ -9,8 +13,8 @@ import {
   type ResourceHookArgs,
   runtime,
 } from "@pulumi/pulumi";
-import { formatRefusal } from "../model/preflight/preflight.ts";
-import type { PreflightInput } from "../scripts/steps/lib/preflight.ts";
+import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/preflight.ts";
+import type { PreflightInput } from "../model/stepInputs.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
@@ -46,12 +50,9 @@ async function look({ declaration, clusterId, hosts }: PreviewedPreflight, found
   ).flatMap(({ name, connection }) => (connection === undefined ? [] : [{ name, connection }]));
   if (knownId === undefined || asked.length === 0) return;
 
-  // Loads an SSH client, which an update has no use for.
-  const { otherVersion, preflight } = await import("../scripts/steps/lib/preflight.ts");
   const previous = await known(found.oldOutputs?.stdout as Input<string> | undefined);
   const input = { ...declaration, clusterId: knownId, hosts: asked as PreflightInput["hosts"] };
-  const { reasons, warnings, summary, findings } = await preflight(input, previous, say);
-  const silent = findings.flatMap((finding) => (finding.reachable ? [] : [finding]));
+  const { reasons, warnings, summary, silent } = await preview(input, previous);
   if (silent.length === asked.length) {
     const [first] = silent;
     warn(
@@ -67,6 +68,26 @@ async function look({ declaration, clusterId, hosts }: PreviewedPreflight, found
   for (const warning of warnings) warn(warning);
   if (reasons.length > 0) throw new Error(formatRefusal(reasons));
   say(summary);
+}
+
+/** Runs the step's own script, in a process of its own: it has the SSH client, which the program has no use for. */
+async function preview(input: PreflightInput, previous: string | undefined): Promise<PreviewedVerdict> {
+  const script = fileURLToPath(new URL("../scripts/steps/step.mjs", import.meta.url));
+  const child = spawn(process.execPath, [script, "preflight", "preview"], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...(previous === undefined ? {} : { PULUMI_COMMAND_STDOUT: previous }) },
+  });
+  const said: string[] = [];
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    said.push(line);
+    say(line);
+  });
+  const ended = new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
+  child.stdin.on("error", () => {}).end(JSON.stringify(input));
+  const [answer, exitCode] = await Promise.all([text(child.stdout), ended]);
+  if (exitCode !== 0)
+    throw new Error(`preflight could not look at the hosts: ${said.at(-1) ?? `exit code ${exitCode}`}`);
+  return JSON.parse(answer) as PreviewedVerdict;
 }
 
 function say(line: string): void {

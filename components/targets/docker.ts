@@ -16,9 +16,10 @@ import {
   nodesOf,
   type PoolerConfig,
 } from "../../model/config/config.ts";
+import type { Endpoint } from "../../model/host.ts";
 import type { ClusterKeys, SshKeyPair } from "../keys.ts";
 import { sshConnection } from "./connection.ts";
-import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
+import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
 const script = (name: string, ...words: readonly (string | number)[]) =>
   ["./scripts/docker", name].join("/").concat(" ", words.join(" "));

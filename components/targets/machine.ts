@@ -1,5 +1,6 @@
 import type { types } from "@pulumi/command";
 import type { Output, Resource } from "@pulumi/pulumi";
+import type { Endpoint } from "../../model/host.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
 
 /**
@@ -59,11 +60,6 @@ export interface Machine {
   readonly ready: readonly Resource[];
 }
 
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
 export interface PoolerEndpoints {
   /** Of the pooler that leads to the primary. */
   readonly primary: Output<Endpoint>;
@@ -103,4 +99,22 @@ export interface Fence {
   readonly address: Output<string>;
   readonly sshPort: number;
   readonly postgresPort: number;
+}
+
+/** The machines of all nodes that take part, by node name. */
+export type Machines = Readonly<Record<string, Machine>>;
+
+/** What a target provides. */
+export interface Hosts {
+  readonly machines: Machines;
+  /** The archive's server, where the stack makes one of its own. */
+  readonly archiveServer: ArchiveServer | undefined;
+  /** Stops what is to be fenced, and proves it. */
+  fences(change: FenceChange): readonly Fence[];
+  /** Lets what the target has beside the hosts, such as a DNS name, lead to the primary, as soon as that is known to lead. */
+  followPrimary?(primary: Output<string>): void;
+  /** In what the host that others are reached through is behind what is declared, where there is one. */
+  readonly bastionBehind?: Output<readonly string[]> | undefined;
+  /** What was made, for the stack output that has the target's name. */
+  readonly made?: Output<object>;
 }

@@ -9,8 +9,9 @@ import {
   secret,
 } from "@pulumi/pulumi";
 import type { PoolerConfig, SshClusterConfig, SshLogin, SshNodeConfig } from "../../model/config/config.ts";
+import type { Endpoint } from "../../model/host.ts";
 import { sshConnection } from "./connection.ts";
-import type { Endpoint, Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
+import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
 export interface SshMachineArgs {
   /** The node as declared; a change of how it is reached runs its steps again. */

@@ -1,5 +1,5 @@
 import { durationUnits, sizeUnits } from "../config/units.ts";
-import type { SettingDefinition } from "./settings.ts";
+import type { SettingDefinition } from "./settingDefinition.ts";
 
 export type ValueResult =
   | {

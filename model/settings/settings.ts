@@ -1,26 +1,9 @@
 import type { PostgresMajor } from "../config/clusterConfig.ts";
 import { closest, keyPath, type Problem } from "../config/problems.ts";
+import type { SettingDefinition } from "./settingDefinition.ts";
 import { settingsData } from "./settingsData.ts";
 import { builtInPrefixes, libraryPrefixes, multiplesOf16, ours, refusedValues, removed } from "./settingsPolicy.ts";
 import { parseSettingValue } from "./settingValue.ts";
-
-/** What PostgreSQL says of one of its settings, in a range of majors. */
-export interface SettingDefinition {
-  readonly name: string;
-  readonly firstMajor: number;
-  readonly lastMajor: number;
-  readonly type: "bool" | "enum" | "integer" | "real" | "string";
-  /** Unit of a bare number: `8kB`, `ms`, … */
-  readonly unit: string | undefined;
-  readonly min: number | undefined;
-  readonly max: number | undefined;
-  /** Of an enum. */
-  readonly values: readonly string[] | undefined;
-  /** When a change takes effect: `postmaster` needs a restart, `internal` can't be changed, others a reload at most. */
-  readonly context: string;
-  /** For developers of PostgreSQL: can destroy data. */
-  readonly developer: boolean;
-}
 
 /** By name in lower case: names of settings don't heed case. */
 const definitions = new Map<string, SettingDefinition[]>();

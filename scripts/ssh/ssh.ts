@@ -1,40 +1,9 @@
 import { createInterface } from "node:readline";
 import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import type { Host, SshConnection, SshEndpoint } from "../../model/host.ts";
+import type { RunResult } from "./runResult.ts";
 import { describeDialError, describeExit, HostFailure } from "./sshFailure.ts";
 import { authenticationOf, hostKeyPolicy } from "./sshHostKey.ts";
-
-/**
- * How to reach a host: `remote.ConnectionArgs` of `@pulumi/command` as plain values.
- */
-export interface SshConnection extends SshEndpoint {
-  /** Jump host that the connection goes through. */
-  readonly proxy?: SshEndpoint | undefined;
-}
-
-/** One end of an SSH connection: the host itself, or the jump host in front of it. */
-export interface SshEndpoint {
-  readonly host: string;
-  /** @default 22 */
-  readonly port?: number | undefined;
-  /** @default "root". Anybody else runs the command through `sudo -n`. */
-  readonly user?: string | undefined;
-  /** Private key, PEM or OpenSSH format. Tried before `password`. */
-  readonly privateKey?: string | undefined;
-  readonly privateKeyPassword?: string | undefined;
-  readonly password?: string | undefined;
-  /** Socket of an SSH agent, asked when neither key nor password is given. @default `SSH_AUTH_SOCK` */
-  readonly agentSocketPath?: string | undefined;
-  /** The host's public key as an OpenSSH line (`ssh-ed25519 AAAA…`). Not set: any key is accepted. */
-  readonly hostKey?: string | undefined;
-  /** Seconds until a dial is given up; 0 leaves it to `timeoutSeconds`. @default 5 */
-  readonly perDialTimeout?: number | undefined;
-}
-
-/** A host with the name that messages and results call it by. */
-export interface Host {
-  readonly name: string;
-  readonly connection: SshConnection;
-}
 
 export interface RunOptions {
   /** Given to the command on its standard input. Its values never appear in messages. */
@@ -46,27 +15,6 @@ export interface RunOptions {
   /** Takes each line of standard error as it comes. */
   readonly onStderr?: (line: string) => void;
 }
-
-/** Why a command has no result. `refused-key` is any refused login. */
-export type FailureReason = "unreachable" | "refused-key" | "host-key-changed" | "timeout" | "failed";
-
-export interface RunSuccess {
-  readonly ok: true;
-  readonly stdout: string;
-}
-
-export interface RunFailure {
-  readonly ok: false;
-  readonly reason: FailureReason;
-  /** What is wrong and where, then `\nHINT: ` and what to do. Holds no secret. */
-  readonly message: string;
-  /** Only with reason `failed`, where the command ended by itself. */
-  readonly exitCode?: number;
-  /** What the command said on standard error, without values of stdin. */
-  readonly stderr?: string;
-}
-
-export type RunResult = RunSuccess | RunFailure;
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const DEFAULT_DIAL_SECONDS = 5;

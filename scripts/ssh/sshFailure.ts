@@ -1,4 +1,4 @@
-import type { FailureReason, RunFailure } from "./ssh.ts";
+import type { FailureReason, RunFailure } from "./runResult.ts";
 
 interface FailureDetails {
   readonly exitCode?: number;

@@ -1,5 +1,5 @@
 import type { ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
-import type { SshEndpoint } from "./ssh.ts";
+import type { SshEndpoint } from "../../model/host.ts";
 import { HostFailure } from "./sshFailure.ts";
 
 /** Algorithms by which a server can prove that it has a key of this type. */

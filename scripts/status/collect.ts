@@ -1,7 +1,9 @@
+import type { Host } from "../../model/host.ts";
 import { type HostFacts, parseHostFacts } from "../../model/hostFacts.ts";
 import type { Backup, DeclaredNode, Observation, Reading, SqlFacts } from "../../model/status/observation.ts";
 import { type MonitoredNode, type Monitoring, parseBackups } from "../../model/status/sources.ts";
-import { type Host, type RunResult, runOnHost } from "../ssh/ssh.ts";
+import type { RunResult } from "../ssh/runResult.ts";
+import { runOnHost } from "../ssh/ssh.ts";
 import { readServer } from "./sql.ts";
 
 /** Seconds that any one answer may take: a node that hangs costs no more than this. */

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import pg from "pg";
-import type { Endpoint } from "../../components/targets/machine.ts";
+import type { Endpoint } from "../../model/host.ts";
 import type { StoredChange } from "../../model/receipt.ts";
 import type { Lsn, Reading, SqlFacts } from "../../model/status/observation.ts";
 import { describeSqlError } from "./sqlError.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../components/targets/machine.ts";
+import type { Endpoint } from "../../model/host.ts";
 
 /** What a failed connection to PostgreSQL means, and what to do. Holds no secret. */
 export function describeSqlError(

@@ -6,7 +6,8 @@
  * stdout  JSON: { node }
  */
 import { text } from "node:stream/consumers";
-import { type BootInput, boot } from "./lib/boot.ts";
+import type { BootInput } from "../../model/stepInputs.ts";
+import { boot } from "./lib/boot.ts";
 
 const input = JSON.parse(await text(process.stdin)) as BootInput;
 const problem = await boot(input, { say: (line) => console.error(`${input.name}: ${line}`) });

@@ -6,7 +6,8 @@
  * stdout  JSON: what `scripts/host/install.sh` reports
  */
 import { text } from "node:stream/consumers";
-import { type InstallInput, install } from "./lib/install.ts";
+import type { InstallInput } from "../../model/stepInputs.ts";
+import { install } from "./lib/install.ts";
 
 const input = JSON.parse(await text(process.stdin)) as InstallInput;
 const result = await install(input, (line) => console.error(line));

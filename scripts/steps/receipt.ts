@@ -8,26 +8,18 @@
 import { text } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
 import {
-  type FenceProof,
   type Handover,
   handoverOf,
   type JournalEntry,
-  type LeadOutcome,
   parseJournal,
   type ReceiptOutcome,
   type StoredChange,
 } from "../../model/receipt.ts";
 import { renderParameters } from "../../model/render/parameters.ts";
-import { type Host, type Run, withHost } from "../ssh/ssh.ts";
+import type { ReceiptInput } from "../../model/stepInputs.ts";
+import { type Run, withHost } from "../ssh/ssh.ts";
 
-interface Input {
-  readonly intent: string;
-  readonly lead: LeadOutcome;
-  readonly fences: readonly FenceProof[];
-  readonly hosts: readonly Host[];
-}
-
-const { hosts, intent, lead, fences } = JSON.parse(await text(process.stdin)) as Input;
+const { hosts, intent, lead, fences } = JSON.parse(await text(process.stdin)) as ReceiptInput;
 const missing: Record<string, string> = {};
 const journals: JournalEntry[] = [];
 let stored: readonly StoredChange[] = [];

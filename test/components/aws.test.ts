@@ -9,7 +9,7 @@ import { freeName } from "../../components/targets/aws/bucket.ts";
 import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
 import { growsOnly } from "../../components/targets/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
-import type { InstallInput } from "../../scripts/steps/lib/install.ts";
+import type { InstallInput } from "../../model/stepInputs.ts";
 import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";

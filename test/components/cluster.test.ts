@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { freshId } from "../../components/intent.ts";
 import { parseConfig } from "../../model/config/config.ts";
-import type { InstallInput } from "../../scripts/steps/lib/install.ts";
+import type { InstallInput } from "../../model/stepInputs.ts";
 import { forget, inputsOf, readInTheMiddle, registered, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 

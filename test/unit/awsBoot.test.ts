@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { FailureReason, RunResult } from "../../scripts/ssh/ssh.ts";
-import { type BootInput, boot, type Run } from "../../scripts/steps/lib/boot.ts";
+import type { BootInput } from "../../model/stepInputs.ts";
+import type { FailureReason, RunResult } from "../../scripts/ssh/runResult.ts";
+import { boot, type Run } from "../../scripts/steps/lib/boot.ts";
 
 const input: BootInput = {
   name: "node-a",

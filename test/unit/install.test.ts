@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf, hostScripts, selfExtracting } from "../../scripts/steps/lib/hostScripts.ts";
+import { digestOf, hostScripts } from "../../model/hostScripts.ts";
 import { install } from "../../scripts/steps/lib/install.ts";
+import { selfExtracting } from "../../scripts/steps/lib/selfExtracting.ts";
 
 /** The scripts inside, as they are sent. */
 function packedIn(text: string): string {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
-import { type RunFailure, type RunOptions, runOnHost, type SshConnection, withHost } from "../../scripts/ssh/ssh.ts";
+import type { SshConnection } from "../../model/host.ts";
+import type { RunFailure } from "../../scripts/ssh/runResult.ts";
+import { type RunOptions, runOnHost, withHost } from "../../scripts/ssh/ssh.ts";
 import { newKey } from "../support/sshKey.ts";
 
 // The package is CommonJS: only some of its names can be imported one by one.

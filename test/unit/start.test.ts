@@ -65,7 +65,10 @@ describe("start: our TypeScript as it is now", () => {
   it("refuses what it would not see changes of", async () => {
     write("test/value.ts", "export const value = 1;\n");
     write("index.ts", 'export { value as default } from "./test/value.ts";\n');
-    await assert.rejects(compiled(root), /imported from outside of index\.ts, components, model, scripts: test\/value\.ts/);
+    await assert.rejects(
+      compiled(root),
+      /imported from outside of index\.ts, components, model, scripts: test\/value\.ts/,
+    );
     assert.deepEqual(leftOver(), []);
   });
 

@@ -1,21 +1,8 @@
 import { deviceOf, guardUnit, hostCommands } from "../../../model/aws/userData.ts";
-import { type Host, type RunResult, runOnHost, type SshConnection } from "../../ssh/ssh.ts";
-
-/** What the step `boot` gets on its standard input. */
-export interface BootInput {
-  readonly name: string;
-  /** With the lasting host key. */
-  readonly connection: SshConnection;
-  /** Public half of the host key that user data has, as in `authorized_keys`. */
-  readonly bootHostKey: string;
-  /** The lasting one, OpenSSH format. */
-  readonly hostKey: string;
-  /** Id of the data volume. */
-  readonly volume: string;
-  readonly sizeGb: number;
-  /** Id of the instance: another one is another host to do this on. */
-  readonly instance: string;
-}
+import type { Host } from "../../../model/host.ts";
+import type { BootInput } from "../../../model/stepInputs.ts";
+import type { RunResult } from "../../ssh/runResult.ts";
+import { runOnHost } from "../../ssh/ssh.ts";
 
 export type Run = (
   host: Host,

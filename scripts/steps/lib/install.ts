@@ -1,19 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { digestOf, hostScripts } from "../../../model/hostScripts.ts";
 import { renderParameters } from "../../../model/render/parameters.ts";
-import { type RunResult, runOnHost, type SshConnection } from "../../ssh/ssh.ts";
-import { digestOf, hostScripts, selfExtracting } from "./hostScripts.ts";
-
-/** What the step `install` gets on its standard input, as `components/node.ts` makes it. */
-export interface InstallInput {
-  readonly name: string;
-  readonly connection: SshConnection;
-  /** Digest of the host scripts that the program declared. */
-  readonly scripts: string;
-  /** Id of the host: another one has none of it yet. */
-  readonly instance: string;
-  /** Of `install.sh`. None of them is a secret. */
-  readonly parameters: Readonly<Record<string, string>>;
-}
+import type { InstallInput } from "../../../model/stepInputs.ts";
+import type { RunResult } from "../../ssh/runResult.ts";
+import { runOnHost } from "../../ssh/ssh.ts";
+import { selfExtracting } from "./selfExtracting.ts";
 
 /** How long a host may take until somebody can log in, and how often that is tried. */
 const bootSeconds = 100;

@@ -1,19 +1,19 @@
+import type { Host } from "../../../model/host.ts";
 import { parseHostFacts } from "../../../model/hostFacts.ts";
-import { type Declared, type Finding, judge, underWay, type Verdict } from "../../../model/preflight/preflight.ts";
-import { type Host, runOnHost } from "../../ssh/ssh.ts";
-
-/** What the step `preflight` gets on its standard input, as `components/cluster.ts` makes it. */
-export interface PreflightInput extends Omit<Declared, "recorded"> {
-  /** The active nodes. */
-  readonly hosts: readonly Host[];
-}
+import {
+  type Declared,
+  type Finding,
+  judge,
+  otherVersion,
+  underWay,
+  type Verdict,
+} from "../../../model/preflight/preflight.ts";
+import type { PreflightInput } from "../../../model/stepInputs.ts";
+import { runOnHost } from "../../ssh/ssh.ts";
 
 export interface Preflight extends Verdict {
   readonly findings: readonly Finding[];
 }
-
-/** A host whose scripts are missing or of another version can be asked once the step `install` has run on it. */
-export const otherVersion = "its host scripts are of another version";
 
 /** How long a handover that is under way on the hosts is waited for: none stays armed for longer. */
 const handoverSeconds = 60;

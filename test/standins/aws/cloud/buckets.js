@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { internetOf } from "./addresses.js";
 import { docker, inProject, LABEL, run } from "./docker.js";
-import { networkOf } from "./networks.js";
+import { networkOf } from "./networkName.js";
 import { certify, serviceMounts } from "./services.js";
 
 /** @typedef {import("./cloud.js").Cloud} Cloud */

@@ -7,7 +7,7 @@ import { docker, isRunning, LABEL, putFiles } from "./docker.js";
 import { imageTag } from "./images.js";
 import { capabilities, cgroupMount } from "./machine.js";
 import { linkLocal } from "./metadata.js";
-import { networkOf } from "./networks.js";
+import { networkOf } from "./networkName.js";
 
 /** @typedef {import("./cloud.js").Cloud} Cloud */
 /** @typedef {import("./cloud.js").Thing} Thing */

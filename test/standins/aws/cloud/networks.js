@@ -5,14 +5,9 @@ import { startCloudWatch, stopCloudWatch } from "./cloudWatch.js";
 import { docker, LABEL } from "./docker.js";
 import { network, text } from "./ip.js";
 import { startMetadataService, stopMetadataService } from "./metadata.js";
+import { networkOf } from "./networkName.js";
 
 /** @typedef {import("./cloud.js").Cloud} Cloud */
-
-/**
- * @param {Cloud} cloud
- * @param {string} vpcId
- */
-export const networkOf = (cloud, vpcId) => `${cloud.state.name}-${vpcId}`;
 
 /** @type {Readonly<Record<string, import("./resources.js").Behaviour>>} */
 export const networks = {

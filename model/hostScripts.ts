@@ -1,0 +1,17 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+
+const directory = new URL("../scripts/host/", import.meta.url);
+
+/** The scripts that run on the hosts, by file name. */
+export function hostScripts(): Record<string, string> {
+  const files = readdirSync(directory).filter((file) => !file.startsWith("."));
+  return Object.fromEntries(files.sort().map((file) => [file, readFileSync(new URL(file, directory), "utf8")]));
+}
+
+/** What the engine knows the host scripts by: another digest runs `install` again. */
+export function digestOf(scripts: Readonly<Record<string, string>>): string {
+  return createHash("sha256")
+    .update(JSON.stringify(Object.entries(scripts).sort()))
+    .digest("hex");
+}

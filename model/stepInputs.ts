@@ -1,0 +1,48 @@
+/**
+ * What the steps that run on the operator's machine get on their standard input, as JSON: made by `components/`, read by `scripts/steps/`.
+ */
+import type { Host, SshConnection } from "./host.ts";
+import type { Declared } from "./preflight/preflight.ts";
+import type { FenceProof, LeadOutcome } from "./receipt.ts";
+
+/** What the step `install` gets on its standard input, as `components/node.ts` makes it. */
+export interface InstallInput {
+  readonly name: string;
+  readonly connection: SshConnection;
+  /** Digest of the host scripts that the program declared. */
+  readonly scripts: string;
+  /** Id of the host: another one has none of it yet. */
+  readonly instance: string;
+  /** Of `install.sh`. None of them is a secret. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** What the step `boot` gets on its standard input. */
+export interface BootInput {
+  readonly name: string;
+  /** With the lasting host key. */
+  readonly connection: SshConnection;
+  /** Public half of the host key that user data has, as in `authorized_keys`. */
+  readonly bootHostKey: string;
+  /** The lasting one, OpenSSH format. */
+  readonly hostKey: string;
+  /** Id of the data volume. */
+  readonly volume: string;
+  readonly sizeGb: number;
+  /** Id of the instance: another one is another host to do this on. */
+  readonly instance: string;
+}
+
+/** What the step `preflight` gets on its standard input, as `components/cluster.ts` makes it. */
+export interface PreflightInput extends Omit<Declared, "recorded"> {
+  /** The active nodes. */
+  readonly hosts: readonly Host[];
+}
+
+/** What the step `receipt` gets on its standard input. */
+export interface ReceiptInput {
+  readonly intent: string;
+  readonly lead: LeadOutcome;
+  readonly fences: readonly FenceProof[];
+  readonly hosts: readonly Host[];
+}

@@ -8,6 +8,7 @@ import {
   type Resource,
 } from "@pulumi/pulumi";
 import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../model/config/config.ts";
+import { targets } from "../model/config/targets/registry.ts";
 import { monitorRole, replicationRole, slotName } from "../model/names.ts";
 import type { Outcome as PreflightOutcome } from "../model/preflight/preflight.ts";
 import type { ArmOutcome, Handover, LeadOutcome, ReceiptOutcome } from "../model/receipt.ts";
@@ -269,7 +270,7 @@ export class PostgresCluster extends ComponentResource {
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
-    this.ssh = config.target !== "ssh" ? sshCommand(Object.values(machines), keys) : undefined;
+    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys) : undefined;
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
 }

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { local } from "@pulumi/command";
 import { all, type CustomResourceOptions, type Input, type Output, output, secret, unsecret } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
+import { targets } from "../model/config/targets/registry.ts";
 import type { Machine } from "./targets/machine.ts";
 
 /** Parent and other options of the resource that keeps a secret. */
@@ -97,7 +98,7 @@ export interface ClusterKeys {
 /** Makes what is missing of the stack's secrets. They last as long as the stack: nothing about roles or hosts changes them. */
 export function clusterKeys(config: ClusterConfig, opts: SecretOptions): ClusterKeys {
   const ca = certificateAuthority("ca", `understudy ${config.clusterName}`, opts);
-  const ownHosts = nodesOf(config).filter(({ target }) => target !== "ssh");
+  const ownHosts = targets[config.target].makesHosts ? nodesOf(config) : [];
   return {
     clusterId: unsecret(password("cluster-id", opts)),
     operator: sshKeyPair("operator-key", opts),

@@ -1,9 +1,6 @@
 import type { AwsConfig, AwsHost } from "../aws/config.ts";
+import type { PostgresMajor } from "../majors.ts";
 import type { Duration } from "./units.ts";
-
-/** Majors that this program knows the settings and the recovery configuration of. */
-export const postgresMajors = [13, 14, 15, 16, 17, 18] as const;
-export type PostgresMajor = (typeof postgresMajors)[number];
 
 /** What the user declared: parsed, checked as a whole, defaults filled in. Made by `parseConfig` only. */
 export type ClusterConfig = DockerClusterConfig | SshClusterConfig | AwsClusterConfig;

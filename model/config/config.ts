@@ -1,38 +1,26 @@
-import type { AwsConfig } from "../aws/config.ts";
-import { awsName } from "../aws/names.ts";
+import { defaultMajor, type PostgresMajor } from "../majors.ts";
 import { isClusterName } from "../names.ts";
 import { checkSettings } from "../settings/settings.ts";
 import { settingsConflicts } from "../settings/settingsConflicts.ts";
-import {
-  type ArchiveConfig,
-  type AwsClusterConfig,
-  type ClusterConfig,
-  type GivenArchiveConfig,
-  type NodeConfig,
-  type PostgresMajor,
-  postgresMajors,
-} from "./clusterConfig.ts";
-import { networkProblem } from "./network.ts";
+import type { ClusterConfig, NodeConfig } from "./clusterConfig.ts";
 import { ConfigError, keyPath, type Problem } from "./problems.ts";
 import { readAccounts } from "./read/accounts.ts";
 import { readArchive } from "./read/archive.ts";
-import { readAws } from "./read/aws.ts";
-import { readNetworkList } from "./read/awsNetwork.ts";
-import { checkAws } from "./read/awsRules.ts";
 import { readNodes } from "./read/nodes.ts";
 import { readPooler } from "./read/pooler.ts";
 import { asObject, readOptions } from "./schema/option.ts";
-import { defaultClientNetworks, topOptions } from "./schema/topOptions.ts";
+import { topOptions } from "./schema/topOptions.ts";
+import { targets } from "./targets/registry.ts";
+import type { ReadContext, TargetReader } from "./targets/target.ts";
 import { parseDuration, sizeUnits } from "./units.ts";
 
+export { type PostgresMajor, postgresMajors } from "../majors.ts";
 export * from "./clusterConfig.ts";
 export { ConfigError, type Problem } from "./problems.ts";
 
-export interface ConfigContext {
+export interface ConfigContext extends ReadContext {
   /** Name of the Pulumi stack. */
   readonly stack: string;
-  /** Reads a file of the operator's machine (path as written in config); throws where it can't. */
-  readFile(path: string): string;
 }
 
 /**
@@ -47,27 +35,25 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const problems: Problem[] = [];
   const top = readOptions(topOptions, raw, "", problems);
   const clusterName = top.clusterName ?? clusterNameOf(context.stack, raw, problems);
-  const major = top.postgresVersion ?? postgresMajors[4];
-  const awsReading = readAwsFor(top.target, top.aws, problems);
-  const nodes = readNodes(top.nodes, top.target, { ...context, aws: awsReading?.defaults }, problems);
+  const major = top.postgresVersion ?? defaultMajor;
+  const target = openTarget(top, context, problems);
+  checkMajor(top.target, major, problems);
+  const nodes = readNodes(top.nodes, top.target, target, problems);
+  target.checkNodes(nodes, problems);
   checkPrimary(top.primary, nodes, problems);
-  const aws = awsReading?.finish(nodes as AwsClusterConfig["nodes"]);
-  const own = aws
-    ? { bucket: awsName("bucket", clusterName, aws.region, aws.account), region: aws.region }
-    : { bucket: `understudy-${clusterName}`, region: "us-east-1" };
-  const archive = readArchive(top.archive, { target: top.target, own, readFile: context.readFile }, problems);
+  const archive = readArchive(
+    top.archive,
+    { target: top.target, own: target.ownArchive(clusterName), readFile: context.readFile },
+    problems,
+  );
   const accounts = readAccounts(top.databases, top.users, major, problems);
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
-  const clientNetworks = readNetworks(top.clientNetworks, top.target, aws, problems);
+  const clientNetworks = readNetworks(top.clientNetworks, target, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
-  if (aws) {
-    const hosts = nodes as AwsClusterConfig["nodes"];
-    const scene = { aws, nodes: hosts, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks };
-    checkAws(scene, problems);
-  }
+  target.check({ nodes, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
-  // Without problems, target, nodes and archive fit together: readNodes and readArchive went by the target.
+  // Without problems, target, nodes and archive fit together: the target has read them.
   return {
     target: top.target,
     clusterName,
@@ -83,22 +69,34 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
       maxTransactionAgeSeconds: (parseDuration(top.maxTransactionAge ?? "1min") as number) / 1000,
     },
     settings,
-    archive: archive as ArchiveConfig & GivenArchiveConfig,
+    archive,
     ...accounts,
     deletionProtection: top.deletionProtection ?? true,
     clientNetworks,
     pooler,
-    ...(aws ? { aws } : {}),
+    ...target.extra,
   } as ClusterConfig;
 }
 
-function readAwsFor(target: ClusterConfig["target"] | undefined, raw: unknown, problems: Problem[]) {
-  if (target === "aws") return readAws(raw, problems);
-  if (Object.keys(asObject(raw) ?? {}).length > 0 && target !== undefined) {
-    const hint = "remove it: pulumi config rm aws; or set target to aws";
-    problems.push({ key: "aws", rule: `is of the target aws, not of ${target}`, hint });
+/** With an unknown target the rest is read as with docker, so that its problems are told as well. */
+function openTarget(
+  top: Readonly<Record<string, unknown>> & { readonly target: ClusterConfig["target"] | undefined },
+  context: ReadContext,
+  problems: Problem[],
+): TargetReader {
+  for (const name of Object.keys(targets)) {
+    if (top.target === undefined || name === top.target || Object.keys(asObject(top[name]) ?? {}).length === 0)
+      continue;
+    const hint = `remove it: pulumi config rm ${name}; or set target to ${name}`;
+    problems.push({ key: name, rule: `is of the target ${name}, not of ${top.target}`, hint });
   }
-  return undefined;
+  const target = top.target ?? "docker";
+  return targets[target].open(top[target], context, problems);
+}
+
+function checkMajor(target: ClusterConfig["target"] | undefined, major: PostgresMajor, problems: Problem[]): void {
+  const problem = target && targets[target].majorProblem(major);
+  if (problem) problems.push({ key: "postgresVersion", ...problem });
 }
 
 function clusterNameOf(stack: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {
@@ -150,20 +148,10 @@ function readSettings(
 
 function readNetworks(
   list: readonly string[] | undefined,
-  target: ClusterConfig["target"] | undefined,
-  aws: AwsConfig | undefined,
+  target: TargetReader,
   problems: Problem[],
 ): readonly string[] {
-  if (!list || list.length === 0) {
-    return aws?.network.kind === "new" ? [aws.network.cidr] : defaultClientNetworks[target ?? "ssh"];
-  }
-  if (aws) {
-    readNetworkList("clientNetworks", list, problems);
-    return list;
-  }
-  for (const network of list) {
-    const rule = networkProblem(network);
-    if (rule) problems.push({ key: "clientNetworks", rule, hint: "write it such as 10.0.0.0/8 or fd00::/8" });
-  }
+  if (!list || list.length === 0) return target.defaultClientNetworks();
+  target.checkClientNetworks(list, problems);
   return list;
 }

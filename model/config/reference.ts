@@ -1,8 +1,9 @@
 import { ours, refusedValues } from "../settings/settingsPolicy.ts";
 import { databaseOptions, userOptions } from "./schema/accountOptions.ts";
-import { awsNodeOptions, commonNodeOptions, dockerNodeOptions, sshNodeOptions } from "./schema/nodeOptions.ts";
+import { commonNodeOptions } from "./schema/nodeOptions.ts";
 import type { OptionTable } from "./schema/option.ts";
 import { type TopOption, topOptions } from "./schema/topOptions.ts";
+import { targets } from "./targets/registry.ts";
 
 /** The `config:` section of Pulumi.yaml: the last one there. */
 export function renderPulumiConfig(): string {
@@ -45,12 +46,10 @@ export function renderConfigReference(): string {
       "with `-` and `.` as `_` it is the name of its replication slot, too.",
     "### Every target",
     table("nodes.<name>.", commonNodeOptions),
-    "### Target `docker`",
-    table("nodes.<name>.", dockerNodeOptions),
-    "### Target `ssh`",
-    table("nodes.<name>.", sshNodeOptions),
-    "### Target `aws`",
-    table("nodes.<name>.", awsNodeOptions),
+    ...Object.entries(targets).flatMap(([name, { nodeOptions }]) => [
+      `### Target \`${name}\``,
+      table("nodes.<name>.", nodeOptions),
+    ]),
     "## Archive",
     table("archive.", archive),
     "## AWS\n\nOf the target `aws` alone: [aws.md](aws.md) says what is made of it.",

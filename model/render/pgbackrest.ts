@@ -1,4 +1,5 @@
-import type { ArchiveConfig, NodeConfig, PostgresMajor } from "../config/clusterConfig.ts";
+import type { ArchiveConfig, NodeConfig } from "../config/clusterConfig.ts";
+import type { PostgresMajor } from "../majors.ts";
 import { superuser } from "../names.ts";
 import { handoverFlag, hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
 

@@ -1,4 +1,5 @@
-import type { NodeConfig, PostgresMajor } from "../config/clusterConfig.ts";
+import type { NodeConfig } from "../config/clusterConfig.ts";
+import { majors, type PostgresMajor } from "../majors.ts";
 import { replicationRole, slotName } from "../names.ts";
 import { hostFiles } from "../paths.ts";
 import { header, renderSettings } from "./conf.ts";
@@ -66,7 +67,7 @@ export function primaryConninfo(
     user: replicationRole,
   };
   // From 17 on, a name here lets slots of logical decoding follow as well.
-  if (major >= 17) words.dbname = "postgres";
+  if (majors[major].conninfoNamesDatabase) words.dbname = "postgres";
   return Object.keys(words)
     .sort()
     .map((word) => `${word}=${quoteWord(words[word] as string)}`)

@@ -1,5 +1,5 @@
-import type { PostgresMajor } from "../config/clusterConfig.ts";
 import { closest, keyPath, type Problem } from "../config/problems.ts";
+import type { PostgresMajor } from "../majors.ts";
 import type { SettingDefinition } from "./settingDefinition.ts";
 import { settingsData } from "./settingsData.ts";
 import { builtInPrefixes, libraryPrefixes, multiplesOf16, ours, refusedValues, removed } from "./settingsPolicy.ts";

@@ -1,5 +1,5 @@
-import type { PostgresMajor } from "../config/clusterConfig.ts";
 import { formatSize, sizeUnits } from "../config/units.ts";
+import type { PostgresMajor } from "../majors.ts";
 
 /** What a host has, as `install` reports it or the target says. */
 export interface HostSize {

@@ -3,14 +3,10 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { databaseOptions, userOptions } from "../../model/config/schema/accountOptions.ts";
-import {
-  awsNodeOptions,
-  commonNodeOptions,
-  dockerNodeOptions,
-  sshNodeOptions,
-} from "../../model/config/schema/nodeOptions.ts";
+import { commonNodeOptions } from "../../model/config/schema/nodeOptions.ts";
 import type { OptionTable } from "../../model/config/schema/option.ts";
 import { topOptions } from "../../model/config/schema/topOptions.ts";
+import { targets } from "../../model/config/targets/registry.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -51,7 +47,7 @@ function knownKeys(): Set<string> {
     }
   };
   add("", topOptions);
-  for (const table of [commonNodeOptions, dockerNodeOptions, sshNodeOptions, awsNodeOptions])
+  for (const table of [commonNodeOptions, ...Object.values(targets).map(({ nodeOptions }) => nodeOptions)])
     add("nodes.<name>.", table);
   add("databases.<name>.", databaseOptions);
   add("users.<name>.", userOptions);
@@ -171,7 +167,7 @@ describe("README's troubleshooting", () => {
     const folders = ["scripts/host", "scripts/docker", "scripts/ssh", "scripts/setup", "scripts/steps/lib"];
     const files = folders.flatMap((folder) => readdirSync(join(root, folder)).map((file) => join(folder, file)));
     const rules = readdirSync(join(root, "model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
-    const models = [...rules, "config/problems", "config/schema/sshOptions", "config/read/nodes"];
+    const models = [...rules, "config/problems", "config/schema/sshOptions", "config/read/nodes", "config/targets/ssh"];
     const source = [...files, ...models.map((file) => `model/${file}.ts`)].map(read).join("\n");
     assert.ok(quoted.length > 40, String(quoted.length));
     const unknown = quoted

@@ -1,4 +1,5 @@
-import type { DatabaseConfig, PostgresMajor, UserConfig } from "../clusterConfig.ts";
+import type { PostgresMajor } from "../../majors.ts";
+import type { DatabaseConfig, UserConfig } from "../clusterConfig.ts";
 import { keyPath, type Problem } from "../problems.ts";
 import { accountNameProblem, databaseOptions, grantableRolesOf, userOptions } from "../schema/accountOptions.ts";
 import { asObject, readOptions } from "../schema/option.ts";

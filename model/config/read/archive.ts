@@ -1,13 +1,14 @@
-import type { ArchiveConfig, ClusterConfig } from "../clusterConfig.ts";
+import type { ArchiveConfig } from "../clusterConfig.ts";
 import { parseHttpsEndpoint } from "../network.ts";
 import type { Problem } from "../problems.ts";
 import { archiveOptions, endpointOptions, retentionOptions, scheduleOptions } from "../schema/archiveOptions.ts";
 import { asObject, readOptions } from "../schema/option.ts";
 
 interface ArchiveContext {
-  readonly target: ClusterConfig["target"] | undefined;
-  /** What bucket and region are where config says nothing, and the stack makes the bucket. */
-  readonly own: { readonly bucket: string; readonly region: string };
+  /** The target's name, for messages. */
+  readonly target: string | undefined;
+  /** Bucket and region of the archive that the target makes; undefined: it makes none. */
+  readonly own: { readonly bucket: string; readonly region: string } | undefined;
   readFile(path: string): string;
 }
 
@@ -17,8 +18,8 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   const retention = readOptions(retentionOptions, values.retention, "archive.retention", problems);
   const schedule = readOptions(scheduleOptions, values.schedule, "archive.schedule", problems);
   const base = {
-    bucket: values.bucket ?? context.own.bucket,
-    region: values.region ?? context.own.region,
+    bucket: values.bucket ?? context.own?.bucket ?? "",
+    region: values.region ?? context.own?.region ?? "us-east-1",
     prefix: (values.prefix ?? "").replace(/^\/|\/$/g, ""),
     retention: { full: retention.full ?? 2, differential: retention.differential },
     schedule: {
@@ -29,7 +30,7 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   };
   // Whether a key was given, even with a value that broke its rule and was told.
   const given = (key: string) => isGiven(asObject(raw), key);
-  if (!given("endpoint") && context.target !== "ssh") {
+  if (!given("endpoint") && context.own) {
     for (const key of Object.keys(endpointOptions)) {
       if (!given(key)) continue;
       const hint = "set archive.endpoint too, or remove it: the stack's own archive decides it";
@@ -40,7 +41,7 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   const needed = ["endpoint", "bucket", "accessKey", "secretKey"] as const;
   for (const key of needed) {
     if (given(key)) continue;
-    const because = given("endpoint") ? "with archive.endpoint" : "with the target ssh";
+    const because = given("endpoint") ? "with archive.endpoint" : `with the target ${context.target}`;
     problems.push({ key: `archive.${key}`, rule: `is required ${because}`, hint: archiveOptions[key].hint });
   }
   const endpoint = parseHttpsEndpoint(values.endpoint ?? "") ?? { host: "", port: 443 };

@@ -1,6 +1,6 @@
 import * as z from "zod";
+import type { PostgresMajor } from "../../majors.ts";
 import { isPlainIdentifier, reservedReason } from "../../names.ts";
-import type { PostgresMajor } from "../clusterConfig.ts";
 import { matching, type Option, wholeNumber } from "./option.ts";
 
 export const databaseOptions = {

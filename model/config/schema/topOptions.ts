@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { defaultMajor, type PostgresMajor, postgresMajors } from "../../majors.ts";
 import { isClusterName } from "../../names.ts";
-import { type PostgresMajor, postgresMajors } from "../clusterConfig.ts";
+import { type TargetName, targets } from "../targets/registry.ts";
 import { archiveOptions } from "./archiveOptions.ts";
 import { awsOptions } from "./awsOptions.ts";
 import { anything, bytes, duration, flag, list, matching, type Option, ownRule, wholeNumber } from "./option.ts";
@@ -18,23 +19,14 @@ export interface TopOption<T = unknown> extends Option<T> {
 
 const bytesRule = "must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB";
 
-export const targets = ["docker", "ssh", "aws"] as const;
-
-/** What each target lets clients come from where config says nothing. */
-export const defaultClientNetworks = {
-  // Ports are published on the operator's loopback only, so that container addresses are behind it.
-  docker: ["0.0.0.0/0", "::/0"],
-  ssh: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"],
-  // The network of the VPC that is made; of an existing one, config has to say it.
-  aws: [],
-} as const;
+const targetNames = Object.keys(targets) as readonly TargetName[];
 
 export const topOptions = {
   target: {
-    schema: z.custom<(typeof targets)[number]>().superRefine(targetProblem),
+    schema: z.custom<TargetName>().superRefine(targetProblem),
     description:
       "Where hosts come from: `docker` makes containers, `ssh` uses hosts that exist already, `aws` makes EC2 instances.",
-    rule: `must be one of ${targets.join(", ")}`,
+    rule: `must be one of ${targetNames.join(", ")}`,
     hint: "set it with: pulumi config set target docker",
     required: true,
     effect: "every host is another",
@@ -66,9 +58,9 @@ export const topOptions = {
     description: "Major version of PostgreSQL.",
     rule: `must be one of ${postgresMajors.join(", ")}`,
     hint: `set a major version: ${postgresMajors.join(", ")}`,
-    default: "17",
+    default: String(defaultMajor),
     effect: "refused where there is data: an upgrade is a cluster of its own",
-    pulumi: { type: "integer", default: 17 },
+    pulumi: { type: "integer", default: defaultMajor },
   },
   clusterName: {
     schema: matching(isClusterName),
@@ -210,15 +202,17 @@ export const topOptions = {
     description: "Networks, in CIDR notation, that clients may come from (over TLS, with SCRAM).",
     rule: "must be a list of networks in CIDR notation",
     hint: "add one with: pulumi config set --path 'clientNetworks[0]' 10.0.0.0/8",
-    default: `\`docker\`: all, since ports are published on loopback only; \`ssh\`: ${defaultClientNetworks.ssh.join(", ")}`,
+    default: Object.entries(targets)
+      .map(([name, { clientNetworksInWords }]) => `\`${name}\`: ${clientNetworksInWords}`)
+      .join("; "),
     effect: "reload of every node",
     pulumi: { type: "array", items: "string", default: [] },
   },
 } as const satisfies Record<string, TopOption>;
 
 function targetProblem(value: unknown, context: z.RefinementCtx): void {
-  if ((targets as readonly string[]).includes(String(value))) return;
+  if ((targetNames as readonly string[]).includes(String(value))) return;
   const message = `is the unknown target '${String(value)}'`;
-  const hint = `use one of ${targets.join(", ")}`;
+  const hint = `use one of ${targetNames.join(", ")}`;
   context.addIssue({ code: "custom", message, params: { hint } });
 }

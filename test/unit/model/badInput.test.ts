@@ -27,6 +27,13 @@ function bucket(name: string): Raw {
 }
 
 const cases: readonly Case[] = [
+  {
+    what: "a major that the target docker has no image for",
+    raw: { ...docker, postgresVersion: 16 },
+    key: "postgresVersion",
+    rule: /16 can't be had with the target docker/,
+    hint: /use 13, 15, 17, 18/,
+  },
   { what: "unknown key", raw: { ...docker, primry: "node-a" }, key: "primry", rule: /unknown key/, hint: /primary/ },
   {
     what: "unknown key of a node",

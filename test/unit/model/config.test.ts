@@ -54,7 +54,7 @@ describe("parseConfig", () => {
       target: "docker",
       primary: "node-a",
       nodes: '{"node-a":null,"node-b":{"synchronous":true,"memory":"512MB"}}',
-      postgresVersion: "16",
+      postgresVersion: "18",
       deletionProtection: "false",
       epoch: "3",
       maxLossBytes: "0",
@@ -70,7 +70,7 @@ describe("parseConfig", () => {
       clientNetworks: '["10.0.0.0/8"]',
     };
     const config = parse(text);
-    assert.equal(config.postgresVersion, 16);
+    assert.equal(config.postgresVersion, 18);
     assert.equal(config.deletionProtection, false);
     assert.equal(config.epoch, 3);
     assert.deepEqual(config.limits, {

@@ -90,7 +90,7 @@ describe("postgresql.conf", () => {
 
   it("holds only settings that the major knows", () => {
     for (const postgresVersion of postgresMajors) {
-      for (const name of Object.keys(readConf(conf({ ...docker, postgresVersion })))) {
+      for (const name of Object.keys(readConf(conf({ ...ssh, postgresVersion }, "db1")))) {
         assert.ok(settingDefinition(name, postgresVersion), `${name} in ${postgresVersion}`);
       }
     }
@@ -116,16 +116,14 @@ describe("postgresql.conf", () => {
           type
         ];
         return choices
-          .filter(
-            (value) => problemsOf({ ...docker, postgresVersion: major, settings: { [name]: value } }).length === 0,
-          )
+          .filter((value) => problemsOf({ ...ssh, postgresVersion: major, settings: { [name]: value } }).length === 0)
           .map((value) => [name, String(value)] as const);
       });
       fc.assert(
         fc.property(fc.subarray(legal), (chosen) => {
-          const raw = { ...docker, postgresVersion: major, settings: Object.fromEntries(chosen) };
+          const raw = { ...ssh, postgresVersion: major, settings: Object.fromEntries(chosen) };
           assert.deepEqual(problemsOf(raw), []);
-          const text = conf(raw);
+          const text = conf(raw, "db1");
           const read = readConf(text);
           for (const [name, value] of Object.entries(raw.settings)) assert.equal(read[name], value, name);
           const names = Object.keys(read);

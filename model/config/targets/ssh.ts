@@ -1,0 +1,126 @@
+import type { NodeConfig, NodeState, SshFence, SshLogin } from "../clusterConfig.ts";
+import { keyPath, type Problem } from "../problems.ts";
+import { fenceOptions, sshNodeOptions } from "../schema/nodeOptions.ts";
+import { type OptionValues, readOptions } from "../schema/option.ts";
+import { loginOptions, privateKeyProblem } from "../schema/sshOptions.ts";
+import { checkNetworks } from "./clientNetworks.ts";
+import { madeHost } from "./docker.ts";
+import type { ConfigTarget, ReadContext } from "./target.ts";
+
+type ReadFile = ReadContext["readFile"];
+
+const privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
+
+export const ssh: ConfigTarget = {
+  makesHosts: false,
+  nodeOptions: sshNodeOptions,
+  decided: "remove it: the host has what it has",
+  clientNetworksInWords: privateNetworks.join(", "),
+  majorProblem: () => undefined,
+  open: (_own, { readFile }) => ({
+    readNode(given, { state }, path, problems) {
+      const values = given as OptionValues<typeof sshNodeOptions>;
+      const login = readLogin(values, path, readFile, problems);
+      return {
+        target: "ssh",
+        ...login,
+        address: values.address ?? login.host,
+        postgresPort: values.postgresPort ?? madeHost.postgresPort,
+        dataDirectory: values.dataDirectory ?? madeHost.dataDirectory,
+        proxy: readProxy(values.proxy, `${path}.proxy`, readFile, problems),
+        fence: readFence(values.fence, state, `${path}.fence`, problems),
+      };
+    },
+    checkNodes: (nodes, problems) => checkAddresses(nodes as Readonly<Record<string, NodeConfig>>, problems),
+    ownArchive: () => undefined,
+    defaultClientNetworks: () => privateNetworks,
+    checkClientNetworks: checkNetworks,
+    check() {},
+    extra: {},
+  }),
+};
+
+function readLogin(
+  values: OptionValues<typeof loginOptions>,
+  path: string,
+  readFile: ReadFile,
+  problems: Problem[],
+): SshLogin {
+  return {
+    host: values.host ?? "",
+    port: values.port ?? 22,
+    user: values.user ?? "root",
+    privateKey: values.privateKeyFile ? readPrivateKey(values.privateKeyFile, path, readFile, problems) : "",
+    hostKey: values.hostKey,
+  };
+}
+
+function readPrivateKey(file: string, path: string, readFile: ReadFile, problems: Problem[]): string {
+  const key = `${path}.privateKeyFile`;
+  let content: string;
+  try {
+    content = readFile(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    problems.push({ key, rule: `can't be read: ${reason}`, hint: "give the path of a private key that you may read" });
+    return "";
+  }
+  const problem = privateKeyProblem(content);
+  if (problem) problems.push({ key, ...problem });
+  return content;
+}
+
+function readProxy(raw: unknown, path: string, readFile: ReadFile, problems: Problem[]): SshLogin | undefined {
+  if (raw === undefined) return undefined;
+  return readLogin(readOptions(loginOptions, raw, path, problems), path, readFile, problems);
+}
+
+function readFence(raw: unknown, state: NodeState, path: string, problems: Problem[]): SshFence | undefined {
+  const before = problems.length;
+  const { command, statement } = readOptions(fenceOptions, raw, path, problems);
+  if (problems.length > before) return undefined;
+  const set = `pulumi config set --path '${path}.command' <command>`;
+  if (command !== undefined && statement !== undefined) {
+    const rule = "has both a command and a statement: only one of them can be the proof";
+    problems.push({ key: path, rule, hint: `remove one of them: pulumi config rm --path '${path}.statement'` });
+  } else if (state === "fenced" && command === undefined && statement === undefined) {
+    const rule =
+      "is required while the node is fenced: without proof that its host is off, nobody else is made the primary";
+    const word = `pulumi config set --path '${path}.statement' '<who has seen that it is off, and how>'`;
+    problems.push({ key: path, rule, hint: `${set}; or give your word: ${word}` });
+  } else if (state !== "fenced" && statement !== undefined) {
+    // It would be taken for the proof of a later fence.
+    const rule = `says that the host is off, but the node is ${state}`;
+    problems.push({
+      key: `${path}.statement`,
+      rule,
+      hint: `remove it once the host is back: pulumi config rm --path '${path}.statement'`,
+    });
+  }
+  if (command !== undefined) return { command };
+  return statement === undefined ? undefined : { statement };
+}
+
+/** Two nodes on one SSH server, or on one PostgreSQL address, would overwrite each other. */
+function checkAddresses(nodes: Readonly<Record<string, NodeConfig>>, problems: Problem[]): void {
+  const taken = new Map<string, string>();
+  for (const node of Object.values(nodes)) {
+    if (node.target !== "ssh" || node.host === "") continue;
+    const path = keyPath("nodes", node.name);
+    const places = [
+      // Behind different bastions, one address can be two hosts.
+      { key: `${path}.host`, place: `${node.host}:${node.port}`, by: `ssh ${node.proxy?.host ?? ""}` },
+      { key: `${path}.address`, place: `${node.address}:${node.postgresPort}`, by: "postgres" },
+    ];
+    for (const { key, place, by } of places) {
+      const id = `${by} ${place}`.toLowerCase();
+      const other = taken.get(id);
+      if (other === undefined) taken.set(id, node.name);
+      else {
+        const what = by === "postgres" ? "PostgreSQL address" : "SSH server";
+        const rule = `${place} is the ${what} of '${other}' already`;
+        problems.push({ key, rule, hint: "give each node a host and port of its own" });
+      }
+    }
+  }
+}

@@ -1,5 +1,5 @@
+import { RunError } from "@pulumi/pulumi";
 import { PostgresCluster } from "./components/cluster.ts";
-import { mistake } from "./components/mistake.ts";
 import { stackOutputs } from "./components/outputs.ts";
 import { loadConfig } from "./components/stackConfig.ts";
 import { ConfigError } from "./model/config/config.ts";
@@ -8,7 +8,7 @@ const config = (() => {
   try {
     return loadConfig();
   } catch (error) {
-    throw error instanceof ConfigError ? mistake(error.message) : error;
+    throw error instanceof ConfigError ? new RunError(error.message) : error;
   }
 })();
 

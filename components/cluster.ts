@@ -121,7 +121,7 @@ export class PostgresCluster extends ComponentResource {
     const preflight = new LocalStep(
       "preflight",
       {
-        command: "node scripts/steps/step.mjs preflight",
+        command: "node scripts/steps/preflight.ts",
         stdin: all([intent.intentId, keys.clusterId, hosts]).apply(([intentId, clusterId, known]) =>
           JSON.stringify({ intent: intentId, clusterId, ...declaration(config), hosts: known }),
         ),
@@ -247,7 +247,7 @@ export class PostgresCluster extends ComponentResource {
     const receipt = new LocalStep(
       "receipt",
       {
-        command: "node scripts/steps/step.mjs receipt",
+        command: "node scripts/steps/receipt.ts",
         stdin: all([intent.intentId, led, hosts]).apply(([intentId, outcome, known]) =>
           JSON.stringify({
             intent: intentId,

@@ -60,7 +60,7 @@ export class ClusterNode extends ComponentResource {
     const install = new LocalStep(
       `install-${name}`,
       {
-        command: "node scripts/steps/step.mjs install",
+        command: "node scripts/steps/install.ts",
         stdin: jsonInput<InstallInput>({
           name,
           connection: machine.connection,

@@ -72,8 +72,8 @@ async function look({ declaration, clusterId, hosts }: PreviewedPreflight, found
 
 /** Runs the step's own script, in a process of its own: it has the SSH client, which the program has no use for. */
 async function preview(input: PreflightInput, previous: string | undefined): Promise<PreviewedVerdict> {
-  const script = fileURLToPath(new URL("../scripts/steps/step.mjs", import.meta.url));
-  const child = spawn(process.execPath, [script, "preflight", "preview"], {
+  const script = fileURLToPath(new URL("../scripts/steps/preflight.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, "preview"], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...(previous === undefined ? {} : { PULUMI_COMMAND_STDOUT: previous }) },
   });

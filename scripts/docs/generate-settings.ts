@@ -1,7 +1,7 @@
 /**
  * Writes model/settings/settingsData.ts: what PostgreSQL itself says of its settings (`pg_settings`), for each major.
  *
- *     npx tsx scripts/docs/generate-settings.ts <directory of a server's binaries> …
+ *     ./scripts/node scripts/docs/generate-settings.ts <directory of a server's binaries> …
  *
  * Each directory holds `initdb` and `postgres`; a major may be given several times (builds differ in the values of some
  * enums: all are kept). Run it when a new major or minor brings settings, and review the difference.

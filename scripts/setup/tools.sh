@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=scripts/setup/common.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+# shellcheck source=scripts/setup/node.sh
+. "$UNDERSTUDY_ROOT/scripts/setup/node.sh"
 # shellcheck source=scripts/setup/go.sh
 . "$UNDERSTUDY_ROOT/scripts/setup/go.sh"
 
@@ -17,10 +19,6 @@ INSTALLER_PROBE_SECONDS=5
 module_version() { sed -n "s|^[[:space:]]*$2 \(v[^ ]*\).*|\1|p" "$UNDERSTUDY_ROOT/$1/go.mod" | head -n 1; }
 
 npm_version() { sed -n "s|^ *\"$1\": \"\([^\"]*\)\".*|\1|p" "$UNDERSTUDY_ROOT/package.json"; }
-
-ensure_node() {
-  command -v node >/dev/null || fail "node is not installed" "install Node 20.11 or newer"
-}
 
 # --- npm packages -----------------------------------------------------------------------------------------------------
 

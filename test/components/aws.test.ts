@@ -42,7 +42,7 @@ describe("the graph of the target aws", function () {
     const script = `await import("./components/targets/machines.ts");
       const { Module } = await import("node:module");
       console.log(JSON.stringify(Object.keys(Module._cache).filter((file) => file.includes("@pulumi/aws"))));`;
-    const loaded = execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
+    const loaded = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
       encoding: "utf8",
     });
     assert.equal(loaded.trim(), "[]");

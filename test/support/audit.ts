@@ -54,7 +54,6 @@ export class Audit {
 
     const child = fork(join(import.meta.dirname, "auditProcess.ts"), {
       cwd: REPOSITORY,
-      execArgv: ["--import", "tsx"],
       serialization: "advanced",
     });
     const audit = new Audit(child);

@@ -11,7 +11,7 @@ export async function machinesProgram(): Promise<{ readonly directory: string; r
   const directory = await mkdtemp(join(tmpdir(), "understudy-machines-"));
   await writeFile(
     join(directory, "Pulumi.yaml"),
-    `name: machines\nmain: index.ts\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n    nodeargs: "--import tsx"\n`,
+    `name: machines\nmain: index.ts\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n`,
   );
   await writeFile(join(directory, "package.json"), JSON.stringify({ type: "module" }));
   const program = JSON.stringify(join(REPOSITORY, "test/fixtures/machines/program.ts"));

@@ -53,9 +53,9 @@ function printed(command: string): string {
     return '{"instance":"cafe","address":"10.0.0.9","sshPort":20000,"postgresPort":20001,"poolerPort":20002,"port6433":20003,"port443":20004}';
   }
   if (command === freshId) return "intent-1\n";
-  if (command.includes("step.mjs preflight"))
+  if (command.includes("steps/preflight.ts"))
     return '{"fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","atRisk":null}';
-  if (command.includes("step.mjs install"))
+  if (command.includes("steps/install.ts"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
   if (command.includes("understudy arm")) return '{"armed":"no","epoch":0,"from":""}';
   const lead = /understudy lead (\S+)/.exec(command);

@@ -60,7 +60,7 @@ export function runLine(stack: PulumiStack, line: string): Promise<Ran> {
       [[ $1 == run && $2 == status ]] || { echo "no command of a runbook: npm $*" >&2; return 2; }
       shift 2
       [[ \${1:-} != -- ]] || shift
-      node --import tsx scripts/status.ts --stack "$STACK" "$@"
+      node scripts/status.ts --stack "$STACK" "$@"
     }`;
   const command = line.replaceAll(".understudy/dev/", `.understudy/${name}/`);
   return new Promise((resolve) => {

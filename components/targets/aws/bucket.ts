@@ -5,6 +5,7 @@ import {
   type InvokeOptions,
   type Output,
   type Resource,
+  RunError,
   secret,
 } from "@pulumi/pulumi";
 import { type BucketAnswer, bucketProblem } from "../../../model/aws/bucket.ts";
@@ -12,7 +13,6 @@ import type { AwsConfig } from "../../../model/aws/config.ts";
 import { bucketPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf, s3Endpoint } from "../../../model/aws/regions.ts";
 import type { ArchiveAccess } from "../../../model/render/pgbackrest.ts";
-import { mistake } from "../../mistake.ts";
 import { isStored } from "../../stackState.ts";
 import type { ArchiveServer } from "../machine.ts";
 import { sdk } from "./sdk.ts";
@@ -124,7 +124,7 @@ export async function freeName(bucket: string, opts: InvokeOptions): Promise<str
       (error): BucketAnswer => ({ kind: "error", message: String(error) }),
     );
   const problem = bucketProblem(bucket, answer);
-  if (problem !== undefined) throw mistake(problem);
+  if (problem !== undefined) throw new RunError(problem);
   return bucket;
 }
 

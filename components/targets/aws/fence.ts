@@ -1,6 +1,5 @@
 import type { InstanceState } from "@pulumi/aws/ec2transitgateway/instanceState.js";
-import { all, type CustomResource, type Output, runtime } from "@pulumi/pulumi";
-import { mistake } from "../../mistake.ts";
+import { all, type CustomResource, type Output, RunError, runtime } from "@pulumi/pulumi";
 import type { FenceChange } from "../machine.ts";
 import { sdk } from "./sdk.ts";
 
@@ -17,7 +16,7 @@ export function provenOff(
   return all([instance.id, power.state, change.proof]).apply(async ([instanceId, , proof]) => {
     const { instanceState } = await sdk("ec2").getInstance({ instanceId }, { parent: power });
     if (instanceState === "stopped") return proof;
-    throw mistake(
+    throw new RunError(
       [
         `${node}: its instance ${instanceId} is ${instanceState}, not stopped: it is not fenced`,
         `HINT: run 'pulumi up --refresh', which stops it again; where it does not stop, set nodes.${node}.stop to force.`,

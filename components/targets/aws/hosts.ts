@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import type { Instance } from "@pulumi/aws/ec2/instance.js";
-import { all, type CustomResourceOptions, type Output, output, unsecret } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, type Output, output, RunError, unsecret } from "@pulumi/pulumi";
 import { type AwsImage, imageProblem, imageQuery } from "../../../model/aws/images.ts";
 import type { Architecture } from "../../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../../model/aws/userData.ts";
 import type { LeadOutcome } from "../../../model/receipt.ts";
-import { mistake } from "../../mistake.ts";
 import { storedSteps } from "../../stackState.ts";
 import { sdk } from "./sdk.ts";
 
@@ -61,7 +60,7 @@ export function imageId(image: AwsImage, architecture: Architecture, opts: Custo
     .getAmiOutput({ ...(owners ? { owners } : {}), mostRecent, filters }, { parent: opts.parent as never })
     .apply(({ id, architecture: real }) => {
       const problem = imageProblem(id, real, architecture);
-      if (problem !== undefined) throw mistake(problem);
+      if (problem !== undefined) throw new RunError(problem);
       return id;
     });
 }
@@ -74,7 +73,9 @@ export async function maintainable(node: string): Promise<void> {
   const { stdout } = (await storedSteps())("lead") ?? {};
   const leader = stdout === undefined ? undefined : (JSON.parse(stdout) as LeadOutcome).primary;
   if (leader === node)
-    throw mistake(`aws.maintain: ${node} leads\nHINT: move the primary in an update of its own, without aws.maintain.`);
+    throw new RunError(
+      `aws.maintain: ${node} leads\nHINT: move the primary in an update of its own, without aws.maintain.`,
+    );
 }
 
 const scripts = new URL("../../../scripts/aws/", import.meta.url);

@@ -6,6 +6,7 @@ import {
   type Output,
   type Resource,
   ResourceHook,
+  RunError,
   secret,
 } from "@pulumi/pulumi";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
@@ -18,7 +19,6 @@ import type { Endpoint } from "../../../model/host.ts";
 import type { BootInput } from "../../../model/stepInputs.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
-import { mistake } from "../../mistake.ts";
 import { sshConnection } from "../connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
 import type { AwsBastion } from "./bastion.ts";
@@ -199,7 +199,7 @@ export class AwsNode extends ComponentResource implements Machine {
             new LocalStep(
               `boot-${name}`,
               {
-                command: "node scripts/steps/step.mjs boot",
+                command: "node scripts/steps/boot.ts",
                 stdin: jsonInput<BootInput>({
                   name,
                   connection: this.connection,
@@ -231,7 +231,7 @@ export class AwsNode extends ComponentResource implements Machine {
 /** The zone that the node is in, refused where config says another: in the preview, too. */
 function stays(node: string, real: string, declared: string): string {
   const problem = zoneProblem(node, real, declared);
-  if (problem !== undefined) throw mistake(problem);
+  if (problem !== undefined) throw new RunError(problem);
   return real;
 }
 

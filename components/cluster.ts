@@ -16,7 +16,7 @@ import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import { type Archive, archiveOf } from "./archive.ts";
 import { Intent } from "./intent.ts";
-import { clusterKeys } from "./keys.ts";
+import { clusterKeys, verifier } from "./keys.ts";
 import { LocalStep } from "./localStep.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
@@ -196,8 +196,8 @@ export class PostgresCluster extends ComponentResource {
         slots: slotNames,
         armed: arm.outcome,
         fenced: fencedParameter(fenced),
-        replication_verifier: keys.replicationPassword.apply((password) => scramVerifier(replicationRole, password)),
-        monitor_verifier: keys.monitorPassword.apply((password) => scramVerifier(monitorRole, password)),
+        replication_verifier: verifier(keys, replicationRole, keys.replicationPassword),
+        monitor_verifier: verifier(keys, monitorRole, keys.monitorPassword),
       },
       [...yields, ...fenced.map((fence) => fence.step)],
       "as primary",
@@ -213,7 +213,9 @@ export class PostgresCluster extends ComponentResource {
       "databases",
       declaredPrimary,
       {
-        users: all(keys.passwords).apply((passwords) => usersParameter(config, passwords)),
+        users: all([all(keys.passwords), keys.saltKey]).apply(([passwords, saltKey]) =>
+          usersParameter(config, passwords, saltKey),
+        ),
         databases: Object.values(config.databases)
           .map(({ name: database, owner }) => `${database} ${owner}`)
           .join("\n"),
@@ -332,10 +334,10 @@ function fencedParameter(fences: readonly Fence[]): Output<string> {
 }
 
 /** The parameter of `databases.sh`: a line for each user. */
-function usersParameter(config: ClusterConfig, passwords: Readonly<Record<string, string>>): string {
+function usersParameter(config: ClusterConfig, passwords: Readonly<Record<string, string>>, saltKey: string): string {
   return Object.values(config.users)
     .map(({ name, memberOf, connectionLimit }) =>
-      [name, scramVerifier(name, passwords[name] as string), String(connectionLimit ?? -1), memberOf.join(",")]
+      [name, scramVerifier(name, passwords[name] as string, saltKey), String(connectionLimit ?? -1), memberOf.join(",")]
         .join(" ")
         .trimEnd(),
     )

@@ -3,6 +3,7 @@ import { local } from "@pulumi/command";
 import { all, type CustomResourceOptions, type Input, type Output, output, secret, unsecret } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
+import { scramVerifier } from "../model/scram.ts";
 import type { Machine } from "./targets/machine.ts";
 
 /** Parent and other options of the resource that keeps a secret. */
@@ -91,6 +92,8 @@ export interface ClusterKeys {
   readonly monitorPassword: Output<string>;
   /** Empty where there are no poolers. */
   readonly poolerPassword: Output<string>;
+  /** What the salts of SCRAM verifiers are made with; a secret. */
+  readonly saltKey: Output<string>;
   /** Of every user in config, given or made, by name. */
   readonly passwords: Readonly<Record<string, Output<string>>>;
 }
@@ -109,6 +112,7 @@ export function clusterKeys(config: ClusterConfig, opts: SecretOptions): Cluster
     replicationPassword: password("replication-password", opts),
     monitorPassword: password("monitor-password", opts),
     poolerPassword: config.pooler === undefined ? output("") : password("pooler-password", opts),
+    saltKey: password("scram-salt-key", opts),
     passwords: Object.fromEntries(
       Object.values(config.users).map((user) => [
         user.name,
@@ -116,6 +120,15 @@ export function clusterKeys(config: ClusterConfig, opts: SecretOptions): Cluster
       ]),
     ),
   };
+}
+
+/** What PostgreSQL stores of a password, as `scramVerifier` makes it. */
+export function verifier(
+  { saltKey }: Pick<ClusterKeys, "saltKey">,
+  role: string,
+  password: Output<string>,
+): Output<string> {
+  return all([password, saltKey]).apply(([known, key]) => scramVerifier(role, known, key));
 }
 
 /** The certificate of a node's PostgreSQL, for every name and address that the node is reached by. */

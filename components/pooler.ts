@@ -16,8 +16,7 @@ import {
   renderPoolerHba,
   severalHosts,
 } from "../model/render/pgbouncer.ts";
-import { scramVerifier } from "../model/scram.ts";
-import type { Certificate, ClusterKeys } from "./keys.ts";
+import { type Certificate, type ClusterKeys, verifier } from "./keys.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 
@@ -138,12 +137,12 @@ export function resumeParameters(leads: Output<string>, nodes: readonly PooledNo
 /** The parameters of `databases.sh` by which poolers may look verifiers up. */
 export function lookupParameters(
   pooler: PoolerConfig | undefined,
-  { poolerPassword }: Pick<ClusterKeys, "poolerPassword">,
+  keys: Pick<ClusterKeys, "poolerPassword" | "saltKey">,
   nodes: readonly PooledNode[],
 ): Record<"pooler_verifier" | "pooler_everywhere", Input<string>> {
   if (pooler === undefined) return { pooler_verifier: "", pooler_everywhere: "no" };
   return {
-    pooler_verifier: poolerPassword.apply((password) => scramVerifier(poolerRole, password)),
+    pooler_verifier: verifier(keys, poolerRole, keys.poolerPassword),
     pooler_everywhere: all(nodes.map(({ found }) => found)).apply((installed) =>
       looksUpEverywhere(installed.map(({ pgbouncer }) => pgbouncer)) ? "yes" : "no",
     ),

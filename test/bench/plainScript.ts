@@ -107,9 +107,9 @@ async function writeInputs(cluster: SshCluster, directory: string): Promise<void
     major,
     stanza: "plain",
     primary_address: cluster.host("a").address,
-    replication_verifier: scramVerifier("understudy_replication", "replication-password"),
-    monitor_verifier: scramVerifier("understudy_monitor", "monitor-password"),
-    app_verifier: scramVerifier("app", "app-password"),
+    replication_verifier: scramVerifier("understudy_replication", "replication-password", "salt-key"),
+    monitor_verifier: scramVerifier("understudy_monitor", "monitor-password", "salt-key"),
+    app_verifier: scramVerifier("app", "app-password", "salt-key"),
   };
   const lines = Object.entries(parameters).map(([name, value]) => `${name}='${value}'\n`);
   await writeFile(join(directory, "parameters"), lines.join(""));

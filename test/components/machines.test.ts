@@ -142,6 +142,7 @@ describe("secrets of a stack", () => {
         "password-made",
         "peer-key",
         "replication-password",
+        "scram-salt-key",
       ],
     ]);
     for (const { inputs } of registered) {

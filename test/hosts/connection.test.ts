@@ -68,8 +68,8 @@ class Pair {
     this.run(0, `${bin}/initdb -D ${this.#data} -k -A trust -U postgres; ${serve}`);
     this.sql(
       0,
-      `create role app login password '${scramVerifier("app", password)}';
-      create role ${replicationRole} login replication password '${scramVerifier(replicationRole, replicationPassword)}';
+      `create role app login password '${scramVerifier("app", password, "key")}';
+      create role ${replicationRole} login replication password '${scramVerifier(replicationRole, replicationPassword, "key")}';
       select pg_create_physical_replication_slot('${slotName("db2")}');`,
     );
     this.#configure(1, this.#standby());

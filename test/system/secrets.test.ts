@@ -96,6 +96,7 @@ describe("no secret stands in clear text where it could be read", () => {
       "archive-certificate",
       "replication-password",
       "monitor-password",
+      "scram-salt-key",
       "password-app",
       "passphrase",
       "config",

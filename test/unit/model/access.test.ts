@@ -9,9 +9,12 @@ import { scramVerifier } from "../../../model/scram.ts";
 
 const caFile = fileURLToPath(new URL("../../../package.json", import.meta.url));
 
+const saltOf = (role: string, password: string, saltKey: string) =>
+  /:(.+)\$/.exec(scramVerifier(role, password, saltKey))?.[1] ?? "";
+
 describe("scramVerifier", () => {
   it("is what RFC 5802 asks for, by its own salt", () => {
-    const verifier = scramVerifier("app", "pencil-sharp");
+    const verifier = scramVerifier("app", "pencil-sharp", "key");
     const [, iterations, salt, stored, server] = /^SCRAM-SHA-256\$(\d+):(.+)\$(.+):(.+)$/.exec(verifier) ?? [];
     const salted = pbkdf2Sync("pencil-sharp", Buffer.from(salt ?? "", "base64"), Number(iterations), 32, "sha256");
     const hmac = (label: string) => createHmac("sha256", salted).update(label).digest();
@@ -21,9 +24,15 @@ describe("scramVerifier", () => {
   });
 
   it("is the same on every run, and another for another role or password", () => {
-    assert.equal(scramVerifier("a", "password"), scramVerifier("a", "password"));
-    assert.notEqual(scramVerifier("a", "password"), scramVerifier("b", "password"));
-    assert.notEqual(scramVerifier("a", "password"), scramVerifier("a", "passwore"));
+    assert.equal(scramVerifier("a", "password", "key"), scramVerifier("a", "password", "key"));
+    assert.notEqual(saltOf("a", "password", "key"), saltOf("b", "password", "key"));
+    assert.notEqual(saltOf("a", "password", "key"), saltOf("a", "passwore", "key"));
+  });
+
+  it("has a salt that role and password do not tell", () => {
+    const salts = ["one key", "another key"].map((key) => saltOf("a", "password", key));
+    assert.equal(new Set(salts).size, 2);
+    assert.ok(salts.every((salt) => Buffer.from(salt, "base64").length === 16));
   });
 });
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { printable } from "./text.ts";
 
 /**
  * What a host says about itself: the outcome of `scripts/host/facts.sh`, for preflight and status. Positions in the WAL are
@@ -143,58 +144,72 @@ export interface Token {
   readonly state: string;
 }
 
+// A host is not believed more than it can know: whoever is `postgres` there may have had a part in what it says.
+/** Characters of one text, entries of one list, characters of what PostgreSQL says. */
+const longest = 1000;
+export const most = 10_000;
+const longestAnswer = 4_000_000;
+export const text = z.string().transform((value) => printable(value.slice(0, longest)));
+export const number = z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+/** Number of a change of primary: as the hosts have it, nine digits. */
+export const epoch = z.number().int().min(0).max(999_999_999);
+
 const settings = z.object(
-  Object.fromEntries(capacitySettings.map((name) => [name, z.number()])) as Record<
+  Object.fromEntries(capacitySettings.map((name) => [name, number])) as Record<
     (typeof capacitySettings)[number],
     z.ZodNumber
   >,
 );
 
 const sql = z.object({
-  major: z.number(),
+  major: number,
   settings,
-  slots: z.array(
-    z.object({
-      name: z.string(),
-      type: z.string(),
-      database: z.string().nullable(),
-      temporary: z.boolean(),
-      failover: z.boolean(),
-      synced: z.boolean(),
-    }),
-  ),
-  senders: z.array(
-    z.object({
-      name: z.string(),
-      state: z.string(),
-      sync: z.string().nullable(),
-      flushedBytes: z.number().nullable(),
-      replayedBytes: z.number().nullable(),
-    }),
-  ),
-  backups: z.number(),
+  slots: z
+    .array(
+      z.object({
+        name: text,
+        type: text,
+        database: text.nullable(),
+        temporary: z.boolean(),
+        failover: z.boolean(),
+        synced: z.boolean(),
+      }),
+    )
+    .max(most),
+  senders: z
+    .array(
+      z.object({
+        name: text,
+        state: text,
+        sync: text.nullable(),
+        flushedBytes: number.nullable(),
+        replayedBytes: number.nullable(),
+      }),
+    )
+    .max(most),
+  backups: number,
   primary: z
     .object({
-      currentBytes: z.number(),
-      synchronousStandbyNames: z.string(),
-      failingWal: z.string().nullable(),
-      oldestTransaction: z.object({ seconds: z.number(), pid: z.number(), user: z.string().nullable() }).nullable(),
-      preparedTransactions: z.number(),
+      currentBytes: number,
+      synchronousStandbyNames: text,
+      failingWal: text.nullable(),
+      oldestTransaction: z.object({ seconds: number, pid: number, user: text.nullable() }).nullable(),
+      preparedTransactions: number,
     })
     .nullable(),
   standby: z
     .object({
-      receivedBytes: z.number().nullable(),
-      replayedBytes: z.number().nullable(),
+      receivedBytes: number.nullable(),
+      replayedBytes: number.nullable(),
       replayPaused: z.boolean(),
-      delaySeconds: z.number(),
+      delaySeconds: number,
       receiver: z
         .object({
-          status: z.string(),
-          host: z.string().nullable(),
-          timeline: z.number().nullable(),
-          latestEndBytes: z.number().nullable(),
-          heardSeconds: z.number().nullable(),
+          status: text,
+          host: text.nullable(),
+          timeline: number.nullable(),
+          latestEndBytes: number.nullable(),
+          heardSeconds: number.nullable(),
         })
         .nullable(),
     })
@@ -202,34 +217,39 @@ const sql = z.object({
 });
 
 const schema = z.object({
-  clusterId: z.string(),
-  handover: z.string(),
+  clusterId: text,
+  handover: text,
   data: z.object({
-    state: z.string(),
-    systemIdentifier: z.string(),
-    timeline: z.number(),
-    controlState: z.string(),
+    state: text,
+    systemIdentifier: text,
+    timeline: number,
+    controlState: text,
   }),
-  postgres: z.object({ unit: z.string(), inRecovery: z.boolean().nullable() }),
-  token: z.object({ epoch: z.number(), from: z.string(), to: z.string(), state: z.string() }).nullable(),
-  verdict: z.string(),
-  joined: z.number(),
-  changedBy: z.string(),
-  kept: z.array(z.object({ path: z.string(), bytes: z.number().nullable() })),
-  disk: z.object({ totalBytes: z.number(), freeBytes: z.number() }),
-  archive: z.object({ ready: z.number() }),
-  pooler: z.object({ units: z.record(z.string(), z.string()), paused: z.boolean(), route: z.string() }).optional(),
+  postgres: z.object({ unit: text, inRecovery: z.boolean().nullable() }),
+  token: z.object({ epoch, from: text, to: text, state: text }).nullable(),
+  verdict: text,
+  joined: epoch,
+  changedBy: text,
+  kept: z.array(z.object({ path: text, bytes: number.nullable() })).max(most),
+  disk: z.object({ totalBytes: number, freeBytes: number }),
+  archive: z.object({ ready: number }),
+  pooler: z.object({ units: z.record(z.string(), text), paused: z.boolean(), route: text }).optional(),
   wal: z.object({
-    timeline: z.number(),
-    checkpointBytes: z.number(),
-    endBytes: z.number().nullable(),
-    forkedAtBytes: z.number().nullable(),
-    heardSeconds: z.number().nullable(),
+    timeline: number,
+    checkpointBytes: number,
+    endBytes: number.nullable(),
+    forkedAtBytes: number.nullable(),
+    heardSeconds: number.nullable(),
   }),
   rewindable: z.boolean(),
   backup: z.boolean(),
-  warm: z.object({ settings, slots: z.array(z.string()) }).nullable(),
-  sql: sql.nullable(),
+  warm: z.object({ settings, slots: z.array(text).max(most) }).nullable(),
+  // As text, "" where nobody does: whatever answers on the server's socket says it.
+  sql: z
+    .string()
+    .max(longestAnswer)
+    .transform((value) => (value === "" ? null : parseJson(value)))
+    .pipe(sql.nullable()),
 });
 
 /** Parses what `understudy facts` printed; undefined where it is something else. */

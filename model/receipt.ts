@@ -1,3 +1,5 @@
+import * as z from "zod";
+import { epoch, most, number, parseJson, text } from "./hostFacts.ts";
 import type { AtRisk, Kind } from "./preflight/scene.ts";
 
 /** One line of a host's journal: a step, or a part of a handover, that ran for an intent. */
@@ -252,13 +254,75 @@ function stepsOf({ intent, journals }: ReceiptSources, of: readonly (JournalEntr
     );
 }
 
-/** The lines of a journal; those that a full disk has cut off are left out. */
+// --- what comes from hosts and from the database -----------------------------------------------------------------------
+
+const counted = z.object({ from: text, to: text, bytes: number, transactions: number });
+const atRisk = z.object({ known: z.boolean(), bytes: number, lastHeardSeconds: number.nullable(), why: text });
+const kind = z.enum(["none", "switchover", "failover", "adopt", "return"]);
+/** Milliseconds since 1970, before the year 10,000. */
+const time = z.number().min(0).max(253_402_300_799_999);
+
+const journalEntry = z.object({
+  intent: text,
+  node: text,
+  step: text,
+  outcome: text,
+  startedMs: time,
+  tookMs: number,
+  detail: z
+    .object({
+      kind,
+      epoch,
+      atRisk: atRisk.nullable(),
+      shutdownLsn: text,
+      fenced: text,
+      timeline: number,
+      promotedLsn: text,
+      writableMs: time,
+      lost: counted.nullable(),
+    })
+    .partial()
+    .optional(),
+});
+
+/** Lines of journals; those that are something else (a line that a crash has cut off, say) are left out. */
 export function parseJournal(lines: readonly string[]): JournalEntry[] {
-  return lines.flatMap((line) => {
-    try {
-      return [JSON.parse(line) as JournalEntry];
-    } catch {
-      return [];
-    }
-  });
+  return lines.flatMap((line) => journalEntry.safeParse(parseJson(line)).data ?? []) as JournalEntry[];
+}
+
+const storedChange = z.object({
+  epoch,
+  from: text.nullable(),
+  to: text,
+  timeline: number,
+  at: text.refine((value) => !Number.isNaN(Date.parse(value))),
+  receipt: z
+    .object({
+      intent: text,
+      kind: z.enum(["provisioned", "switchover", "failover", "adopt", "return"]),
+      from: text.nullable(),
+      to: text,
+      epoch,
+      timelines: z.object({ before: number.nullable(), after: number }),
+      shutdownLsn: text.nullable(),
+      promotedLsn: text.nullable(),
+      steps: z.array(text).max(most),
+      writeGapMs: number.nullable(),
+      atRisk: atRisk.nullable(),
+      lost: z
+        .object({
+          bytes: number.nullable(),
+          transactions: number.nullable(),
+          from: text.nullable(),
+          to: text.nullable(),
+        })
+        .nullable(),
+      fence: z.array(z.object({ node: text, how: text })).max(most),
+    })
+    .nullable(),
+});
+
+/** The changes of primary that a server's data know; rows that somebody else has made up are left out. */
+export function storedChanges(value: unknown): StoredChange[] {
+  return (Array.isArray(value) ? value : []).slice(0, most).flatMap((row) => storedChange.safeParse(row).data ?? []);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJson } from "../hostFacts.ts";
+import { most, parseJson, text } from "../hostFacts.ts";
 import type { Backup } from "./observation.ts";
 
 const endpoint = z.object({ host: z.string(), port: z.number().int() });
@@ -57,12 +57,14 @@ const backupInfo = z.array(
     backup: z
       .array(
         z.object({
-          label: z.string(),
-          type: z.string(),
-          timestamp: z.object({ stop: z.number() }),
+          label: text,
+          type: text,
+          // Seconds since 1970, before the year 10,000.
+          timestamp: z.object({ stop: z.number().min(0).max(253_402_300_799) }),
           error: z.boolean().nullish(),
         }),
       )
+      .max(most)
       .default([]),
   }),
 );

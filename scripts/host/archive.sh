@@ -11,10 +11,12 @@ leads_by_token || refuse "this node does not lead" "Run 'pulumi up' again."
 # last one that is complete; one a line.
 expected_segments() {
   local first=$1 current=$2 size per number final timeline until
-  size=$(sql -c "select setting from pg_settings where name = 'wal_segment_size'")
+  size=$(checked number "$(sql -c "select setting from pg_settings where name = 'wal_segment_size'")")
   per=$((0x100000000 / size))
   number=$((16#${first:8:8} * per + 16#${first:16:8})) timeline=$((16#${first:0:8}))
   while read -r timeline until _; do
+    is_number "$timeline" || continue
+    is_lsn "$until" || continue
     ((timeline >= 16#${first:0:8})) || continue
     # The segment in which a timeline ends is complete on the next one only.
     final=$((16#${until%/*} * per + 16#${until#*/} / size))
@@ -32,7 +34,7 @@ expected_segments() {
 prove_continuity() {
   local first current name missing='' present
   first=$(grep -oE '"archive":\{"start":"[0-9A-F]{24}"' <<<"$held" | tail -n 1 | grep -oE '[0-9A-F]{24}') || return 0
-  current=$(sql -c 'select pg_walfile_name(pg_current_wal_lsn())')
+  current=$(checked segment "$(sql -c 'select pg_walfile_name(pg_current_wal_lsn())')")
   present=$(require_archive repo-ls "archive/$stanza" --recurse | grep -oE '/[0-9A-F]{24}-' | tr -d '/-' | sort)
   for name in $(comm -23 <(expected_segments "$first" "$current" | sort) <(printf '%s\n' "$present")); do
     if [[ -f $pgdata/pg_wal/$name ]]; then

@@ -37,6 +37,8 @@ announce() {
   known=$(witnesses 0) || refuse "the archive cannot be asked who else took over" "Bring the archive back, then run 'pulumi up' again."
   epoch=$(printf '%s\n' "$token_epoch" "$epoch" "$(awk '{print $1}' <<<"$known")" | sort -n | tail -n 1)
   epoch=$((epoch + 1))
+  is_epoch "$epoch" || refuse "there is no number left for a change of primary after $((epoch - 1))" \
+    "Somebody has used up the numbers: no cluster gets there. Restore this one's data under another clusterName."
   leave_witness "$epoch" "$1" || refuse "the archive does not take the word that this node takes over" \
     "Without it, a former primary that is powered on again and reaches only the archive could not know. Bring the archive back, then run 'pulumi up' again."
 }
@@ -71,8 +73,8 @@ fi
 { ask_peer "$from" token >/dev/null || exit 1; } &
 asking=$!
 announce armed
-wait "$asking" || refuse "this node cannot ask $from who leads (SSH from node to node, as user postgres)" \
-  "See that $from can be reached on its SSH port from here: ssh -i $etc/peer_key -o UserKnownHostsFile=$etc/peer_known_hosts postgres@<address of $from> token"
+wait "$asking" || refuse "this node cannot ask $from who leads (SSH from node to node, as user understudy-peer)" \
+  "See that $from can be reached on its SSH port from here: ssh -i $etc/peer_key -o UserKnownHostsFile=$etc/peer_known_hosts understudy-peer@<address of $from> token"
 
 systemctl stop "$handover_unit" 2>/dev/null || true
 # Warm standbys take no SQL; their followers' slots are made when they lead.

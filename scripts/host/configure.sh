@@ -2,7 +2,7 @@
 # Rendered files in place and in force. Knows nothing of roles: the same on a primary and on a standby.
 #
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_ca_crt
-#             peers ("name address ssh-port" a line) peer_known_hosts peer_private_key peer_public_key
+#             peers ("name address ssh-port" a line) peer_known_hosts peer_private_key
 #             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
 # outcome: {"node"}
 
@@ -26,11 +26,6 @@ put "$etc/pg_ident.conf" "$pg_ident_conf" root:postgres 640
 put "$etc/peers" "$peers" root:root 644
 put "$etc/peer_known_hosts" "$peer_known_hosts" root:root 644
 put "$etc/peer_key" "$peer_private_key" root:root 600
-authorized=/var/lib/postgresql/.ssh/authorized_keys
-install -d -o postgres -g postgres -m 700 "$(dirname "$authorized")"
-put "$authorized" "$(grep -v ' understudy-peer$' "$authorized" 2>/dev/null || true)
-restrict,command=\"$here/peer\" $peer_public_key understudy-peer
-" postgres:postgres 600
 
 if has_data; then
   candidate=$etc/postgresql.conf.candidate

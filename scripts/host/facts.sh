@@ -10,7 +10,7 @@ wal=$pgdata/pg_wal
 
 # One call for everything that PostgreSQL is asked.
 ask_postgres() {
-  as_postgres env PGCONNECT_TIMEOUT=3 PGOPTIONS='-c statement_timeout=4s -c log_statement=none -c log_min_error_statement=panic' \
+  as_postgres env PGCONNECT_TIMEOUT=3 PGOPTIONS="$superuser_options -c statement_timeout=4s" \
     timeout 5 "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres <<'SQL'
 select json_build_object(
   'major', current_setting('server_version_num')::int / 10000,
@@ -62,8 +62,8 @@ end_of_wal() {
   fi
   from=$(value 'Minimum recovery ending location')
   [[ -n $from && $from != 0/0 ]] || from=$(value 'Latest checkpoint location')
-  output=$(timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$from" 2>&1 >/dev/null || true)
-  if [[ $output =~ at\ ([0-9A-F]+/[0-9A-F]+)(:|,|$)[^/]*$ ]]; then from=${BASH_REMATCH[1]}; fi
+  output=$(as_postgres timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$from" 2>&1 >/dev/null || true)
+  if [[ $output =~ at\ ([0-9A-F]{1,8}/[0-9A-F]{1,8})(:|,|$)[^/]*$ ]]; then from=${BASH_REMATCH[1]}; fi
   bytes "$from"
 }
 
@@ -71,10 +71,11 @@ end_of_wal() {
 warm_server() {
   local name settings='' slots=''
   for name in max_connections max_worker_processes max_wal_senders max_prepared_transactions max_locks_per_transaction max_replication_slots; do
-    settings+=",\"$name\":$(as_postgres "$pgbin/postgres" --config-file="$started_configuration" -C "$name")"
+    settings+=",\"$name\":$(checked number "$(as_postgres "$pgbin/postgres" --config-file="$started_configuration" -C "$name")")"
   done
   for name in "$pgdata"/pg_replslot/*/; do
-    [[ ! -d $name ]] || slots+=",\"$(basename "$name")\""
+    name=$(basename "$name")
+    [[ ! $name =~ ^[a-z0-9_]{1,63}$ ]] || slots+=",\"$name\""
   done
   printf '{"settings":{%s},"slots":[%s]}' "${settings#,}" "${slots#,}"
 }
@@ -94,37 +95,39 @@ elif has_data; then
   declare -A control=()
   while IFS= read -r line; do
     [[ $line != *:* ]] || control[${line%%:*}]=${line#*: }
-  done < <("$pgbin/pg_controldata" -D "$pgdata")
+  done < <(as_postgres "$pgbin/pg_controldata" -D "$pgdata")
   value() {
     local found=${control[$1]:-}
     printf '%s' "${found#"${found%%[! ]*}"}"
   }
   system_identifier=$(value 'Database system identifier')
-  timeline=$(value "Latest checkpoint's TimeLineID")
+  [[ $system_identifier =~ ^[0-9]{1,20}$ ]] || checked number "$system_identifier"
+  timeline=$(checked number "$(value "Latest checkpoint's TimeLineID")")
   control_state=$(value 'Database cluster state')
   checkpoint=$(bytes "$(value 'Latest checkpoint location')")
-  wal_timeline=$(value "Min recovery ending loc's timeline")
+  wal_timeline=$(checked number "$(value "Min recovery ending loc's timeline")")
   ((wal_timeline > timeline)) || wal_timeline=$timeline
   [[ $(value 'Data page checksum version') == 0 ]] || checksums=true
   [[ $(value 'wal_log_hints setting') != on ]] || hints=true
 fi
 
 mapfile -t units < <(systemctl is-active "$unit" understudy-handover.service || true)
-answer=null in_recovery=null
+answer='' in_recovery=null
 if [[ ${units[0]:-} == active ]] && answer=$(ask_postgres); then
   [[ $answer =~ \"inRecovery\"\ :\ (true|false) ]] && in_recovery=${BASH_REMATCH[1]}
-  if [[ $answer =~ \"timeline\"\ :\ ([0-9]+) ]] && ((BASH_REMATCH[1] > wal_timeline)); then wal_timeline=${BASH_REMATCH[1]}; fi
+  if [[ $answer =~ \"timeline\"\ :\ ([1-9][0-9]{0,9}) ]] && ((BASH_REMATCH[1] > wal_timeline)); then wal_timeline=${BASH_REMATCH[1]}; fi
 else
-  answer=null
+  answer=''
 fi
 warm=null
 if [[ $data_state == cluster ]]; then
-  if [[ $answer == null && ${units[0]:-} == active ]]; then warm=$(warm_server); fi
-  [[ $answer != null ]] || end=$(end_of_wal)
+  if [[ -z $answer && ${units[0]:-} == active ]]; then warm=$(warm_server); fi
+  [[ -n $answer ]] || end=$(end_of_wal)
   fork=$(fork_of "$wal_timeline")
   [[ -z $fork ]] || forked_at=$(bytes "$fork")
   newest=$(find "$wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -printf '%T@\n' | sort -n | tail -n 1)
-  [[ -z $newest ]] || heard=$((EPOCHSECONDS - ${newest%.*}))
+  newest=${newest%.*}
+  ! is_number "$newest" || heard=$((EPOCHSECONDS - newest))
 fi
 
 read_token
@@ -149,19 +152,19 @@ backup=false
 if pgrep -f '^[^ ]*pgbackrest .*[^-]\bbackup(:|$| )' >/dev/null; then backup=true; fi
 volume=''
 [[ -f $marker ]] && volume=$(<"$marker")
-claimed=''
-[[ -f $state/intent ]] && claimed=$(<"$state/intent")
+claimed=$(claimed_intent)
 verdict=''
 [[ -f /run/understudy-verdict ]] && verdict=$(</run/understudy-verdict)
 joined=0
-[[ -f $state/joined ]] && joined=$(<"$state/joined")
+if [[ -f $state/joined ]]; then read -r joined <"$state/joined" || true; fi
+is_epoch "$joined" || joined=0
 changed_epoch=0 changed_by=''
-if [[ -f $state/changed ]]; then read -r changed_epoch changed_by <"$state/changed"; fi
-if ! leads_by_token || ((changed_epoch != token_epoch)); then changed_by=''; fi
+if [[ -f $state/changed ]]; then read -r changed_epoch changed_by <"$state/changed" || true; fi
+if ! leads_by_token || [[ $changed_epoch != "$token_epoch" ]] || ! is_intent "$changed_by"; then changed_by=''; fi
 # What former primaries have left behind.
 kept=''
 for directory in "$data_directory"/kept/* "$pgdata".aside-*; do
-  [[ -d $directory ]] || continue
+  [[ -d $directory && ${directory##*/} =~ ^[A-Za-z0-9._-]{1,100}$ ]] || continue
   size=$(timeout 1 du -sb "$directory" | cut -f1) || size=null
   kept+=",{\"path\":\"$directory\",\"bytes\":${size:-null}}"
 done
@@ -179,4 +182,4 @@ result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-
   'backup#' "$backup" \
   'warm#' "$warm" \
   "${pooler[@]}" \
-  'sql#' "$(tr -d '\n' <<<"$answer")"
+  sql "$answer"

@@ -2,9 +2,11 @@
 # Packages, users, directories, the service. Writes nothing before everything that it can look at is in order.
 #
 # parameters: cluster major data_directory port stanza pooler_ports (separated by a space; empty: no pooler)
-#             further_packages (separated by a space)
+#             further_packages (separated by a space) peer_public_key (by which the other nodes ask this one)
 # outcome: what the host has; stable from run to run, because `configure` renders from it
 
+# shellcheck source=lib-owner.sh
+. "$library/lib-owner.sh"
 derive_paths
 
 if [[ ! -d /run/systemd/system ]]; then
@@ -62,6 +64,7 @@ for pooler_port in $pooler_ports; do
     "Stop it (Debian's own PgBouncer: 'systemctl disable --now pgbouncer'), or set another pooler.port and pooler.readOnlyPort."
 done
 
+require_roots_above
 mkdir -p "$data_directory"
 require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
 
@@ -93,13 +96,12 @@ if ((${#missing[@]})); then
 fi
 
 mkdir -p "$etc/tls"
+chown root:root "$etc" "$data_directory"
 chmod 755 "$etc" "$data_directory"
-chown postgres: "$etc/tls"
+own_directory "$etc/tls"
 install -d -m 755 -o postgres -g postgres "$data_directory/$major" "$data_directory/spool" /var/log/pgbackrest
-# Writable for postgres, as which a peer may end a promise of this node (see `peer`).
-install -d -m 2770 -g postgres "$state"
-[[ -f $state/token.lock ]] || install -m 660 -g postgres /dev/null "$state/token.lock"
-[[ -f $data_directory/spool/push.lock ]] || install -m 600 -o postgres -g postgres /dev/null "$data_directory/spool/push.lock"
+make_peer_user
+own_state
 printf '%s\n' "$cluster" | write_file "$marker" root:root 644 || true
 for name in node cluster major data_directory port stanza; do
   printf '%s=%q\n' "$name" "${!name}"

@@ -21,7 +21,7 @@ initialize() {
       "Use another clusterName, bucket or prefix; or restore that cluster. No database was made."
   fi
   require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
-  rm -rf "$unfinished"
+  as_postgres rm -rf "$unfinished"
   say "initdb"
   attempt "initdb failed" "See the lines above; then run 'pulumi up' again." \
     as_postgres "$pgbin/initdb" -D "$unfinished" --data-checksums --auth-local=peer --auth-host=scram-sha-256 \
@@ -30,8 +30,8 @@ initialize() {
   put_token 1 '' "$node" leads
   unlock_token
   printf '1\n' | write_file "$state/joined" root:root 600 || true
-  mv "$unfinished" "$pgdata"
-  sync "$(dirname "$pgdata")"
+  as_postgres mv "$unfinished" "$pgdata"
+  as_postgres sync "${pgdata%/*}"
 }
 
 made=no decided_now=no
@@ -129,7 +129,10 @@ await 600 "crash recovery to end" is_writable
 
 # Roles of ours: made where they are missing, changed where they differ. pg_rewind reads files of the primary, as a base backup does.
 # https://www.postgresql.org/docs/current/app-pgrewind.html
-sql -v replication="$replication_verifier" -v monitor="$monitor_verifier" <<'SQL'
+{
+  psql_variable replication "$replication_verifier"
+  psql_variable monitor "$monitor_verifier"
+  cat <<'SQL'
 select format('create role %I', name) from (values ('understudy_replication'), ('understudy_monitor')) as ours (name)
   where name not in (select rolname from pg_roles) \gexec
 select format('alter role %I %s password %L', name, attributes, verifier)
@@ -148,6 +151,9 @@ begin
   end loop;
 end $$;
 SQL
+} | sql
+# Up to 14, everybody may make objects there.
+((major >= 15)) || sql -c 'revoke create on schema public from public'
 make_slots "$slots"
 [[ $made == no ]] || record_change
 

@@ -3,7 +3,7 @@
 
 # as_archiver SECONDS COMMAND…: pgBackRest, for a bounded time; 0: for as long as it takes.
 as_archiver() {
-  as_postgres timeout "$1" pgbackrest --config="$etc/pgbackrest.conf" --stanza="$stanza" "${@:2}"
+  as_postgres env PGOPTIONS="$superuser_options" timeout "$1" pgbackrest --config="$etc/pgbackrest.conf" --stanza="$stanza" "${@:2}"
 }
 
 # require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
@@ -34,6 +34,9 @@ archive_answers() {
   local host port
   host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
   port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
+  # The file is of the user who archives.
+  [[ $host =~ ^[][A-Za-z0-9.:-]{1,255}$ && ${port:-443} =~ ^[0-9]{1,5}$ ]] ||
+    refuse "there is no endpoint in $etc/pgbackrest.conf" "Run 'pulumi up' without --target: the step configure writes it."
   endpoint=$host:${port:-443}
   message=$(connects 5 "${host//[][]/}" "${port:-443}")
 }
@@ -53,7 +56,7 @@ $(indented <<<"$endpoint: ${message:-no answer}" | head -n 1)" \
 # stanza-create and the archiver's own pgBackRest want the same lock, and a push that does not get it gives up for a minute. So
 # pushes stand back here (pgbackrest-push), and those that run are waited for.
 create_stanza() {
-  exec 8>>"$data_directory/spool/push.lock"
+  exec 8<"$state/push.lock"
   flock -w 120 8 || refuse "the archiver has been pushing WAL for two minutes" \
     "See 'ps -ef | grep archive-push' on the host, then run 'pulumi up' again."
   require_archive stanza-create
@@ -105,7 +108,7 @@ $detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up
 leave_witness() {
   local file pushed=0
   file=$state/understudy-$(printf '%08d' "$1")-$2-$node
-  (umask 027 && printf '%s\n' "$1 $2 $node" >"$file")
+  (umask 022 && printf '%s\n' "$1 $2 $node" >"$file")
   as_archiver 30 archive-push --no-archive-async "$file" </dev/null || pushed=1
   rm -f "$file"
   return "$pushed"
@@ -113,14 +116,22 @@ leave_witness() {
 
 # witnesses LEAST [KIND]: "EPOCH KIND NODE" of those of other nodes, from change LEAST on. Status not 0: the archive does not say.
 witnesses() {
-  local kept listed='' id
+  local kept listed='' id name epoch kind by
   kept=$(as_archiver 15 repo-ls "archive/$stanza" --filter='^[0-9]+-[0-9]+$' </dev/null) || return 1
   # A stanza that went through an upgrade has several.
   for id in $kept; do
     listed+=$(as_archiver 15 repo-ls "archive/$stanza/$id" --filter='^understudy-' </dev/null)$'\n' || return 1
   done
-  awk -F- -v least="$1" -v kind="${2:-}" -v own="$node" '{
-    name = substr($0, length($1 "-" $2 "-" $3 "-") + 1)
-    if (NF > 3 && $2 + 0 >= least && name != own && (kind == "" || $3 == kind)) print $2 + 0, $3, name
-  }' <<<"$listed"
+  # Whoever is postgres on a node can write there.
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    if [[ $name =~ ^understudy-([0-9]{8,9})-(armed|candidate)-($node_pattern)$ ]]; then
+      epoch=$((10#${BASH_REMATCH[1]})) kind=${BASH_REMATCH[2]} by=${BASH_REMATCH[3]}
+      if ! is_far_ahead "$epoch"; then
+        if ((epoch >= $1)) && [[ $by != "$node" && (-z ${2:-} || $kind == "$2") ]]; then printf '%d %s %s\n' "$epoch" "$kind" "$by"; fi
+        continue
+      fi
+    fi
+    ignored "what is no witness, in the archive: ${name:0:80}"
+  done <<<"$listed"
 }

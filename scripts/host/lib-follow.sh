@@ -82,7 +82,7 @@ has_stopped() {
 # A server that starts, or takes no SQL, says so; one that hangs says nothing.
 server_answers() {
   local status=0
-  "$pgbin/pg_isready" -q -h /run/postgresql -p "$port" -t 10 || status=$?
+  as_postgres "$pgbin/pg_isready" -q -h /run/postgresql -p "$port" -t 10 || status=$?
   ((status != 2))
 }
 
@@ -92,6 +92,7 @@ ask_server() {
   answer=$(sql -c "select not pg_is_in_recovery(), greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()),
     (select string_agg(name || ' ' || setting, ',') from pg_settings where $needed_settings)") || answer=''
   IFS='|' read -r writable reached runs_with <<<"$answer" || true
+  [[ -z $reached ]] || checked lsn "$reached" >/dev/null
 }
 
 # The slot on the primary by which this node will follow it, where the step `slots` has not made it yet.
@@ -104,18 +105,17 @@ reserve_slot() {
 copy_primary() {
   local unfinished=$pgdata.basebackup size slot_option=()
   [[ $source == streaming ]] && slot_option=(--slot="$slot")
-  rm -rf "$unfinished"
+  as_postgres rm -rf "$unfinished"
   size=$(primary_sql 'select sum(pg_database_size(oid)) from pg_database' 2>&1) || lets_nobody_in "$size"
+  size=$(checked number "$size")
   require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
   say "base backup of $primary ($((size / 1048576)) MB)"
   as_postgres "$pgbin/pg_basebackup" --pgdata="$unfinished" --dbname="$conninfo" --wal-method=stream --checkpoint=fast \
     --progress "${slot_option[@]}" 2>&1 </dev/null | show_progress ||
     refuse "the base backup of $primary failed
 $(tail -n 4 "/var/log/understudy/$step.log" | indented)" "Mend what the lines above name, then run 'pulumi up' again: it starts a new copy."
-  as_postgres touch "$unfinished/standby.signal"
-  sync "$unfinished/standby.signal" "$unfinished"
-  mv "$unfinished" "$pgdata"
-  sync "$(dirname "$pgdata")"
+  # shellcheck disable=SC2016  # the inner shell's
+  as_postgres sh -c 'touch "$1/standby.signal" && sync "$1/standby.signal" "$1" && mv "$1" "$2" && sync "${2%/*}"' sh "$unfinished" "$pgdata"
 }
 
 show_progress() {
@@ -132,7 +132,7 @@ show_progress() {
 # --- a data directory from before the primary led --------------------------------------------------------------------
 
 primary_sql() {
-  as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" -c "$1" </dev/null
+  as_postgres env PGOPTIONS="$session_options" "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres" -c "$1" </dev/null
 }
 
 # lets_nobody_in [WHAT]: what psql said.
@@ -150,6 +150,8 @@ ask_primary() {
       (select string_agg(name || ' ' || setting, ',') from pg_settings where $needed_settings) as settings (needs)") || return 1
   theirs=${answer%%|*} answer=${answer#*|}
   history=${answer#*|}
+  checked timeline "$theirs" >/dev/null
+  checked capacity "${answer%%|*}" >/dev/null
   tr ',' '\n' <<<"${answer%%|*}" | write_file "$state/needs" root:root 600 || true
 }
 
@@ -166,7 +168,7 @@ find_fork() {
     return 0
   fi
   fork=$(awk -v own=$((16#$timeline)) '$1 == own {print $2}' <<<"$history")
-  [[ -n $fork ]] || fork=unknown
+  is_lsn "$fork" || fork=unknown
 }
 
 # Prints how far this node's own WAL reaches: for a running hot standby the end of what it received, else where the last record begins.
@@ -174,7 +176,7 @@ last_position() {
   if [[ $server == active && -n $reached ]]; then
     printf '%s\n' "$reached"
   else
-    "$pgbin/pg_waldump" --path="$pgdata/pg_wal" --timeline=$((16#$timeline)) --start="$(control_value 'Latest checkpoint location')" 2>/dev/null |
+    as_postgres "$pgbin/pg_waldump" --path="$pgdata/pg_wal" --timeline=$((16#$timeline)) --start="$(control_value 'Latest checkpoint location')" 2>/dev/null |
       grep -oE 'lsn: [0-9A-F]+/[0-9A-F]+' | tail -n 1 | cut -c6- || true
   fi
 }
@@ -198,13 +200,15 @@ save_unarchived() {
   for ready in "$pgdata"/pg_wal/archive_status/*.ready; do
     [[ -f $ready ]] || continue
     name=$(basename "$ready" .ready)
+    [[ $name =~ ^[0-9A-F]{8}([0-9A-F]{16}(\.partial|\.[0-9A-F]{8}\.backup)?|\.history)$ ]] || continue
     $aside || archive_answers || aside=true
     if ! $aside && as_archiver 60 archive-push --no-archive-async "$pgdata/pg_wal/$name"; then
-      mv "$ready" "${ready%.ready}.done"
+      as_postgres mv "$ready" "${ready%.ready}.done"
       pushed=$((pushed + 1))
     else
+      install -d -m 755 "$data_directory/kept"
       install -d -o postgres -g postgres -m 700 "$kept"
-      cp -p "$pgdata/pg_wal/$name" "$kept/"
+      as_postgres cp -p "$pgdata/pg_wal/$name" "$kept/"
       put=$((put + 1))
       # What does not take one takes none.
       aside=true
@@ -218,9 +222,10 @@ save_unarchived() {
 count_loss() {
   local end commits
   [[ $fork != unknown ]] || return 0
-  read -r end commits < <("$pgbin/pg_waldump" --path="$pgdata/pg_wal" --timeline=$((16#$timeline)) --start="$fork" 2>/dev/null |
+  read -r end commits < <(as_postgres "$pgbin/pg_waldump" --path="$pgdata/pg_wal" --timeline=$((16#$timeline)) --start="$fork" 2>/dev/null |
     awk 'match($0, /lsn: [0-9A-F]+\/[0-9A-F]+/) {last = substr($0, RSTART + 5, RLENGTH - 5)} /rmgr: Transaction/ && /desc: COMMIT/ {n++} END {print last, n + 0}' || true) || true
-  [[ -n ${end:-} ]] || return 0
+  is_lsn "${end:-}" || return 0
+  commits=$(checked number "$commits")
   lost="{\"from\":\"$fork\",\"to\":\"$end\",\"bytes\":$(($(bytes "$end") - $(bytes "$fork"))),\"transactions\":$commits}"
   say "its last $commits committed transactions (WAL from $fork to $end) are not on $primary"
 }
@@ -261,13 +266,13 @@ rewind() {
   say "rewinding to $fork"
   printf '%s\n' "$lost" >"$state/rewinding"
   sync "$state/rewinding" "$state"
-  if ! output=$(as_postgres "$pgbin/pg_rewind" --target-pgdata="$pgdata" --source-server="$conninfo dbname=postgres" 2>&1 </dev/null); then
+  if ! output=$(as_postgres env PGOPTIONS="$session_options" "$pgbin/pg_rewind" --target-pgdata="$pgdata" --source-server="$conninfo dbname=postgres" 2>&1 </dev/null); then
     printf '%s\n' "$output"
     say "it cannot be rewound: $(tail -n 1 <<<"$output")"
     return 1
   fi
   printf '%s\n' "$output"
-  rm -f "$pgdata/standby.signal"
+  as_postgres rm -f "$pgdata/standby.signal"
   put_signal
 }
 
@@ -285,8 +290,8 @@ set_aside() {
   [[ -d $pgdata ]] || return 0
   aside=$pgdata.aside-$epoch-$(date +%s)
   say "keeping its data directory as $aside, and copying $primary"
-  mv "$pgdata" "$aside"
-  sync "$(dirname "$pgdata")"
+  as_postgres mv "$pgdata" "$aside"
+  as_postgres sync "${pgdata%/*}"
 }
 
 # --- what it runs with -----------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ ask_peer() {
     [[ $name == "$1" ]] || continue
     timeout "${3:-6}" ssh -n -q -F none -i "$etc/peer_key" -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=3 \
       -o PreferredAuthentications=publickey -o HostKeyAlias="$name" -o UserKnownHostsFile="$etc/peer_known_hosts" \
-      -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes "postgres@$address" "$2"
+      -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes "understudy-peer@$address" "$2" | only_tokens "$name"
     return
   done <"$etc/peers"
   return 1
@@ -74,11 +74,18 @@ take_role_back() {
   note joined "$token_epoch"
 }
 
+# The one that this node knows; empty: none.
+claimed_intent() {
+  local claimed=''
+  { read -r claimed <"$state/intent"; } 2>/dev/null || true
+  ! is_intent "$claimed" || printf '%s' "$claimed"
+}
+
 # in_background VERB…: `handover VERB`, on its own.
 in_background() {
   ! systemctl is-active --quiet "understudy-$1.service" || return 0
   systemctl reset-failed "understudy-$1.service" 2>/dev/null || true
-  systemd-run --quiet --collect --no-block --unit="understudy-$1" "$here/handover" "$1" "${intent:-$(cat "$state/intent" 2>/dev/null || true)}"
+  systemd-run --quiet --collect --no-block --unit="understudy-$1" "$here/handover" "$1" "${intent:-$(claimed_intent)}"
 }
 
 # Empty where no WAL is being received.
@@ -91,12 +98,14 @@ look_at_receiver() {
   local title=''
   received=''
   if [[ -n $1 ]]; then IFS= read -r -d '' title <"/proc/$1/cmdline" || true; fi 2>/dev/null
-  if [[ $title =~ streaming\ ([0-9A-F]+/[0-9A-F]+) ]]; then received=${BASH_REMATCH[1]}; fi
+  if [[ $title =~ streaming\ ([0-9A-F]{1,8}/[0-9A-F]{1,8}) ]]; then received=${BASH_REMATCH[1]}; fi
 }
 
 # The highest timeline that this node's own WAL knows, eight hexadecimal digits.
 local_timeline() {
-  find "$pgdata/pg_wal" -maxdepth 1 -name '[0-9A-F]*' -printf '%.8f\n' | sort | tail -n 1
+  local found
+  found=$(find "$pgdata/pg_wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{8}([0-9A-F]{16}(\.partial)?|\.history)' -printf '%.8f\n' | sort | tail -n 1)
+  checked timeline "$found"
 }
 
 # drop_statement CONDITION: drops those slots of ours for which it holds. The wal sender of a standby that is gone, that has not turned to its
@@ -141,10 +150,8 @@ drop_slots() {
 
 # What pg_ctl promote does, without its start and its polling.
 promote() {
-  local postmaster
-  read -r postmaster <"$pgdata/postmaster.pid"
-  : >"$pgdata/promote"
-  kill -USR1 "$postmaster"
+  # shellcheck disable=SC2016  # the inner shell's
+  as_postgres sh -c 'read -r postmaster <"$1/postmaster.pid" && : >"$1/promote" && kill -USR1 "$postmaster"' sh "$pgdata"
 }
 
 # Looks every 20 ms, over one connection, each time in a transaction of its own: one that lasted could hold up what is still replayed. A warm
@@ -176,14 +183,16 @@ finish_promotion() {
 }
 
 timeline_now() {
-  sql -c "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+  checked number "$(sql -c "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int")"
 }
 
 # Where the present timeline begins; empty on the first one.
 switch_lsn() {
-  local history
+  local history found
   history=$pgdata/pg_wal/$(printf '%08X' "$(timeline_now)").history
-  [[ ! -f $history ]] || awk 'NF {lsn = $2} END {print lsn}' "$history"
+  [[ -f $history ]] || return 0
+  found=$(awk 'NF {lsn = $2} END {print lsn}' "$history")
+  checked lsn "$found"
 }
 
 # The epoch stands in the database as well: it goes where the data go.

@@ -1,13 +1,48 @@
 # shellcheck shell=bash
 # The token: who leads, as far as this node knows, and what it has promised (docs/decisions/handover.md). Sourced by lib.sh and by
-# `peer`, which runs as postgres: so the directory of the token is writable for that group.
+# `peer`, which runs as a user of its own: so the directory of the token is writable for that group, and for nobody else.
 
 # `took` is the last change in which this node took over: a token that has moved on still answers for it.
-# Empty variables where there is none.
+# Empty variables where there is none, and where the file holds something else.
 read_token() {
+  local rest=''
   token_epoch=0 token_from='' token_to='' token_state='' token_took=0
   [[ -f $state/token ]] || return 0
-  IFS=' ' read -r token_epoch token_from token_to token_state token_took <"$state/token"
+  IFS=' ' read -r token_epoch token_from token_to token_state token_took rest <"$state/token" || true
+  if ! is_token "$token_epoch $token_from $token_to $token_state${token_took:+ $token_took}${rest:+ $rest}"; then
+    ignored "what is no token, in $state/token"
+    token_epoch=0 token_from='' token_to='' token_state='' token_took=0
+  fi
+  token_took=${token_took:-0}
+}
+
+ignored_before=''
+# ignored WHAT: says so once.
+ignored() {
+  [[ $ignored_before != *"$1"* ]] || return 0
+  ignored_before+="$1"$'\n'
+  printf 'understudy: ignored %s\n' "${1//[[:cntrl:]]/ }" >&2
+}
+
+# A number that no cluster gets to in its life, if it has not jumped there: nobody can use up the numbers.
+readonly most_epochs_ahead=1000000
+
+# is_far_ahead EPOCH: of all that this node knows.
+is_far_ahead() {
+  read_token
+  (($1 > token_epoch + most_epochs_ahead))
+}
+
+# only_tokens NODE: passes on the lines of an answer of that node. Status 1: it is none.
+only_tokens() {
+  local line
+  while IFS= read -r -n 256 line || [[ -n $line ]]; do
+    if ! is_token "$line" || is_far_ahead "${line%% *}"; then
+      ignored "an answer of $1 that is no token"
+      return 1
+    fi
+    printf '%s\n' "$line"
+  done
 }
 
 leads_by_token() {
@@ -16,7 +51,7 @@ leads_by_token() {
 }
 
 lock_token() {
-  exec 7>>"$state/token.lock"
+  exec 7<>"$state/token.lock"
   flock 7
 }
 
@@ -40,7 +75,7 @@ token_line() {
 prepare_token() {
   local prepared=$state/token.$4
   rm -f "$prepared"
-  { (umask 027 && printf '%s\n' "$(token_line "$@")" >"$prepared") && sync "$prepared"; } || cannot_write "$prepared"
+  { (umask 022 && printf '%s\n' "$(token_line "$@")" >"$prepared") && sync "$prepared"; } || cannot_write "$prepared"
 }
 
 # put_token EPOCH FROM TO STATE: durable, or the process ends and the token is as before. Called with the lock held. Its group is that of

@@ -19,6 +19,10 @@ recorded_value() {
 }
 
 here=${BASH_SOURCE[0]%/*}
+# shellcheck source=lib-check.sh
+. "$here/lib-check.sh"
+# shellcheck source=lib-session.sh
+. "$here/lib-session.sh"
 # shellcheck source=lib-token.sh
 . "$here/lib-token.sh"
 # shellcheck source=lib-archive.sh
@@ -31,19 +35,29 @@ derive_paths() {
   pgbin=/usr/lib/postgresql/$major/bin
   state=$data_directory/state
   marker=$data_directory/.understudy-volume
+  session_options "$major"
 }
 
 # --- talking to the engine -------------------------------------------------------------------------------------------
 
 say() {
-  printf '%s: %s\n' "$node" "$*" >&4
+  printf '%s: %s\n' "$node" "$*" | printable >&4
   printf '%s\n' "$*"
+}
+
+# Lines without what could move a terminal's cursor, or forge lines.
+printable() {
+  local LC_ALL=C line
+  while IFS= read -r line; do
+    line=${line//[[:cntrl:]]/ }
+    printf '%s\n' "${line//$'\xc2'[$'\x80'-$'\x9f']/ }"
+  done
 }
 
 # refuse WHAT HINT: ends the step. What was already done is found again by the next run.
 refuse() {
   trap - ERR EXIT
-  printf 'understudy: %s: %s\nHINT: %s\n' "$node" "$1" "$2" | redact >&4
+  printf 'understudy: %s: %s\nHINT: %s\n' "$node" "$1" "$2" | redact | printable >&4
   printf 'refused: %s\n' "$1"
   if ((BASH_SUBSHELL > 0)); then
     kill -s USR1 $$
@@ -58,7 +72,7 @@ refuse() {
 readonly already_said=97
 trap 'trap - ERR EXIT; journal_end failed; exit 1' USR1
 
-# result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has a number or a literal as its value.
+# result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has as its value a number or a literal that was checked.
 result() {
   local json='' key value
   while (($#)); do
@@ -69,6 +83,7 @@ result() {
     else
       value=${value//\\/\\\\}
       value=${value//\"/\\\"}
+      value=${value//[[:cntrl:]]/ }
       json+=",\"$key\":\"$value\""
     fi
   done
@@ -107,6 +122,13 @@ redact() {
 # What a program printed, set off from our own words.
 indented() {
   sed 's/^/  | /'
+}
+
+# checked KIND TEXT: prints TEXT, where it is of that kind (see lib-check.sh).
+checked() {
+  "is_$1" "$2" || refuse "what was read on this host is no $1: '${2:0:80}'" \
+    "Somebody may have changed what PostgreSQL or the data say; see /var/log/understudy/$step.log on the host."
+  printf '%s' "$2"
 }
 
 # attempt WHAT HINT COMMAND…: runs the command; if it fails, refuses with the last lines that it printed.
@@ -225,15 +247,23 @@ require_claim() {
 
 readonly unit=understudy-postgresql.service
 
+# as_postgres COMMAND…: without what only root holds: the lines to the engine, and locks.
 as_postgres() {
-  setpriv --reuid=postgres --regid=postgres --init-groups -- env HOME=/var/lib/postgresql "$@"
+  HOME=/var/lib/postgresql setpriv --reuid=postgres --regid=postgres --init-groups -- "$@" 3>&- 4>&- 7>&- 8>&- 9>&-
 }
 
 # sql [psql options] : statements from stdin or -c, on the local server, as the superuser. Never waits for a synchronous standby, nor for
 # a server that hangs.
 sql() {
-  as_postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS='-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic' \
+  as_postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS="$superuser_options" \
     "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres "$@"
+}
+
+# psql_variable NAME VERIFIER: the line by which psql gets what must not stand in its arguments.
+psql_variable() {
+  [[ $2 =~ ^SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$ ]] ||
+    refuse "parameter $1 is no verifier of SCRAM-SHA-256" "This is a fault of the program itself; please report it."
+  printf "\\\\set %s '%s'\n" "$1" "$2"
 }
 
 has_data() {
@@ -241,11 +271,12 @@ has_data() {
 }
 
 control_value() {
-  "$pgbin/pg_controldata" -D "$pgdata" | sed -n "s/^$1: *//p"
+  as_postgres "$pgbin/pg_controldata" -D "$pgdata" | sed -n "s/^$1: *//p"
 }
 
 # bytes LSN: a position in the WAL, counted from its beginning.
 bytes() {
+  is_lsn "$1" || checked lsn "$1"
   printf '%d' "$(((16#${1%/*} << 32) + 16#${1#*/}))"
 }
 
@@ -300,6 +331,7 @@ recent_log() {
 end_stray_server() {
   local postmaster
   { read -r postmaster <"$pgdata/postmaster.pid"; } 2>/dev/null || return 0
+  is_pid "$postmaster" || return 0
   [[ $(cat "/proc/$postmaster/comm" 2>/dev/null) == postgres ]] || return 0
   [[ $(systemctl show --property=MainPID --value "$unit") != "$postmaster" ]] || return 0
   ! is_writable || refuse "PostgreSQL was started past its service ($unit) on this node, and takes writes" \
@@ -387,7 +419,7 @@ require_volume() {
 
 # A data directory that holds it comes up read-only whoever starts it.
 put_signal() {
-  [[ -f $pgdata/standby.signal ]] && return 0
-  as_postgres touch "$pgdata/standby.signal"
-  sync "$pgdata/standby.signal" "$pgdata"
+  [[ -f $pgdata/standby.signal && ! -L $pgdata/standby.signal ]] && return 0
+  # shellcheck disable=SC2016  # the inner shell's
+  as_postgres sh -c 'rm -f "$1/standby.signal" && touch "$1/standby.signal" && sync "$1/standby.signal" "$1"' sh "$pgdata"
 }

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import type { Host, SshConnection, SshEndpoint } from "../../model/host.ts";
+import { printable, printableLines } from "../../model/text.ts";
 import type { RunResult } from "./runResult.ts";
 import { describeDialError, describeExit, HostFailure } from "./sshFailure.ts";
 import { authenticationOf, hostKeyPolicy } from "./sshHostKey.ts";
@@ -60,7 +61,7 @@ export async function withHost<T>(host: Host, use: (run: Run) => Promise<T>): Pr
         options.stdin,
         deadline,
         timeoutSeconds,
-        onStderr && ((line) => onStderr(redact(line, secrets))),
+        onStderr && ((line) => onStderr(printable(redact(line, secrets)))),
       );
       return { ok: true, stdout };
     } catch (error) {
@@ -68,7 +69,7 @@ export async function withHost<T>(host: Host, use: (run: Run) => Promise<T>): Pr
         error instanceof HostFailure
           ? error
           : new HostFailure("failed", `the connection broke, ${host.name}`, "run it again", { stderr: String(error) });
-      return failure.toResult((text) => redact(text, secrets));
+      return failure.toResult((text) => printableLines(redact(text, secrets)));
     }
   }
 

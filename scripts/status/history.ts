@@ -2,9 +2,10 @@ import { count, formatBytes, formatSeconds } from "../../model/status/format.ts"
 import type { ChangeReport, History, HistoryReport } from "../../model/status/history.ts";
 import { type Reading, readValue } from "../../model/status/observation.ts";
 import type { Monitoring } from "../../model/status/sources.ts";
+import { printable } from "../../model/text.ts";
 import { readChanges } from "./sql.ts";
 import { UsageError } from "./stack.ts";
-import { painter, printable, widthOf } from "./text.ts";
+import { painter, widthOf } from "./text.ts";
 
 /** Seconds that any one answer may take. */
 const NODE_SECONDS = 5;

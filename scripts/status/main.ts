@@ -3,6 +3,7 @@ import { type History, historyOf } from "../../model/status/history.ts";
 import type { Observation } from "../../model/status/observation.ts";
 import { reportOf, type StatusReport } from "../../model/status/report.ts";
 import type { Monitoring } from "../../model/status/sources.ts";
+import { printableJson } from "../../model/text.ts";
 import { parseArguments, USAGE } from "./arguments.ts";
 import { observe } from "./collect.ts";
 import { recall, renderHistory } from "./history.ts";
@@ -40,7 +41,9 @@ export async function status(argv: readonly string[], world: StatusWorld): Promi
       return 0;
     }
     const draw = (report: StatusReport, lines: boolean) =>
-      json ? JSON.stringify(report, undefined, lines ? undefined : 2) : renderReport(report, renderOptions(world));
+      json
+        ? printableJson(JSON.stringify(report, undefined, lines ? undefined : 2))
+        : renderReport(report, renderOptions(world));
     const monitoring = await readMonitoring(world.runPulumi, stack);
     if (history) return await showHistory(monitoring, json, world);
     if (watchSeconds !== undefined) return await watch(monitoring, stack, watchSeconds, json, draw, world);

@@ -1,7 +1,8 @@
 import { Socket } from "node:net";
 import pg from "pg";
 import type { Endpoint } from "../../model/host.ts";
-import type { StoredChange } from "../../model/receipt.ts";
+import { type StoredChange, storedChanges } from "../../model/receipt.ts";
+import { sessionOptions } from "../../model/sessionSettings.ts";
 import type { Lsn, Reading, SqlFacts } from "../../model/status/observation.ts";
 import { describeSqlError } from "./sqlError.ts";
 
@@ -11,6 +12,7 @@ export interface SqlLogin {
   readonly password: string;
   /** PEM of the CA that the servers' certificates are verified against, in full. */
   readonly ca: string;
+  readonly postgresVersion: number;
 }
 
 // A stream that has just begun reports less than was replayed from elsewhere: what is replayed was received.
@@ -127,8 +129,8 @@ export function readChanges(
   timeoutSeconds: number,
 ): Promise<Reading<{ readonly inRecovery: boolean; readonly changes: readonly StoredChange[] }>> {
   return ask(endpoint, login, timeoutSeconds, async (client) => {
-    const { rows } = await client.query<{ in_recovery: boolean; changes: readonly StoredChange[] | null }>(CHANGES);
-    return { inRecovery: rows[0]?.in_recovery ?? true, changes: rows[0]?.changes ?? [] };
+    const { rows } = await client.query<{ in_recovery: boolean; changes: unknown }>(CHANGES);
+    return { inRecovery: rows[0]?.in_recovery ?? true, changes: storedChanges(rows[0]?.changes) };
   });
 }
 
@@ -168,6 +170,7 @@ function prepare(endpoint: Endpoint, login: SqlLogin, timeoutSeconds: number) {
     application_name: "understudy status",
     ssl: { ca: login.ca, rejectUnauthorized: true },
     stream: () => socket,
+    options: sessionOptions(login.postgresVersion),
     statement_timeout: Math.ceil(timeoutSeconds * 1000),
   });
   client.on("error", () => {});

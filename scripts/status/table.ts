@@ -1,7 +1,8 @@
 import { formatBytes, formatPercent, formatSeconds } from "../../model/status/format.ts";
 import type { NodeReport, StatusReport } from "../../model/status/report.ts";
 import { type FindingLevel, type Level, worstOf } from "../../model/status/thresholds.ts";
-import { type Paint, painter, printable, type Style, widthOf, wrap } from "./text.ts";
+import { printable } from "../../model/text.ts";
+import { type Paint, painter, type Style, widthOf, wrap } from "./text.ts";
 
 export interface RenderOptions {
   /** Columns that there are. */
@@ -22,6 +23,8 @@ const STYLES = { ok: "green", notice: "bold", warning: "yellow", critical: "red"
 >;
 const WORDS = { ok: "ALL WELL", warning: "WARNING", critical: "CRITICAL" } as const satisfies Record<Level, string>;
 const NOTHING = "–";
+/** Longer ones are no names and no figures. */
+const longestCell = 60;
 
 interface Cell {
   readonly text: string;
@@ -80,9 +83,10 @@ function table(report: StatusReport, width: number, paint: Paint): string[] {
   });
   const cells = COLUMNS.map((column) => ({
     column,
-    cells: report.nodes.map((node, index) =>
-      column.cell(node, node.state === "active" ? (levels[index] ?? "ok") : "ok"),
-    ),
+    cells: report.nodes.map((node, index) => {
+      const cell = column.cell(node, node.state === "active" ? (levels[index] ?? "ok") : "ok");
+      return { ...cell, text: printable(cell.text).slice(0, longestCell) };
+    }),
   })).map((entry) => ({
     ...entry,
     size: Math.max(widthOf(entry.column.title), ...entry.cells.map(({ text }) => widthOf(text))),
@@ -194,9 +198,9 @@ function archiveLines({ archive, primary, at }: StatusReport, width: number, pai
       : [`last ${lastBackup.type} ${lastBackup.label}, ${ago(lastBackup.finishedAt)}`, `${backups} in the archive`];
   const leads = primary.leads === null ? [] : [`${primary.leads.node} since change ${primary.leads.epoch}`];
   return [
-    ...leads.flatMap((text) => labelled("   Leads   ", text, width, (label) => paint(label, "dim"))),
-    ...labelled("   WAL     ", wal.join(" · "), width, (text) => paint(text, "dim")),
-    ...labelled("   Backup  ", backup.join(" · "), width, (text) => paint(text, "dim")),
+    ...leads.flatMap((text) => labelled("   Leads   ", printable(text), width, (label) => paint(label, "dim"))),
+    ...labelled("   WAL     ", printable(wal.join(" · ")), width, (text) => paint(text, "dim")),
+    ...labelled("   Backup  ", printable(backup.join(" · ")), width, (text) => paint(text, "dim")),
   ];
 }
 

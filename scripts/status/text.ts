@@ -30,8 +30,3 @@ export function wrap(text: string, width: number): string[] {
   }
   return [...lines, line];
 }
-
-/** Takes away what a host could have put into its answer to move the cursor or forge lines. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
-}

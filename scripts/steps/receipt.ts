@@ -7,6 +7,7 @@
  */
 import { text } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
+import { parseJson } from "../../model/hostFacts.ts";
 import {
   type Handover,
   handoverOf,
@@ -14,6 +15,7 @@ import {
   parseJournal,
   type ReceiptOutcome,
   type StoredChange,
+  storedChanges,
 } from "../../model/receipt.ts";
 import { renderParameters } from "../../model/render/parameters.ts";
 import type { ReceiptInput } from "../../model/stepInputs.ts";
@@ -33,7 +35,7 @@ async function collect(node: string, run: Run): Promise<void> {
   const lines = result.stdout.split("\n").filter((line) => line !== "");
   const isStored = (line: string) => line.startsWith('{"stored":');
   if (node === lead.primary) {
-    stored = lines.filter(isStored).flatMap((line) => (JSON.parse(line) as { stored: StoredChange[] }).stored);
+    stored = lines.filter(isStored).flatMap((line) => storedChanges((parseJson(line) as { stored?: unknown })?.stored));
   }
   journals.push(...parseJournal(lines.filter((line) => !isStored(line))));
 }

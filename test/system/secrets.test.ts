@@ -7,6 +7,9 @@ import type { RunResult } from "../support/pulumiStack.ts";
 import { formsOf, secretsIn } from "../support/secrets.ts";
 
 const hosts = ["node-a", "node-b", "archive_s3"];
+const verifier = /SCRAM-SHA-256\$\d/;
+/** The step `databases` on a host. */
+const databases = "/usr/local/lib/understudy/databases.sh";
 const configured = "configured-Secret-of-a-user-42";
 
 describe("no secret stands in clear text where it could be read", () => {
@@ -18,6 +21,12 @@ describe("no secret stands in clear text where it could be read", () => {
   before(async () => {
     cluster = await DockerCluster.declare({ primary: "node-a", nodes: ["node-a", "node-b"] });
     await cluster.stack.setConfig("users.reporting.password", configured, { secret: true });
+    // A server that writes down all that it is told.
+    await cluster.stack.setConfig("settings", {
+      log_min_duration_statement: "0",
+      log_statement: "all",
+      shared_preload_libraries: "pg_stat_statements",
+    });
 
     runs["preview before"] = await cluster.stack.preview();
     const operator = new Sampler("sh", ["-c", sampling("cmdline")]);
@@ -42,8 +51,8 @@ describe("no secret stands in clear text where it could be read", () => {
         mend: () => cluster.exec("archive_s3", "systemctl", "start", "understudy-s3"),
       },
       databases: {
-        breakIt: () => readOnly("on"),
-        mend: () => readOnly("off"),
+        breakIt: () => cluster.exec("node-a", "sh", "-c", `cp -p ${databases} /tmp/kept; echo false >>${databases}`),
+        mend: () => cluster.exec("node-a", "mv", "/tmp/kept", databases),
       },
       configure: {
         breakIt: () => cluster.exec("node-b", "mv", "/etc/understudy/tls", "/etc/understudy/away"),
@@ -70,13 +79,6 @@ describe("no secret stands in clear text where it could be read", () => {
     for (const sampler of samplers) sampler.stop();
     await cluster?.dispose();
   });
-
-  const readOnly = (mode: string) => {
-    cluster.sql(
-      "node-a",
-      `begin read write; alter database postgres set default_transaction_read_only = ${mode}; commit`,
-    );
-  };
 
   const clean = (where: string, text: string) => {
     assert.ok(text.length > 0, `nothing was read of ${where}`);
@@ -138,6 +140,7 @@ describe("no secret stands in clear text where it could be read", () => {
       clean("a process list", sampler.seen);
     }
     const seen = samplers.map((sampler) => sampler.seen).join("\n");
+    assert.doesNotMatch(seen, verifier);
     for (const process of ["initdb", "pg_basebackup", "pgbackrest", "understudy"])
       assert.match(seen, new RegExp(process));
   });
@@ -147,6 +150,17 @@ describe("no secret stands in clear text where it could be read", () => {
       clean(`docker inspect ${host}`, docker("inspect", cluster.container(host)));
       assert.deepEqual(secretsIn(docker("logs", cluster.container(host)), secrets), []);
     }
+  });
+
+  it("nor does a verifier, in the servers' logs or in what they count", () => {
+    for (const node of ["node-a", "node-b"]) {
+      const log = cluster.exec(node, "journalctl", "--no-pager", "--unit=understudy-postgresql");
+      assert.match(log, /duration: /, "the server does not log what it is told");
+      assert.doesNotMatch(log, verifier);
+    }
+    cluster.sql("node-a", "create extension pg_stat_statements");
+    const counted = "select count(*), count(*) filter (where query like '%SCRAM-SHA-256$%') from pg_stat_statements";
+    assert.match(cluster.sql("node-a", counted), /^[1-9]\d*\|0$/);
   });
 
   it("in journals and logs of the hosts", () => {

@@ -267,8 +267,18 @@ describe("status: what others print", () => {
 
   it("understudy facts", () => {
     const { archive: _, ...partial } = host();
-    assert.deepEqual(parseHostFacts(JSON.stringify({ node: "node-a", intent: "i", ...host() })), host());
-    assert.equal(parseHostFacts(JSON.stringify(partial)), undefined);
+    const said = (fields: object = {}) => {
+      const { sql, ...rest } = host();
+      return JSON.stringify({ node: "node-a", intent: "i", ...rest, sql: JSON.stringify(sql), ...fields });
+    };
+    assert.deepEqual(parseHostFacts(said()), host());
+    assert.equal(parseHostFacts(said({ sql: "" }))?.sql, null);
+    assert.equal(parseHostFacts(said({ sql: '{},"token":null' })), undefined, "not what a server says");
+    assert.equal(parseHostFacts(JSON.stringify({ ...partial, sql: "" })), undefined);
+    const token = { epoch: 7, from: "", to: "node-a", state: "leads" };
+    assert.equal(parseHostFacts(said({ token }))?.token?.epoch, 7);
+    assert.equal(parseHostFacts(said({ token: { ...token, epoch: 1e20 } })), undefined);
+    assert.equal(parseHostFacts(said({ handover: "\u001b[2Jactive\u009b" }))?.handover, " [2Jactive ");
     assert.equal(parseHostFacts("Welcome to this host"), undefined);
   });
 

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { formatBytes, formatPercent, formatSeconds } from "../../model/status/format.ts";
 import { reportOf } from "../../model/status/report.ts";
+import { printable } from "../../model/text.ts";
 import { renderReport } from "../../scripts/status/table.ts";
-import { printable, widthOf, wrap } from "../../scripts/status/text.ts";
+import { widthOf, wrap } from "../../scripts/status/text.ts";
 import { failed, observation, situations } from "./statusFixtures.ts";
 
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const library = join(import.meta.dirname, "../../scripts/host/lib-token.sh");
+const host = join(import.meta.dirname, "../../scripts/host");
 
 describe("the token of a node whose disk is full", () => {
   let state: string;
@@ -30,10 +30,10 @@ describe("the token of a node whose disk is full", () => {
         "-euc",
         `cannot_write() { echo "cannot write"; exit 1; }
          fill_disk() { trap '' XFSZ; ulimit -f 0; }
-         state=$1 node=b; . "$2"; ${script}`,
+         state=$1 node=b; . "$2/lib-check.sh"; . "$2/lib-token.sh"; ${script}`,
         "token",
         state,
-        library,
+        host,
       ],
       { encoding: "utf8" },
     );

@@ -2,8 +2,8 @@
 # Shared by the scripts that make Docker hosts. Sourced, never run. What a script gives goes to stdout; progress and failures
 # go to stderr. Exit code 1: it failed; 2: wrong use.
 
-# shellcheck source=scripts/setup/common.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../setup/common.sh"
+# shellcheck source=scripts/setup/docker.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../setup/docker.sh"
 
 # shellcheck disable=SC2034  # used by those who source this
 LABEL="understudy" # label key: its value is the prefix of the stack that the object belongs to
@@ -27,12 +27,6 @@ lock() {
 }
 
 unlock() { exec {LOCK_FD}>&-; }
-
-need_docker() {
-  command -v docker >/dev/null || fail "docker is not installed" "install Docker's engine (Debian, Ubuntu: apt-get install docker.io)"
-  docker version --format '{{.Server.Version}}' >/dev/null 2>&1 ||
-    fail "Docker's engine does not answer" "start it (systemctl start docker), or add yourself to the group docker"
-}
 
 # name_ok TEXT: what may be part of the name of a container, volume or network.
 name_ok() { [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]]; }

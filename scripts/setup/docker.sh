@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Docker engine that the docker target runs on. Sourced, it gives ensure_docker and stop_docker_if_ours; called,
-# `docker.sh start` and `docker.sh stop` run them.
+# The Docker engine that the docker target and the tests run on: whatever needs it starts it. Sourced, it gives ensure_docker and
+# stop_docker_if_ours; called, `docker.sh start` and `docker.sh stop` run them.
 set -euo pipefail
 # shellcheck source=scripts/setup/common.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"

@@ -10,25 +10,6 @@ import { type Moment, patternOf, powerOn } from "./faults.ts";
 import type { ConfigValue, PulumiStack, RunResult, UpdateOptions } from "./pulumiStack.ts";
 import { until } from "./until.ts";
 
-/** What a run under `npm run test:handover` does in full; in CI there is a part of it. */
-export const inFull = process.env.UNDERSTUDY_HANDOVER_FULL === "1";
-
-/**
- * Those of `cases` that this run is for: all of them in a full run, else `count`, others each day until all had their turn. They
- * are taken from all over the list, so that each day has cases of all kinds.
- */
-export function todaysShare<T>(cases: readonly T[], count: number): readonly T[] {
-  if (inFull || cases.length <= count) return cases;
-  const day = Number(process.env.UNDERSTUDY_DAY ?? Math.floor(Date.now() / 86_400_000));
-  let stride = Math.round(cases.length * 0.618);
-  while (commonDivisor(stride, cases.length) > 1) stride++;
-  return Array.from({ length: count }, (_, index) => cases[((day * count + index) * stride) % cases.length] as T);
-}
-
-function commonDivisor(a: number, b: number): number {
-  return b === 0 ? a : commonDivisor(b, a % b);
-}
-
 /**
  * One cluster for all tests of a suite: made before the first, handed to `use` again whenever a test has failed and another one took its place,
  * removed after the last.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inFull, spread } from "../support/cases.ts";
 import {
   archiveHost,
   cutNetwork,
@@ -13,7 +14,7 @@ import {
   showMoment,
   stopArchive,
 } from "../support/faults.ts";
-import { activeNodes, HandoverCluster, inFull, onSharedCluster, sameOnAll, todaysShare } from "../support/handover.ts";
+import { activeNodes, HandoverCluster, onSharedCluster, sameOnAll } from "../support/handover.ts";
 import { until } from "../support/until.ts";
 
 /** Long enough to be no hiccup, short enough to be counted by hand. */
@@ -182,17 +183,21 @@ describe("a failover", () => {
     { step, when: "ends" },
   ]);
   const interruptions: readonly Interruption[] = ["SIGKILL", "Ctrl-C", "Ctrl-C twice"];
-  const cases = moments.flatMap((moment) => interruptions.map((how) => ({ moment, how })));
-  for (const { moment, how } of todaysShare(cases, 1)) {
-    it(`that is cut off by ${how} when ${showMoment(moment)}, then run again`, async () => {
+  const cuts = moments.flatMap((moment) => interruptions.map((how) => ({ moment, how })));
+  const rows = inFull ? cuts.map((cut) => [cut]) : [spread(cuts, ({ moment, how }) => [moment.step, moment.when, how])];
+  for (const row of rows) {
+    const title = row.map(({ moment, how }) => `by ${how} when ${showMoment(moment)}`).join(", ");
+    it(`that is cut off ${title}, then run again`, async () => {
       const from = await host.primary();
       const to = host.next(from);
       const third = host.next(to);
-      const step = moment.step.replace("<old>", from).replace("<new>", to).replace("<third>", third);
       const { audit } = await host.audited(async () => {
         cutPower(host.cluster, from);
         await host.declareFailover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
-        await interruptedUp(host.cluster.stack, { ...moment, step }, how);
+        for (const { moment, how } of row) {
+          const step = moment.step.replace("<old>", from).replace("<new>", to).replace("<third>", third);
+          await interruptedUp(host.cluster.stack, { ...moment, step }, how);
+        }
         await host.up();
         await rejoin(to);
       });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { partOf } from "../support/cases.ts";
 import {
   archiveHost,
   cutNetwork,
@@ -11,7 +12,7 @@ import {
   showMoment,
   stopArchive,
 } from "../support/faults.ts";
-import { activeNodes, HandoverCluster, onSharedCluster, todaysShare } from "../support/handover.ts";
+import { activeNodes, HandoverCluster, onSharedCluster } from "../support/handover.ts";
 
 interface Case {
   readonly what: string;
@@ -96,7 +97,8 @@ describe("a switchover in which", () => {
     { nodes: activeNodes(memory) },
   );
 
-  for (const { what, moment, mendAfterMs, longestGapMs = Number.POSITIVE_INFINITY, befall } of todaysShare(cases, 3)) {
+  const kindsOf = ({ what, moment }: Case) => [what, moment.step];
+  for (const { what, moment, mendAfterMs, longestGapMs = Number.POSITIVE_INFINITY, befall } of partOf(cases, kindsOf)) {
     it(`${what} when ${showMoment(moment)}`, async () => {
       await host.watched(async (audit) => {
         const from = await host.primary();
@@ -129,7 +131,7 @@ describe("a switchover in which", () => {
     });
   }
 
-  for (const moment of todaysShare([at("preflight"), at("arm"), at("arm", "ends"), at("lead")], 1)) {
+  for (const moment of partOf([at("arm", "ends"), at("preflight"), at("arm"), at("lead")], () => ["full disk"])) {
     it(`the target's disk is full when ${showMoment(moment)}`, async () => {
       await host.watched(async () => {
         const from = await host.primary();

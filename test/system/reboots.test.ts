@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Audit } from "../support/audit.ts";
+import { partOf } from "../support/cases.ts";
 import { cutNetwork, cutPower, type Moment, powerOn, showMoment, stopArchive } from "../support/faults.ts";
-import { activeNodes, HandoverCluster, onSharedCluster, sameOnAll, todaysShare } from "../support/handover.ts";
+import { activeNodes, HandoverCluster, onSharedCluster, sameOnAll } from "../support/handover.ts";
 
 /** So long is looked on whether a node that must not take writes does after all. */
 const lookOnMs = 8000;
@@ -103,7 +104,8 @@ describe("hosts that restart", () => {
     { step: "follow-<old>", when: "starts" },
   ];
   const cases = moments.flatMap((moment) => Object.keys(disturbances).map((what) => ({ moment, what })));
-  for (const { moment, what } of todaysShare(cases, 2)) {
+  const kindsOf = ({ moment, what }: (typeof cases)[number]) => [moment.step, moment.when, what];
+  for (const { moment, what } of partOf(cases, kindsOf)) {
     it(`in the middle of a switchover: the old primary ${what} when ${showMoment(moment)}`, async () => {
       await host.watched(async () => {
         const from = await host.primary();

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { archivedWal, missingWal, restoredAnswer } from "../support/archiveCheck.ts";
 import type { Audit } from "../support/audit.ts";
 import type { Window } from "../support/auditLogic.ts";
+import { inFull } from "../support/cases.ts";
 import { archiveHost, freezeHost, patternOf } from "../support/faults.ts";
-import { type HandoverCluster, inFull, onSharedCluster, showSpread } from "../support/handover.ts";
+import { type HandoverCluster, onSharedCluster, showSpread } from "../support/handover.ts";
 import { until } from "../support/until.ts";
 
 const switchovers = Number(process.env.UNDERSTUDY_SWITCHOVERS ?? (inFull ? 50 : 6));

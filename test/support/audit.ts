@@ -58,10 +58,16 @@ export class Audit {
     });
     const audit = new Audit(child);
     child.send({ start: options } satisfies Request);
-    await until("the audit client's first row", 20, async () => {
-      await audit.look();
-      return audit.acks.length > 0;
-    });
+    try {
+      await until("the audit client's first row", 60, async () => {
+        await audit.look();
+        return audit.acks.length > 0;
+      });
+    } catch (error) {
+      // Its process would keep the tests from ending.
+      child.kill();
+      throw error;
+    }
     return audit;
   }
 

@@ -1,7 +1,7 @@
 /** The token of scripts/host/lib-token.sh, where its disk is full: durable as named, or as it was before. */
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -62,5 +62,63 @@ describe("the token of a node whose disk is full", () => {
     assert.equal(token(), "2 a b armed 0\n");
     run(`${prepare}; revoke_token`);
     assert.equal(token(), "2 a b revoked 0\n");
+  });
+});
+
+describe("what a node takes for a token", () => {
+  let state: string;
+
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), "understudy-token-"));
+  });
+
+  afterEach(() => {
+    rmSync(state, { recursive: true });
+  });
+
+  /** Runs in the directory of the token. */
+  function run(script: string, stdin = "") {
+    const library = `state=$1 node=b; . "$2/lib-check.sh"; . "$2/lib-token.sh"; cd "$1"; ${script}`;
+    return spawnSync("bash", ["-euc", library, "token", state, host], { encoding: "utf8", input: stdin }).stdout;
+  }
+
+  const payload = "PPID[$(echo>pwned)]";
+  const none = [
+    `${payload} a b leads 0`,
+    `2 a b leads ${payload}`,
+    `2 a b ${payload} 0`,
+    `2 ${payload} b leads 0`,
+    "99999999999999999999 a b leads 0",
+    "1000000000 a b leads 0",
+    "02 a b leads 0",
+    "2 a b leads 0 more",
+    "2 ../a b leads 0",
+    "",
+  ];
+
+  for (const line of none) {
+    it(`is not '${line}': none in its file, no answer of a peer; nothing runs`, () => {
+      writeFileSync(join(state, "token"), `${line}\n`);
+      const judged =
+        "if ((token_epoch > 0 || token_took > 0)) || leads_by_token; then echo believed; else echo none; fi";
+      assert.equal(run(`read_token; ${judged}`), "none\n");
+      rmSync(join(state, "token"));
+      if (line !== "") assert.equal(run("only_tokens a || echo none", `${line}\n`), "none\n");
+      assert.ok(!existsSync(join(state, "pwned")));
+    });
+  }
+
+  it("is a line of its form, also of an earlier version; from a peer none that uses up the numbers", () => {
+    for (const line of ["2 a b leads 2", "2 a b leads", "1 - b leads 0", "999999 node-a.example node-b armed 0"]) {
+      writeFileSync(join(state, "token"), `${line}\n`);
+      assert.equal(
+        run('read_token; echo "$token_epoch $token_state"'),
+        `${line.split(" ")[0]} ${line.split(" ")[3]}\n`,
+      );
+      assert.equal(run("only_tokens a", `${line}\n${line}\n`), `${line}\n${line}\n`);
+    }
+    writeFileSync(join(state, "token"), "7 a b leads 7\n");
+    assert.equal(run("only_tokens a || echo none", "1000007 a b leads 0\n"), "1000007 a b leads 0\n");
+    assert.equal(run("only_tokens a || echo none", "1000008 a b leads 0\n"), "none\n");
   });
 });

@@ -1,0 +1,14 @@
+/** Who may be primary: pure decisions over what a node knows, the ledger, and what others answer. See docs/decisions/leadership.md. */
+export * from "./answer.ts";
+export * from "./change.ts";
+export * from "./claim.ts";
+export * from "./explain.ts";
+export * from "./follow.ts";
+export * from "./guard.ts";
+export * from "./ledger.ts";
+export * from "./member.ts";
+export * from "./offer.ts";
+export * from "./override.ts";
+export * from "./standing.ts";
+export * from "./token.ts";
+export * from "./verdict.ts";

@@ -1,0 +1,73 @@
+import type { Answer, Arming } from "./answer.ts";
+import { changeOf, compare } from "./change.ts";
+import { above, type Draft, isMember, ownLedger, type Reading } from "./ledger.ts";
+import type { Member } from "./member.ts";
+import type { Token } from "./token.ts";
+import { type Decision, refuse, type WalEnd } from "./verdict.ts";
+
+/** The next entry, for a primary that hands over to `to`, which says that it is armed. */
+export function offer(
+  me: Member,
+  my: Token,
+  serving: boolean,
+  reading: Reading,
+  to: Member,
+  { token, joined, arming }: Answer,
+): Decision<{ draft: Draft }> {
+  const own = ownLedger(my, reading);
+  if (own.kind !== "own") return refuse({ kind: "ledger", own });
+  const { entries, last: end } = own;
+  if (!serving || my.leader !== me) return refuse({ kind: "notTheLeader", node: me, leader: my.leader, serving });
+  if (my.overrides > 0) return refuse({ kind: "overrideIsUnwritten", token: changeOf(my) });
+  if (my.entry !== end.number)
+    return refuse({ kind: "entriesAreOpen", open: above(entries, my.entry), token: changeOf(my) });
+  if (!isMember(end, to)) return refuse({ kind: "notAMember", node: to, entry: end.number });
+  if (arming.kind !== "open") return refuse({ kind: "notArmed", node: to });
+  if (compare(token, my) !== 0 || token.leader !== me)
+    return refuse({ kind: "otherToken", node: to, token: changeOf(token), leader: token.leader });
+  if (!joined) return refuse({ kind: "notJoined", node: to, leader: token.leader });
+  if (token.promises.length > 0) return refuse({ kind: "hasPromised", node: to, to: token.promises });
+  return {
+    may: true,
+    draft: {
+      kind: "planned",
+      by: me,
+      to,
+      over: [],
+      base: changeOf(my),
+      held: changeOf(token),
+      consent: null,
+      members: end.members,
+    },
+  };
+}
+
+/** What a primary says that has stopped for good, cleanly, for one arming of its target. */
+export interface Stopped {
+  readonly secret: string;
+  readonly entry: number;
+  readonly end: WalEnd;
+}
+
+/**
+ * Whether a target may take what it was offered. `replayed`: where its replay ends. No archive is needed: the members are those that it has
+ * of its giver.
+ */
+export function mayTakeOffer(
+  me: Member,
+  my: Token,
+  arming: Arming,
+  stopped: Stopped | null,
+  replayed: WalEnd,
+): Decision<{ entry: number }> {
+  if (arming.kind !== "entry") return refuse({ kind: "notArmed", node: me });
+  const { entry, secret } = arming;
+  if (my.leader === me || my.entry >= entry) return refuse({ kind: "isTaken", token: changeOf(my) });
+  if (stopped === null) return refuse({ kind: "notTold", entry });
+  if (stopped.secret !== secret || stopped.entry !== entry) return refuse({ kind: "otherArming", entry });
+  const { end } = stopped;
+  // A node that is further has WAL that the giver never wrote.
+  if (replayed.timeline !== end.timeline || replayed.lsn !== end.lsn)
+    return refuse({ kind: "otherEnd", replayed, stopped: end });
+  return { may: true, entry };
+}

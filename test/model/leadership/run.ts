@@ -1,0 +1,115 @@
+/**
+ * npm run search -- NAME...            searches these scenarios (names in scenarios.ts)
+ * npm run search -- --ci | --all       those for CI (five minutes), or all of them (hours), and the rules that are dropped in them
+ * npm run search -- --rules [RULE...]  drops each of these rules, or every one, and shows what breaks
+ * npm run search -- --walk SEED [WALKS] walks at random with four nodes
+ * npm run search -- --conform FILE...  compares the decisions with another implementation's
+ *
+ * With --write, what was found goes into docs/leadership-search.json, and docs/leadership-search.md is made from it.
+ */
+import { conform } from "./conform.ts";
+import { Machine } from "./machine.ts";
+import { Quiet } from "./quiet.ts";
+import { type Finding, readFindings, writeFindings } from "./report.ts";
+import { type Dropped, needed, type SearchName, searches, secondLines } from "./scenarios.ts";
+import { type Bounds, search } from "./search.ts";
+import { fourNodes, walk } from "./walk.ts";
+
+/** Above this, a search gives up: the arrays of states would need more memory than CI has. */
+const MOST_STATES = 60_000_000;
+
+export function runSearch(name: SearchName, bounds: Bounds = {}): Finding & { kind: "search" } {
+  const { scenario, every } = searches[name];
+  const machine = new Machine(scenario);
+  const quiet = new Quiet(machine);
+  const ends = new Map<string, number>();
+  const { violation, ...outcome } = search(machine, {
+    states: MOST_STATES,
+    ...bounds,
+    visit: (state, at) => (at % every === 0 ? quiet.problem(state, ends) : undefined),
+  });
+  return {
+    kind: "search",
+    name,
+    ...outcome,
+    ends: Object.fromEntries([...ends].sort()),
+    ...(violation ? { violation } : {}),
+  };
+}
+
+export function runDropped(
+  { rules, in: name }: Pick<Dropped, "rules" | "in">,
+  bounds: Bounds = {},
+): Finding & { kind: "dropped" } {
+  const machine = new Machine({ ...searches[name].scenario, strict: false }, rules);
+  const { violation, ...outcome } = search(machine, { states: MOST_STATES, ...bounds });
+  return { kind: "dropped", name: rules.join(" and "), in: name, ...outcome, ...(violation ? { violation } : {}) };
+}
+
+/** `walks` walks with four nodes. */
+export function runWalk(seed: number, walks: number): Finding & { kind: "walk" } {
+  return { kind: "walk", name: `seed ${seed}`, ...walk(fourNodes, { seed, walks, length: 200, endsEvery: 50 }) };
+}
+
+function tell(finding: Finding): void {
+  const { violation } = finding;
+  const { kind, name, ...figures } = finding;
+  console.log(`${kind} ${name}: ${JSON.stringify({ ...figures, violation: violation?.message })}`);
+  if (violation) console.log(`    ${violation.message}, ${violation.trace.length} steps: ${violation.trace.join(" ")}`);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const isWritten = args.includes("--write");
+  const [first = "--ci", ...rest] = args.filter((each) => each !== "--write");
+  const found: Finding[] = [];
+  const note = (finding: Finding): void => {
+    tell(finding);
+    found.push(finding);
+    if (isWritten)
+      writeFindings([
+        ...readFindings().filter(({ kind, name }) => kind !== finding.kind || name !== finding.name),
+        finding,
+      ]);
+  };
+  switch (first) {
+    case "--conform": {
+      const { compared, differences } = await conform(rest);
+      for (const each of differences.slice(0, 20)) console.log(each);
+      const inputs = Object.fromEntries([...compared].sort());
+      note({ kind: "conform", name: "protocol-model", inputs, differences: differences.length });
+      break;
+    }
+    case "--walk": {
+      const [seed = 1, walks = 1000] = rest.map(Number);
+      note(runWalk(seed, walks));
+      break;
+    }
+    case "--rules":
+      for (const each of needed)
+        if (rest.length === 0 || each.rules.some((rule) => rest.includes(rule))) note(runDropped(each));
+      for (const rule of secondLines) if (rest.includes(rule)) note(runDropped({ rules: [rule], in: "two-back" }));
+      break;
+    case "--ci":
+    case "--all":
+      for (const [name, { size }] of Object.entries(searches) as [SearchName, (typeof searches)[SearchName]][])
+        if (first === "--all" || size !== "long") note(runSearch(name));
+      for (const each of needed) if (first === "--all" || each.size !== "long") note(runDropped(each));
+      if (first === "--all") for (const rule of secondLines) note(runDropped({ rules: [rule], in: "two-back" }));
+      note(runWalk(1, 1000));
+      break;
+    default:
+      for (const name of [first, ...rest]) {
+        if (!Object.hasOwn(searches, name))
+          throw new Error(`there is no search '${name}'; there are: ${Object.keys(searches).join(", ")}`);
+        note(runSearch(name as SearchName));
+      }
+  }
+  const isWrong = found.some((each) =>
+    each.kind === "dropped"
+      ? !each.violation && !secondLines.some((rule) => rule === each.name)
+      : each.violation || (each.kind === "conform" && each.differences > 0),
+  );
+  process.exitCode = isWrong ? 1 : 0;
+}
+
+if (process.argv[1]?.endsWith("run.ts")) void main(process.argv.slice(2));

@@ -1,0 +1,173 @@
+import type { Rule } from "./rules.ts";
+import { type Scenario, scenario } from "./state.ts";
+
+/** Nodes as bits. */
+const A = 1;
+const B = 2;
+const C = 4;
+
+export interface Search {
+  /** In plain words. */
+  readonly what: string;
+  readonly scenario: Scenario;
+  /** How every so-many-th state ends is looked at. */
+  readonly every: number;
+  /** small: with the unit tests. ci: `npm run search -- --ci`. long: only by name and by `--all`. */
+  readonly size: "small" | "ci" | "long";
+}
+
+const two = scenario({});
+const twoCommits = scenario({ commits: 2, unsynced: true, consent: B });
+const three = scenario({ nodes: 3, faults: 0 });
+const twoSignal = scenario({ faults: 2, signal: true });
+const twoBack = scenario({ snapshot: A | B });
+const threeBack = scenario({ nodes: 3, faults: 0, snapshot: A | B | C });
+const threeCommits = scenario({ nodes: 3, commits: 1, unsynced: true, consent: C });
+const members = scenario({ nodes: 3, entries: 4, faults: 0, members: A | B, addable: A | B | C, retirable: A | B | C });
+const unlistedTwo = scenario({ entries: 2, unlisted: A | B });
+const unlistedThree = scenario({ nodes: 3, entries: 2, faults: 0, unlisted: B });
+
+export const searches = {
+  two: { what: "two nodes, any updates", scenario: two, every: 20, size: "small" },
+  "two-commits": {
+    what: "two nodes and commits; a loss is consented to only with B",
+    scenario: twoCommits,
+    every: 100,
+    size: "ci",
+  },
+  "two-signal": { what: "two nodes; PostgreSQL is also started by hand", scenario: twoSignal, every: 200, size: "ci" },
+  "two-back": { what: "two nodes; a disk goes back", scenario: twoBack, every: 300, size: "ci" },
+  "by-hand": {
+    what: "two nodes and a commit; a standby is promoted by hand",
+    scenario: scenario({ commits: 1, byHand: 1 }),
+    every: 100,
+    size: "ci",
+  },
+  clone: {
+    what: "two nodes; a host is cloned",
+    scenario: scenario({ clones: A | B, faults: 0 }),
+    every: 100,
+    size: "small",
+  },
+  three: { what: "three nodes", scenario: three, every: 50, size: "ci" },
+  members: {
+    what: "two members and a third node; nodes are added and retired",
+    scenario: members,
+    every: 300,
+    size: "ci",
+  },
+  "unlisted-two": { what: "two nodes; an override without the ledger", scenario: unlistedTwo, every: 500, size: "ci" },
+  "three-back": { what: "three nodes; a disk goes back", scenario: threeBack, every: 300, size: "long" },
+  "three-commits": {
+    what: "three nodes and a commit; a loss is consented to only with C",
+    scenario: threeCommits,
+    every: 500,
+    size: "long",
+  },
+  "unlisted-three": {
+    what: "three nodes; an override without the ledger by B",
+    scenario: unlistedThree,
+    every: 1000,
+    size: "long",
+  },
+  "two-backs": {
+    what: "two nodes; two disks go back",
+    scenario: { ...twoBack, restores: 2 },
+    every: 1000,
+    size: "long",
+  },
+  "two, 4 entries, 2 faults": {
+    what: "two nodes, more of all",
+    scenario: { ...two, entries: 4, faults: 2 },
+    every: 500,
+    size: "long",
+  },
+  "three, 4 entries": {
+    what: "three nodes, three changes",
+    scenario: { ...three, entries: 4 },
+    every: 1000,
+    size: "long",
+  },
+  "two-signal, 4 entries": {
+    what: "two nodes, started by hand, three changes",
+    scenario: { ...twoSignal, entries: 4 },
+    every: 1000,
+    size: "long",
+  },
+  "members, 5 entries": {
+    what: "nodes are added and retired, four changes",
+    scenario: { ...members, entries: 5 },
+    every: 5000,
+    size: "long",
+  },
+  "two-commits, 3 commits": {
+    what: "two nodes, three commits",
+    scenario: { ...twoCommits, commits: 3 },
+    every: 500,
+    size: "long",
+  },
+  "three-back, a fault": {
+    what: "three nodes; a disk goes back, and a fault",
+    scenario: { ...threeBack, faults: 1 },
+    every: 5000,
+    size: "long",
+  },
+} as const satisfies Record<string, Search>;
+export type SearchName = keyof typeof searches;
+
+/** Where it is looked at what a rule is for, alone or with others. */
+export interface Dropped {
+  readonly rules: readonly Rule[];
+  readonly in: SearchName;
+  readonly size: "small" | "ci" | "long";
+}
+
+const drop = (name: SearchName, size: Dropped["size"], ...rules: readonly Rule[]): Dropped[] =>
+  rules.map((rule) => ({ rules: [rule], in: name, size }));
+
+export const needed: readonly Dropped[] = [
+  ...drop(
+    "two",
+    "small",
+    "overHasLeader",
+    "serverRefuses",
+    "toldWhenStopped",
+    "guardNeedsAll",
+    "entryBeforeProof",
+    "guardReadsEntries",
+  ),
+  ...drop(
+    "two",
+    "small",
+    "standDownEndsAnswers",
+    "listIsOfTheLedger",
+    "entryBeforeStop",
+    "armedBeforeEntry",
+    "takeUnderLock",
+    "messageIsOfThisArming",
+  ),
+  ...drop("clone", "small", "machineIsNamed"),
+  ...drop("three", "small", "overHasOpen", "standDownEndsArming", "entryOnce"),
+  ...drop("three", "ci", "offerNeedsLast"),
+  ...drop("two-commits", "small", "replayEndsThere", "syncBeforeTake", "startIsOfThisChange"),
+  ...drop("two-commits", "ci", "withoutConsentServes"),
+  ...drop("two-signal", "small", "standDownPutsSignal", "signalIsBackAtBoot"),
+  ...drop("two-signal", "ci", "standDownEndsPromotion", "restartEndsArming", "allowedIsOfThisBoot", "signalIsKept"),
+  ...drop("members", "ci", "listedInLedger", "joinedSinceListed", "listChangesWhenLast"),
+  ...drop("unlisted-two", "small", "keptOffUntilWritten", "wordIsKept", "guardHeedsHigher", "askEndsArming"),
+  ...drop("unlisted-two", "ci", "wordStandsInTheWay", "unwrittenStandsInTheWay"),
+  ...drop("unlisted-three", "small", "overrideStopsAll"),
+  ...drop("three-commits", "long", "standDownKnowsBase"),
+  ...drop("two-commits, 3 commits", "long", "targetHasGiversToken", "targetHasJoined"),
+  { rules: ["ledgerReadAfterAnswers", "answersAreNewer", "guardAsksTwice"], in: "three-back, a fault", size: "long" },
+  ...drop("three-back, a fault", "long", "overHasAllNamed"),
+];
+
+/** Nothing that is searched rests on these alone: another rule holds without each. */
+export const secondLines: readonly Rule[] = [
+  "consent",
+  "takeIsNewer",
+  "answerIsNotOlder",
+  "takenStays",
+  "overrideShrinksList",
+];

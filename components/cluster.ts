@@ -2,10 +2,12 @@ import {
   all,
   ComponentResource,
   type ComponentResourceOptions,
+  type CustomResourceOptions,
   type Input,
   interpolate,
   type Output,
   type Resource,
+  unsecret,
 } from "@pulumi/pulumi";
 import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
@@ -14,10 +16,11 @@ import type { Outcome as PreflightOutcome } from "../model/preflight/preflight.t
 import type { ArmOutcome, Handover, LeadOutcome, ReceiptOutcome } from "../model/receipt.ts";
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
+import type { RestartInput } from "../model/stepInputs.ts";
 import { type Archive, archiveOf } from "./archive.ts";
 import { Intent } from "./intent.ts";
 import { clusterKeys, verifier } from "./keys.ts";
-import { LocalStep } from "./localStep.ts";
+import { jsonInput, LocalStep } from "./localStep.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
 import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
@@ -25,6 +28,7 @@ import { previewed } from "./preflightHook.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Fence } from "./targets/machine.ts";
 import { hostsFor, machineOf } from "./targets/machines.ts";
+import { Update } from "./update.ts";
 
 export interface PostgresClusterArgs {
   /** The declared world: parsed and checked. A change of it is what an update carries out. */
@@ -61,7 +65,8 @@ export class PostgresCluster extends ComponentResource {
     super("understudy:index:PostgresCluster", name, {}, opts);
     const parent = { parent: this };
     const keys = clusterKeys(config, parent);
-    const target = hostsFor(config, keys, parent);
+    const update = new Update(config, parent);
+    const target = hostsFor(config, keys, update, parent);
     const { machines, archiveServer } = target;
     const archive = archiveOf(config, keys, archiveServer);
 
@@ -69,7 +74,8 @@ export class PostgresCluster extends ComponentResource {
     const taking = activeNodes(config).map((node) => ({ node, machine: machineOf(machines, node.name) }));
     const addresses = taking.map(({ machine }) => machine.address);
     const nodes = taking.map(
-      ({ node, machine }) => new ClusterNode(node.name, { config, node, machine, addresses, keys, archive }, parent),
+      ({ node, machine }) =>
+        new ClusterNode(node.name, { update, config, node, machine, addresses, keys, archive }, parent),
     );
     const declaredPrimary = nodes.find(({ node }) => node.name === config.primary);
     if (!declaredPrimary) throw new Error(`no node ${config.primary}`);
@@ -87,10 +93,12 @@ export class PostgresCluster extends ComponentResource {
       ),
     );
     const configured = nodes.map((node) => node.configure(peers));
+    const restarted = restarts(nodes, configured, update, parent);
     const { pooler } = config;
     const pooled = pooler
       ? nodes.map(
-          (node) => new NodePooler(node.node.name, { config, pooler, node, nodes, keys, after: configured }, parent),
+          (node) =>
+            new NodePooler(node.node.name, { update, config, pooler, node, nodes, keys, after: configured }, parent),
         )
       : [];
 
@@ -98,7 +106,7 @@ export class PostgresCluster extends ComponentResource {
     const hosts = nodes.map(({ node, machine }) => ({ name: node.name, connection: machine.connection }));
 
     // The runbook.
-    const intent = new Intent("intent", config, parent);
+    const intent = new Intent("intent", config, update, parent);
     const step = (
       stepName: string,
       node: ClusterNode,
@@ -109,6 +117,7 @@ export class PostgresCluster extends ComponentResource {
       new RemoteStep(
         stepName,
         {
+          update,
           machine: node.machine,
           script: stepName.split("-")[0] as string,
           ...(words === undefined ? {} : { words }),
@@ -121,12 +130,13 @@ export class PostgresCluster extends ComponentResource {
     const preflight = new LocalStep(
       "preflight",
       {
+        update,
         command: "node scripts/steps/preflight.ts",
         stdin: all([intent.intentId, keys.clusterId, hosts]).apply(([intentId, clusterId, known]) =>
           JSON.stringify({ intent: intentId, clusterId, ...declaration(config), hosts: known }),
         ),
         remembers: true,
-        after: [...configured, ...pooled.map((node) => node.step)],
+        after: [...configured, restarted, ...pooled.map((node) => node.step)],
       },
       { ...parent, ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts }) },
     );
@@ -249,6 +259,7 @@ export class PostgresCluster extends ComponentResource {
     const receipt = new LocalStep(
       "receipt",
       {
+        update,
         command: "node scripts/steps/receipt.ts",
         stdin: all([intent.intentId, led, hosts]).apply(([intentId, outcome, known]) =>
           JSON.stringify({
@@ -262,6 +273,7 @@ export class PostgresCluster extends ComponentResource {
       },
       parent,
     );
+    update.end();
 
     this.primary = led.primary;
     this.handover = receipt.outcome.apply((text) => (JSON.parse(text) as ReceiptOutcome).handover);
@@ -275,6 +287,34 @@ export class PostgresCluster extends ComponentResource {
     this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys) : undefined;
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
+}
+
+/** PostgreSQL restarts where that is needed: one node after the other, since one of them may not come back with its new settings. */
+function restarts(
+  nodes: readonly ClusterNode[],
+  configured: readonly RemoteStep[],
+  update: Update,
+  opts: CustomResourceOptions,
+): LocalStep {
+  const waiting = all(
+    nodes.map(({ node, machine }, i) =>
+      all([machine.connection, (configured[i] as RemoteStep).outcome]).apply(([connection, outcome]) => ({
+        name: node.name,
+        connection,
+        waiting: (JSON.parse(outcome) as { readonly waiting?: string }).waiting ?? "",
+      })),
+    ),
+  ).apply((hosts) => hosts.filter((host) => host.waiting !== ""));
+  return new LocalStep(
+    "restart",
+    {
+      update,
+      command: unsecret(waiting).apply((hosts) => (hosts.length === 0 ? "true" : "node scripts/steps/restart.ts")),
+      stdin: jsonInput<RestartInput>({ hosts: waiting }),
+      after: configured,
+    },
+    opts,
+  );
 }
 
 /** How long the target waits for the primary to hand over: time for the poolers to pause and for a checkpoint. */

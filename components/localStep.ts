@@ -1,7 +1,10 @@
 import { local } from "@pulumi/command";
 import { type CustomResourceOptions, type Input, type Output, output, type Resource, secret } from "@pulumi/pulumi";
+import type { Update } from "./update.ts";
 
 export interface LocalStepArgs {
+  /** The update that it is a step of. */
+  readonly update: Update;
   /** Command line, run in the project's folder. It is shown by previews: nothing secret in it. */
   readonly command: Input<string>;
   /** What it gets on its standard input: a secret as a whole. A change of it runs the step again. */
@@ -26,11 +29,13 @@ export class LocalStep extends local.Command {
       {
         create: args.command,
         stdin: secret(args.stdin),
+        environment: args.update.environment(),
         logging: local.Logging.Stderr,
         addPreviousOutputInEnv: args.remembers ?? false,
       },
       { ...opts, dependsOn: [...args.after] },
     );
+    args.update.add(this);
     this.outcome = this.stdout.apply((text) => text.trim());
   }
 }

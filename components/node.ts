@@ -12,8 +12,10 @@ import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
+import type { Update } from "./update.ts";
 
 export interface ClusterNodeArgs {
+  readonly update: Update;
   readonly config: ClusterConfig;
   readonly node: NodeConfig;
   readonly machine: Machine;
@@ -56,10 +58,11 @@ export class ClusterNode extends ComponentResource {
 
   constructor(name: string, args: ClusterNodeArgs, opts: ComponentResourceOptions) {
     super("understudy:index:ClusterNode", name, {}, opts);
-    const { config, node, machine, keys } = args;
+    const { update, config, node, machine, keys } = args;
     const install = new LocalStep(
       `install-${name}`,
       {
+        update,
         command: "node scripts/steps/install.ts",
         stdin: jsonInput<InstallInput>({
           name,
@@ -91,14 +94,15 @@ export class ClusterNode extends ComponentResource {
   }
 
   /** What has to be done before roles are looked at. Called once all nodes are known to have a host. */
-  configure(peers: Output<Peer[]>): Resource {
-    const { config, node, machine, keys, archive, addresses } = this.args;
+  configure(peers: Output<Peer[]>): RemoteStep {
+    const { update, config, node, machine, keys, archive, addresses } = this.args;
     const parent = { parent: this };
     const size = this.found.apply((reported) => hostSize(reported, machine));
     const others = peers.apply((known) => known.filter(({ name }) => name !== node.name));
     return new RemoteStep(
       `configure-${node.name}`,
       {
+        update,
         machine,
         script: "configure",
         parameters: {

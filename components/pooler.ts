@@ -19,6 +19,7 @@ import {
 import { type Certificate, type ClusterKeys, verifier } from "./keys.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
+import type { Update } from "./update.ts";
 
 /** A node, as far as poolers are concerned. */
 export interface PooledNode {
@@ -30,6 +31,7 @@ export interface PooledNode {
 }
 
 export interface NodePoolerArgs {
+  readonly update: Update;
   readonly config: ClusterConfig;
   readonly pooler: PoolerConfig;
   readonly node: PooledNode;
@@ -48,7 +50,7 @@ export class NodePooler extends ComponentResource {
 
   constructor(name: string, args: NodePoolerArgs, opts: ComponentResourceOptions) {
     super("understudy:index:NodePooler", name, {}, opts);
-    const { config, pooler, keys } = args;
+    const { update, config, pooler, keys } = args;
     const { machine, certificate, found } = args.node;
     const version = found.apply(({ pgbouncer }) => pgbouncer);
     const ini = (kind: "primary" | "standbys") =>
@@ -57,6 +59,7 @@ export class NodePooler extends ComponentResource {
     this.step = new RemoteStep(
       `pooler-${name}`,
       {
+        update,
         machine,
         script: "pooler",
         parameters: {

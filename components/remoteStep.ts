@@ -14,8 +14,11 @@ import { dialFailure } from "../model/dialFailure.ts";
 import { renderParameters } from "../model/render/parameters.ts";
 import { loginOf } from "./targets/connection.ts";
 import type { Machine } from "./targets/machine.ts";
+import type { Again, Update } from "./update.ts";
 
 export interface RemoteStepArgs {
+  /** The update that it is a step of. */
+  readonly update: Update;
   /** Where it runs. */
   readonly machine: Machine;
   /** Name of the host script under `scripts/host/` that it runs. */
@@ -46,12 +49,17 @@ export class RemoteStep extends remote.Command {
       {
         connection: args.machine.connection,
         create: commandLine(args),
-        stdin: secret(all(args.parameters).apply((parameters) => renderParameters(definite(parameters)))),
+        stdin: secret(
+          all([all(args.parameters), args.update.again]).apply(([parameters, again]) =>
+            renderParameters({ ...definite(parameters), ...inWords(again) }),
+          ),
+        ),
         logging: remote.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
       { ...opts, ...explained(args.machine), dependsOn: [...args.machine.ready, ...args.after] },
     );
+    args.update.add(this);
     this.outcome = this.stdout.apply((text) => text.trim());
   }
 }
@@ -86,6 +94,12 @@ function commandLine({ script, machine, words }: RemoteStepArgs): Output<string>
 
 function asRoot(machine: Machine, line: string): Output<string> {
   return loginOf(machine.connection).apply(({ user }) => (user === "root" ? line : `sudo -n ${line}`));
+}
+
+/** As a parameter: no script reads it, but another value of it runs the step again. */
+function inWords({ CONTINUES, RECONCILE }: Again): Record<string, string> {
+  const words = [CONTINUES, RECONCILE].filter((word) => word !== undefined);
+  return words.length === 0 ? {} : { again: words.join(" ") };
 }
 
 function definite(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -39,6 +39,12 @@ export interface PreflightInput extends Omit<Declared, "recorded"> {
   readonly hosts: readonly Host[];
 }
 
+/** What the step `restart` gets on its standard input. */
+export interface RestartInput {
+  /** Those where PostgreSQL has to restart, with the digest of the `postgresql.conf` that waits for it there. */
+  readonly hosts: readonly (Host & { readonly waiting: string })[];
+}
+
 /** What the step `receipt` gets on its standard input. */
 export interface ReceiptInput {
   readonly intent: string;

@@ -7,7 +7,9 @@ import {
   getStack,
   type Input,
   type Output,
+  output,
   type Resource,
+  runtime,
   secret,
 } from "@pulumi/pulumi";
 import {
@@ -18,6 +20,7 @@ import {
 } from "../../model/config/config.ts";
 import type { Endpoint } from "../../model/host.ts";
 import type { ClusterKeys, SshKeyPair } from "../keys.ts";
+import type { Update } from "../update.ts";
 import { sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
@@ -26,6 +29,7 @@ const script = (name: string, ...words: readonly (string | number)[]) =>
 
 /** What all hosts of a stack share: the name that goes before all names, their network, and whether data is protected. */
 export interface DockerStack {
+  readonly update: Update;
   /** Containers, volumes and the network of the stack have names that start with it, and it as their label. */
   readonly prefix: string;
   readonly network: Resource;
@@ -37,19 +41,37 @@ export function dockerPrefix(): string {
   return `understudy-${getStack()}`;
 }
 
+interface DockerStepArgs {
+  readonly create: string;
+  readonly delete?: string;
+  readonly stdin?: Output<string>;
+  readonly environment?: Readonly<Record<string, Output<string>>>;
+  /** @default true, as the plugin has it */
+  readonly addPreviousOutputInEnv?: boolean;
+}
+
+/** A script of `scripts/docker/`: each looks first and does what is missing, so that it can run again like any other step. */
+class DockerStep extends local.Command {
+  constructor(name: string, update: Update, args: DockerStepArgs, opts: CustomResourceOptions) {
+    const environment = update.environment(args.environment);
+    super(name, { ...args, environment, logging: local.Logging.Stderr }, opts);
+    update.add(this);
+  }
+}
+
 /** The network of the stack: a bridge of Docker's with a subnet that stays. */
-export function dockerStack(config: DockerClusterConfig, opts: CustomResourceOptions): DockerStack {
+export function dockerStack(config: DockerClusterConfig, update: Update, opts: CustomResourceOptions): DockerStack {
   const prefix = dockerPrefix();
-  const network = new local.Command(
+  const network = new DockerStep(
     "network",
+    update,
     {
       create: script("network", "create", prefix),
       delete: script("network", "delete", prefix),
-      logging: local.Logging.Stderr,
     },
     { ...opts, deleteBeforeReplace: true },
   );
-  return { prefix, network, deletionProtection: config.deletionProtection };
+  return { update, prefix, network, deletionProtection: config.deletionProtection };
 }
 
 /** A file that a host has from before its first boot on. */
@@ -110,19 +132,19 @@ export class DockerHost extends ComponentResource {
   constructor(name: string, args: DockerHostArgs, opts?: ComponentResourceOptions) {
     super("understudy:index:DockerHost", name, {}, opts);
     const { stack, host, names } = args;
-    const { prefix } = stack;
+    const { update, prefix } = stack;
 
     // Retained, an unneeded volume stays with its data; protected, it can't even become unneeded. Never both.
     const protection =
       args.protectVolume === true
         ? { protect: stack.deletionProtection }
         : { retainOnDelete: stack.deletionProtection };
-    const volume = new local.Command(
+    const volume = new DockerStep(
       names.volume,
+      update,
       {
         create: script("volume", "create", prefix, `${host}-data`),
         delete: script("volume", "delete", prefix, `${host}-data`),
-        logging: local.Logging.Stderr,
       },
       { parent: this, deleteBeforeReplace: true, ...protection },
     );
@@ -133,23 +155,28 @@ export class DockerHost extends ComponentResource {
       ...(args.aliases ?? []).flatMap((alias) => ["--alias", alias]),
       ...(args.unit === undefined ? [] : ["--restart-unit", args.unit]),
     );
-    const container = new local.Command(
+    const container = new DockerStep(
       names.host,
+      update,
       {
         create,
         // Without data to keep nobody has to wait for a clean shutdown.
         delete: script("host", "delete", prefix, host, ...(stack.deletionProtection ? [] : ["--kill"])),
         stdin: secret(hostFiles(args.files)),
-        logging: local.Logging.Stderr,
       },
       { parent: this, dependsOn: [stack.network, volume], deleteBeforeReplace: true },
     );
-    this.report = container.stdout.apply((text) => JSON.parse(text) as HostReport);
+    // In a preview, a host whose script is to run again is still where it was: address and ports stay.
+    const printed = runtime.isDryRun()
+      ? output(update.stored).apply((step) => output(step(names.host)?.stdout ?? container.stdout))
+      : container.stdout;
+    this.report = printed.apply((text) => JSON.parse(text) as HostReport);
     this.address = this.report.apply(({ address }) => address);
     this.instance = this.report.apply(({ instance }) => instance);
 
-    this.power = new local.Command(
+    this.power = new DockerStep(
       names.power,
+      update,
       {
         create:
           args.power === "off"
@@ -157,7 +184,6 @@ export class DockerHost extends ComponentResource {
             : script("host", "start", prefix, host, ...(args.unit === undefined ? [] : ["--unit", args.unit])),
         // A container that was made anew is another one to start, or to prove to be off.
         environment: { INSTANCE: this.instance, ...(args.fence ? { CHANGE: args.fence.proof } : {}) },
-        logging: local.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
       {

@@ -1,6 +1,7 @@
 import type { CustomResourceOptions } from "@pulumi/pulumi";
 import type { ClusterConfig } from "../../model/config/config.ts";
 import type { ClusterKeys } from "../keys.ts";
+import type { Update } from "../update.ts";
 import { AwsTarget } from "./aws/target.ts";
 import { dockerFences, dockerMachines, dockerStack } from "./docker.ts";
 import { DockerS3 } from "./dockerS3.ts";
@@ -8,10 +9,10 @@ import type { Hosts, Machine, Machines } from "./machine.ts";
 import { sshFences, sshMachines } from "./ssh.ts";
 
 /** Makes the hosts, or finds those that exist: the one place that tells targets apart. */
-export function hostsFor(config: ClusterConfig, keys: ClusterKeys, opts: CustomResourceOptions): Hosts {
+export function hostsFor(config: ClusterConfig, keys: ClusterKeys, update: Update, opts: CustomResourceOptions): Hosts {
   switch (config.target) {
     case "docker": {
-      const stack = dockerStack(config, opts);
+      const stack = dockerStack(config, update, opts);
       const { archive } = config;
       return {
         machines: dockerMachines(config, stack, keys, opts),
@@ -27,7 +28,7 @@ export function hostsFor(config: ClusterConfig, keys: ClusterKeys, opts: CustomR
         fences: (change) => sshFences(config, change, opts),
       };
     case "aws":
-      return new AwsTarget("aws", { config, keys }, opts);
+      return new AwsTarget("aws", { config, keys, update }, opts);
     default:
       return config satisfies never;
   }

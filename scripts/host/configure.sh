@@ -1,11 +1,14 @@
 # shellcheck shell=bash
-# Rendered files in place and in force. Knows nothing of roles: the same on a primary and on a standby.
+# Rendered files in place, and in force where no start of PostgreSQL is needed for that. Knows nothing of roles: the same on a primary and on
+# a standby.
 #
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_ca_crt
 #             peers ("name address ssh-port" a line) peer_known_hosts peer_private_key
 #             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
-# outcome: {"node"}
+# outcome: {"node","waiting"}: digest of the postgresql.conf that waits for `restart`; empty: none does
 
+# shellcheck source=lib-trial.sh
+. "$library/lib-trial.sh"
 require_volume
 
 # put PATH CONTENT OWNER MODE
@@ -27,15 +30,12 @@ put "$etc/peers" "$peers" root:root 644
 put "$etc/peer_known_hosts" "$peer_known_hosts" root:root 644
 put "$etc/peer_key" "$peer_private_key" root:root 600
 
+printf '%s' "$postgresql_conf" | write_file "$candidate" root:postgres 640 || true
 if has_data; then
-  candidate=$etc/postgresql.conf.candidate
-  printf '%s' "$postgresql_conf" | write_file "$candidate" root:postgres 640 || true
   attempt "PostgreSQL refuses the new postgresql.conf; the old one stays in force" \
     "Correct 'settings' in the stack's config, then run 'pulumi up' again." \
     as_postgres "$pgbin/postgres" --config-file="$candidate" -C data_directory
-  rm -f "$candidate"
 fi
-put "$etc/postgresql.conf" "$postgresql_conf" root:postgres 640
 
 if [[ -n $archive_ca_crt ]]; then
   put "$etc/tls/archive-ca.crt" "$archive_ca_crt" root:postgres 644
@@ -88,8 +88,43 @@ done
 . "$library/lib-metrics.sh"
 if [[ -n $metrics_conf ]]; then schedule_metrics "$metrics_conf"; else unschedule_metrics; fi
 
+# reload_candidate: puts the candidate in force by a reload. What PostgreSQL does not take then, it would refuse at its next start.
+reload_candidate() {
+  local began=$EPOCHSECONDS said
+  if cmp -s "$conf" "$candidate"; then
+    rm -f "$candidate"
+    reload_postgres
+    return 0
+  fi
+  begin_trial
+  reload_postgres
+  if [[ -n $(log_since "$began" 'was not reloaded|contains errors') ]]; then
+    said=$(log_since "$began" 'not reloaded|contains errors|could not|invalid|(DETAIL|HINT): ')
+    mv -f "$conf_before" "$conf"
+    reload_postgres
+    refuse "PostgreSQL does not take the new settings: those before are in force again
+$said" "Correct 'settings' in the stack's config, then run 'pulumi up' again."
+  fi
+  [[ -n $pending ]] || end_trial
+}
+
 # A step that was cut off after it had written the files would find nothing changed: so this is done each time.
-if has_data && is_active; then
-  put_in_force
+waiting='' pending=''
+if ! has_data; then
+  mv -f "$candidate" "$conf"
+elif ! is_active; then
+  # It is tried when `lead` or `follow` start it.
+  if cmp -s "$conf" "$candidate"; then rm -f "$candidate"; else begin_trial; fi
+else
+  changed=$(needs_start)
+  if [[ -z $changed ]]; then
+    reload_candidate
+    changed=$pending
+    [[ -z $changed ]] || printf '%s' "$postgresql_conf" | write_file "$candidate" root:postgres 640 || true
+  fi
+  if [[ -n $changed ]]; then
+    say "PostgreSQL has to restart, because this changed: $changed"
+    waiting=$(digest_of "$candidate")
+  fi
 fi
-result node "$node"
+result node "$node" waiting "$waiting"

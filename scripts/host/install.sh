@@ -57,8 +57,11 @@ require_free_port() {
   listener=$(ss -Hltnp "sport = :$1" | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -n 1)
   [[ -z $listener ]] || refuse "port $1 is in use by '$listener'" "$3"
 }
-require_free_port "$port" "$unit" \
-  "Stop it (Debian's own cluster: 'systemctl disable --now postgresql@$major-main'), or set another postgresPort."
+# Where there is data, its server has the port, whoever started it.
+if ! has_data || [[ $(recorded_value port) != "$port" ]]; then
+  require_free_port "$port" "$unit" \
+    "Stop it (Debian's own cluster: 'systemctl disable --now postgresql@$major-main'), or set another postgresPort."
+fi
 for pooler_port in $pooler_ports; do
   require_free_port "$pooler_port" understudy-pooler.service \
     "Stop it (Debian's own PgBouncer: 'systemctl disable --now pgbouncer'), or set another pooler.port and pooler.readOnlyPort."
@@ -66,7 +69,7 @@ done
 
 require_roots_above
 mkdir -p "$data_directory"
-require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
+has_data || require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
 
 missing=()
 for package in "postgresql-$major" pgbackrest ${pooler_ports:+pgbouncer} $further_packages; do

@@ -291,15 +291,26 @@ in_recovery() {
 # What the running server was started with; the guard keeps it.
 readonly started_configuration=/run/understudy-started.conf
 
-# put_in_force: reloads, and restarts where a reload is not enough. A warm standby takes no SQL: there the files are compared.
-put_in_force() {
-  local before=$EPOCHREALTIME pending=''
-  systemctl reload "$unit"
+# reload_postgres: sets `pending` to what only a restart puts in force. A warm standby takes no SQL: there the files are compared.
+reload_postgres() {
+  local before=$EPOCHREALTIME
+  pending=''
+  # A server that is stopping (a handover goes on by itself) reads its files at its next start.
+  if ! systemctl reload "$unit"; then
+    is_active || return 0
+    systemctl reload "$unit"
+  fi
   if takes_sql; then
     await 10 "PostgreSQL to read its configuration" has_reloaded_since "$before"
   else
     pending=$(cmp -s "$etc/postgresql.conf" "$started_configuration" || echo postgresql.conf)
   fi
+}
+
+# put_in_force: reloads, and restarts where a reload is not enough.
+put_in_force() {
+  local pending=''
+  reload_postgres
   if [[ -n $pending ]]; then
     say "restarting PostgreSQL, because this changed: $pending"
     systemctl restart "$unit" || refuse "PostgreSQL does not start again
@@ -318,7 +329,10 @@ takes_sql() {
 # Sets `pending`: the settings that only a restart puts in force.
 has_reloaded_since() {
   local seen
-  seen=$(sql -c "select pg_conf_load_time() >= to_timestamp($1), (select string_agg(name, ' ') from pg_settings where pending_restart)")
+  if ! seen=$(sql -c "select pg_conf_load_time() >= to_timestamp($1), (select string_agg(name, ' ') from pg_settings where pending_restart)"); then
+    ! is_active
+    return
+  fi
   pending=${seen#*|}
   [[ $seen == 't|'* ]]
 }

@@ -9,6 +9,7 @@ import { freeName } from "../../components/targets/aws/bucket.ts";
 import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
 import { growsOnly } from "../../components/targets/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
+import { Update } from "../../components/update.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
 import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
@@ -28,7 +29,7 @@ describe("the graph of the target aws", function () {
   it("has alarms, and senders of figures, that no change of primary changes", async () => {
     const watching = async (primary: string) => {
       const config = parseAws({ ...closed, primary });
-      const { machines } = hostsFor(config, clusterKeys(config, {}), {});
+      const { machines } = hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {});
       const confs = Object.values(machines).map(({ metricsConf }) => metricsConf);
       const alarms = renderGraph((await graphOf(config)).filter(({ type }) => type.startsWith("aws:cloudwatch/")));
       return { confs, alarms };
@@ -61,7 +62,7 @@ describe("machines of the target aws", function () {
 
   it("are reached through the bastion, with keys that are known beforehand", async () => {
     const config = parseAws(smallest);
-    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), {}).machines, "node-a");
+    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {}).machines, "node-a");
     const known = {
       user: "understudy",
       port: 22,
@@ -85,7 +86,7 @@ describe("machines of the target aws", function () {
   it("of a network that exists and has no bastion are reached by their own address", async () => {
     const { bastion: _, ...aws } = existing.aws;
     const config = parseAws({ ...existing, aws });
-    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), {}).machines, "db1");
+    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {}).machines, "db1");
     assert.equal((await resolved(machine.connection)).proxy, undefined);
     await settled();
     const rules = registered.filter(({ type }) => type.includes("IngressRule")).map(({ name }) => name);
@@ -95,7 +96,10 @@ describe("machines of the target aws", function () {
   it("prove that a fenced node is off by what EC2 says behind the change, and by nothing else", async () => {
     const config = parseAws(everything);
     const proof = () => {
-      const [fence] = hostsFor(config, clusterKeys(config, {}), {}).fences({ proof: output("intent-1:2"), after: [] });
+      const [fence] = hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {}).fences({
+        proof: output("intent-1:2"),
+        after: [],
+      });
       assert.equal(fence?.node, "node-c");
       return resolved(fence.proof);
     };

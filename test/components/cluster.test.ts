@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { PostgresCluster } from "../../components/cluster.ts";
-import { freshId } from "../../components/intent.ts";
+import { freshId } from "../../components/update.ts";
 import { parseConfig } from "../../model/config/config.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
-import { forget, inputsOf, readInTheMiddle, registered, unwrapped } from "../support/mockEngine.ts";
+import { forget, inputsOf, readInTheMiddle, registered, stored, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
 const context = { stack: "dev", readFile: () => "" };
 const declare = (config: object) => parseConfig({ target: "docker", ...config }, context);
 const remote = "command:remote:Command";
 
-async function graphOf(config: object): Promise<string[]> {
+async function graphOf(config: object, state: Readonly<Record<string, object>> = {}): Promise<string[]> {
   forget();
+  for (const [name, outputs] of Object.entries(state)) {
+    stored[`urn:pulumi:dev::understudy::command:local:Command::${name}`] = { type: "command:local:Command", outputs };
+  }
   new PostgresCluster("dev", { config: declare(config) });
-  // The last step: every other one is behind it.
-  await until("the receipt", 20, () => registered.some(({ name }) => name === "receipt"));
+  // Every step is behind it.
+  await until("the end", 20, () => registered.some(({ name }) => name === "finished"));
   return registered.map(({ type, name }) => `${type} ${name}`).sort();
 }
 const created = (name: string) => unwrapped(inputsOf(name, remote).create);
@@ -41,7 +44,17 @@ describe("the cluster's graph", function () {
         ...everywhere.flatMap((step) => ["node-a", "node-b", "node-c"].map((node) => `${step}-${node}`)),
       ].sort(),
     );
-    const here = ["intent", "preflight", "receipt", "install-node-a", "install-node-b", "install-node-c"];
+    const here = [
+      "started",
+      "intent",
+      "restart",
+      "preflight",
+      "receipt",
+      "finished",
+      "install-node-a",
+      "install-node-b",
+      "install-node-c",
+    ];
     for (const name of here) assert.ok(graph.includes(`command:local:Command ${name}`), name);
     assert.ok(!graph.some((line) => line.endsWith(" install-node-d")));
   });
@@ -111,6 +124,43 @@ describe("the cluster's graph", function () {
     for (const node of Object.keys(nodes)) {
       assert.doesNotMatch(parameters(`configure-${node}`), /intent|primary=/);
     }
+  });
+
+  /** What each command has among its inputs of an update that did not reach its end, by name. */
+  const again = () =>
+    Object.fromEntries(
+      registered.flatMap(({ type, name, inputs }) => {
+        if (!/^command:/.test(type) || ["started", "finished"].includes(name)) return [];
+        const here = (inputs.environment as { CONTINUES?: string } | undefined)?.CONTINUES;
+        const there = /^again='(.*)'$/m.exec(String(unwrapped(inputs.stdin).value))?.[1];
+        return [[name, (type === remote ? there : here) ?? ""]];
+      }),
+    );
+  const isSecret = (name: string) => /^(cluster-id|ca|.*(-key|key-.*|password.*|certificate.*))$/.test(name);
+
+  it("gives every step the id of an update that did not reach its end, and no secret, which would be made anew", async () => {
+    const pooler = { enabled: true };
+    const fenced = { ...nodes, "node-b": { state: "fenced" } };
+    await graphOf(
+      { primary: "node-a", nodes: fenced, pooler },
+      { started: { stdout: "u-2\n" }, finished: { stdout: "u-1\n" } },
+    );
+    const steps = Object.entries(again());
+    assert.ok(steps.length > 30, String(steps.length));
+    for (const [name, id] of steps) assert.equal(id, isSecret(name) ? "" : "u-2", name);
+  });
+
+  it("keeps that id for as long as updates reach their end", async () => {
+    const started = { stdout: "u-3\n", environment: { CONTINUES: "u-2" } };
+    await graphOf({ primary: "node-a", nodes }, { started, finished: { stdout: "u-3\n" } });
+    assert.deepEqual(new Set(Object.values(again())), new Set(["", "u-2"]));
+    assert.equal(again()["configure-node-a"], "u-2");
+  });
+
+  it("has nothing of that kind where every update has reached its end", async () => {
+    await graphOf({ primary: "node-a", nodes }, { started: { stdout: "u-1\n" }, finished: { stdout: "u-1\n" } });
+    assert.deepEqual([...new Set(Object.values(again()))], [""]);
+    assert.equal(inputsOf("network").environment, undefined);
   });
 
   it("makes a slot for each standby that streams, and for no other", async () => {

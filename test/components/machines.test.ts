@@ -3,6 +3,7 @@ import { isSecret, type Output, output } from "@pulumi/pulumi";
 import { type ClusterKeys, clusterKeys, serverCertificate } from "../../components/keys.ts";
 import { loginOf } from "../../components/targets/connection.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
+import { Update } from "../../components/update.ts";
 import { parseConfig } from "../../model/config/config.ts";
 import { forget, inputsOf, registered, resolved, settled, unwrapped } from "../support/mockEngine.ts";
 
@@ -20,7 +21,7 @@ describe("machines of the target docker", () => {
 
   it("are a volume, a host and its power each", async () => {
     const keys = clusterKeys(config, {});
-    const { machines, fences } = hostsFor(config, keys, {});
+    const { machines, fences } = hostsFor(config, keys, new Update(config, {}), {});
     const [fence] = fences({ proof: output("intent-1:2"), after: [] });
     await settled();
     assert.deepEqual(Object.keys(machines), ["a", "b"]);
@@ -42,7 +43,7 @@ describe("machines of the target docker", () => {
 
   it("are reached on loopback, with a key that is known beforehand", async () => {
     const keys = clusterKeys(config, {});
-    const machine = machineOf(hostsFor(config, keys, {}).machines, "b");
+    const machine = machineOf(hostsFor(config, keys, new Update(config, {}), {}).machines, "b");
     assert.deepEqual(await resolved(machine.endpoint), { host: "127.0.0.1", port: 20001 });
     assert.equal(await resolved(machine.address), "10.0.0.9");
     assert.equal(machine.memoryBytes, 2 * 1024 ** 3);
@@ -58,7 +59,7 @@ describe("machines of the target docker", () => {
   });
 
   it("get their keys on stdin, as a secret, and nowhere else", async () => {
-    hostsFor(config, clusterKeys(config, {}), {});
+    hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {});
     await settled();
     const { stdin, ...others } = inputsOf("host-a");
     const given = unwrapped(stdin);
@@ -98,11 +99,11 @@ describe("machines of the target ssh", () => {
       },
       context,
     );
-    const machine = machineOf(hostsFor(config, {} as ClusterKeys, {}).machines, "a");
+    const machine = machineOf(hostsFor(config, {} as ClusterKeys, new Update(config, {}), {}).machines, "a");
     await settled();
     assert.deepEqual(
-      registered.map(({ type }) => type),
-      ["understudy:index:SshMachine"],
+      registered.map(({ name }) => name),
+      ["a", "started"],
     );
     assert.deepEqual(await resolved(machine.connection), {
       ...{ host: "db.example.org", port: 22, user: "admin", privateKey: key, hostKey: node.hostKey },
@@ -164,7 +165,7 @@ describe("secrets of a stack", () => {
 
   it("give a certificate for every name and address of a node, whatever their order", async () => {
     const keys = clusterKeys(config, {});
-    const machine = machineOf(hostsFor(config, keys, {}).machines, "a");
+    const machine = machineOf(hostsFor(config, keys, new Update(config, {}), {}).machines, "a");
     serverCertificate("a", { keys, machine }, {});
     await settled();
     const given = unwrapped(inputsOf("certificate-a").stdin);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Output, runtime } from "@pulumi/pulumi";
 import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
-import { freshId } from "../../components/intent.ts";
+import { freshId } from "../../components/update.ts";
 import { awsAnswer, awsState } from "./mockAws.ts";
 
 /** A resource as the program asked the engine for it. */

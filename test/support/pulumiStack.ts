@@ -21,6 +21,8 @@ export interface StackOptions {
 export interface UpdateOptions {
   /** Further arguments of the command, as in `["--target", urn]`. */
   readonly args?: readonly string[];
+  /** Further environment of the CLI and of what it starts, in this update. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Kills the CLI with SIGKILL after so many milliseconds. */
   readonly killAfterMs?: number;
   /** Kills the CLI with SIGKILL once what it has printed matches. */
@@ -194,7 +196,7 @@ export class PulumiStack {
     await rm(join(this.#program, ".understudy", this.name), { recursive: true, force: true });
   }
 
-  #spawn(args: readonly string[]): ChildProcess {
+  #spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const inherited = Object.entries(process.env).filter(([key]) => !/^PULUMI_(?!HOME$)/.test(key));
     const [verb = "", ...rest] = args;
     const common = ["--cwd", this.#program, "--non-interactive", "--color", "never"];
@@ -210,6 +212,7 @@ export class PulumiStack {
         PULUMI_CONFIG_PASSPHRASE_FILE: join(this.#directory, "passphrase"),
         PULUMI_DEBUG_COMMANDS: "true",
         ...this.#env,
+        ...env,
       },
     });
   }
@@ -217,7 +220,7 @@ export class PulumiStack {
   #update(command: readonly string[], options: UpdateOptions): RunningUpdate {
     const log = join(this.#directory, `events-${++this.#runs}.json`);
     const started = performance.now();
-    const child = this.#spawn([...command, "--event-log", log, ...(options.args ?? [])]);
+    const child = this.#spawn([...command, "--event-log", log, ...(options.args ?? [])], options.env);
     const running = new Running(child, options);
     const result = running.ended.then(async (exitCode): Promise<RunResult> => {
       const events = await eventsIn(log);

@@ -88,7 +88,7 @@ describe("a cluster on docker hosts, from nothing", () => {
     );
   });
 
-  it("a changed reconcile runs the role steps again and changes nothing", async () => {
+  it("a changed reconcile runs every step again and changes nothing", async () => {
     const state = () =>
       ["node-a", "node-b", "node-c"].map((node) =>
         cluster.sql(
@@ -101,7 +101,7 @@ describe("a cluster on docker hosts, from nothing", () => {
     await cluster.stack.setConfig("reconcile", "again");
     await cluster.up();
     assert.deepEqual(state(), before);
-    assert.ok(cluster.logins("node-b") > logins, "the role steps did not run");
+    assert.ok(cluster.logins("node-b") > logins, "the steps did not run");
   });
 
   for (const node of ["node-a", "node-b"]) {

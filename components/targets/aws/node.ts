@@ -19,6 +19,7 @@ import type { Endpoint } from "../../../model/host.ts";
 import type { BootInput } from "../../../model/stepInputs.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
+import type { Update } from "../../update.ts";
 import { sshConnection } from "../connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
 import type { AwsBastion } from "./bastion.ts";
@@ -30,6 +31,7 @@ import { AwsRole } from "./role.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsNodeArgs {
+  readonly update: Update;
   readonly cluster: AwsClusterConfig;
   readonly config: AwsNodeConfig;
   readonly keys: Pick<ClusterKeys, "operator" | "hosts">;
@@ -199,6 +201,7 @@ export class AwsNode extends ComponentResource implements Machine {
             new LocalStep(
               `boot-${name}`,
               {
+                update: args.update,
                 command: "node scripts/steps/boot.ts",
                 stdin: jsonInput<BootInput>({
                   name,

@@ -11,6 +11,7 @@ import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
 import { activeNodes, nodesOf } from "../../../model/config/clusterConfig.ts";
 import { renderMetricsConf } from "../../../model/render/metricsConf.ts";
 import type { ClusterKeys } from "../../keys.ts";
+import type { Update } from "../../update.ts";
 import type { Fence, FenceChange, Hosts } from "../machine.ts";
 import { AwsAlarms } from "./alarms.ts";
 import { AwsBastion } from "./bastion.ts";
@@ -26,6 +27,7 @@ import { AwsSnapshots, snapshotTag } from "./snapshots.ts";
 export interface AwsTargetArgs {
   readonly config: AwsClusterConfig;
   readonly keys: ClusterKeys;
+  readonly update: Update;
 }
 
 /** Everything that a stack has in AWS. Read from top to bottom: account, network, archive, hosts, and what is around them. */
@@ -140,7 +142,7 @@ export class AwsTarget extends ComponentResource implements Hosts {
   }
 
   private node(name: string, fence?: FenceChange): AwsNode {
-    const { config: cluster, keys } = this.args;
+    const { config: cluster, keys, update } = this.args;
     const { aws, clusterName, archive } = cluster;
     const config = cluster.nodes[name];
     if (!config) throw new Error(`no node ${name}`);
@@ -149,6 +151,7 @@ export class AwsTarget extends ComponentResource implements Hosts {
     return new AwsNode(
       name,
       {
+        update,
         cluster,
         config,
         keys,

@@ -73,11 +73,11 @@ export const topOptions = {
   },
   reconcile: {
     schema: z.union([z.string(), z.number().transform(String), z.boolean().transform(String)]),
-    description: "Any text. A change of it runs every role step again, for when hosts were repaired by hand.",
+    description: "Any text. A change of it runs every step again, for when hosts were repaired by hand.",
     rule: "must be text",
     hint: 'set any text, such as: pulumi config set reconcile "$(date)"',
     default: "none",
-    effect: "every role step runs again and changes what is wrong only",
+    effect: "every step runs again and changes what is wrong only",
     pulumi: { default: "" },
   },
   epoch: {

@@ -52,6 +52,10 @@ describe("who may lead, without", function () {
     });
   }
 
+  it("overHasOpen, with four nodes at random", () => {
+    assert.equal(runWalk(1, 20, ["overHasOpen"]).violation?.message, "two primaries");
+  });
+
   it("names every rule", () => {
     const dropped = [...needed.flatMap((each) => each.rules), ...secondLines];
     assert.deepEqual([...new Set(dropped)].sort(), [...rules].sort());

@@ -2,7 +2,7 @@
  * npm run search -- NAME...            searches these scenarios (names in scenarios.ts)
  * npm run search -- --ci | --all       those for CI (five minutes), or all of them (hours), and the rules that are dropped in them
  * npm run search -- --rules [RULE...]  drops each of these rules, or every one, and shows what breaks
- * npm run search -- --walk SEED [WALKS] walks at random with four nodes
+ * npm run search -- --walk SEED [WALKS [RULE...]]  walks at random with four nodes, without these rules
  * npm run search -- --conform FILE...  compares the decisions with another implementation's
  *
  * With --write, what was found goes into docs/leadership-search.json, and docs/leadership-search.md is made from it.
@@ -11,6 +11,7 @@ import { conform } from "./conform.ts";
 import { Machine } from "./machine.ts";
 import { Quiet } from "./quiet.ts";
 import { type Finding, readFindings, writeFindings } from "./report.ts";
+import { type Rule, rules } from "./rules.ts";
 import { type Dropped, needed, type SearchName, searches, secondLines } from "./scenarios.ts";
 import { type Bounds, search } from "./search.ts";
 import { fourNodes, walk } from "./walk.ts";
@@ -47,8 +48,9 @@ export function runDropped(
 }
 
 /** `walks` walks with four nodes. */
-export function runWalk(seed: number, walks: number): Finding & { kind: "walk" } {
-  return { kind: "walk", name: `seed ${seed}`, ...walk(fourNodes, { seed, walks, length: 200, endsEvery: 50 }) };
+export function runWalk(seed: number, walks: number, without: readonly Rule[] = []): Finding & { kind: "walk" } {
+  const name = [`seed ${seed}`, ...without.map((rule) => `without ${rule}`)].join(", ");
+  return { kind: "walk", name, ...walk(fourNodes, { seed, walks, length: 200, endsEvery: 10, without }) };
 }
 
 function tell(finding: Finding): void {
@@ -80,8 +82,14 @@ async function main(args: readonly string[]): Promise<void> {
       break;
     }
     case "--walk": {
-      const [seed = 1, walks = 1000] = rest.map(Number);
-      note(runWalk(seed, walks));
+      const [seed = "1", walks = "1000", ...without] = rest;
+      note(
+        runWalk(
+          Number(seed),
+          Number(walks),
+          rules.filter((rule) => without.includes(rule)),
+        ),
+      );
       break;
     }
     case "--rules":

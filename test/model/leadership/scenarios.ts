@@ -35,8 +35,13 @@ export const searches = {
     every: 100,
     size: "ci",
   },
-  "two-signal": { what: "two nodes; PostgreSQL is also started by hand", scenario: twoSignal, every: 200, size: "ci" },
-  "two-back": { what: "two nodes; a disk goes back", scenario: twoBack, every: 300, size: "ci" },
+  "two-signal": {
+    what: "two nodes; PostgreSQL is also started by hand",
+    scenario: twoSignal,
+    every: 200,
+    size: "long",
+  },
+  "two-back": { what: "two nodes; a disk goes back", scenario: twoBack, every: 300, size: "long" },
   "by-hand": {
     what: "two nodes and a commit; a standby is promoted by hand",
     scenario: scenario({ commits: 1, byHand: 1 }),
@@ -54,9 +59,14 @@ export const searches = {
     what: "two members and a third node; nodes are added and retired",
     scenario: members,
     every: 300,
-    size: "ci",
+    size: "long",
   },
-  "unlisted-two": { what: "two nodes; an override without the ledger", scenario: unlistedTwo, every: 500, size: "ci" },
+  "unlisted-two": {
+    what: "two nodes; an override without the ledger",
+    scenario: unlistedTwo,
+    every: 500,
+    size: "long",
+  },
   "three-back": { what: "three nodes; a disk goes back", scenario: threeBack, every: 300, size: "long" },
   "three-commits": {
     what: "three nodes and a commit; a loss is consented to only with C",

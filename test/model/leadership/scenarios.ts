@@ -39,7 +39,7 @@ export const searches = {
     what: "two nodes; PostgreSQL is also started by hand",
     scenario: twoSignal,
     every: 200,
-    size: "long",
+    size: "ci",
   },
   "two-back": { what: "two nodes; a disk goes back", scenario: twoBack, every: 300, size: "long" },
   "by-hand": {
@@ -59,7 +59,7 @@ export const searches = {
     what: "two members and a third node; nodes are added and retired",
     scenario: members,
     every: 300,
-    size: "long",
+    size: "ci",
   },
   "unlisted-two": {
     what: "two nodes; an override without the ledger",

@@ -219,6 +219,13 @@ const dropped = {
     mayTakeOffer: (me, my, arming, stopped, replayed) =>
       d.mayTakeOffer(me, my, arming, stopped, stopped?.end ?? replayed),
   }),
+  endIsOnTimeline: (d) => ({
+    mayTakeOffer: (me, my, arming, stopped, replayed) =>
+      d.mayTakeOffer(me, my, arming, stopped, {
+        ...replayed,
+        timeline: stopped?.end.timeline ?? replayed.timeline,
+      }),
+  }),
   // Without the ledger
   overrideStopsAll: (d) => ({
     mayTakeOverride: (me, my, arming, nodes, stopped) =>

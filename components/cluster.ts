@@ -12,8 +12,8 @@ import {
 import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
 import { monitorRole, replicationRole, slotName } from "../model/names.ts";
-import type { Outcome as PreflightOutcome } from "../model/preflight/preflight.ts";
-import type { ArmOutcome, Handover, LeadOutcome, ReceiptOutcome } from "../model/receipt.ts";
+import { preflightOutcome } from "../model/preflight/preflight.ts";
+import { armOutcome, type Handover, leadOutcome, receiptOutcome } from "../model/receipt.ts";
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
@@ -21,12 +21,14 @@ import { type Archive, archiveOf } from "./archive.ts";
 import { Intent } from "./intent.ts";
 import { clusterKeys, verifier } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
+import { clusterMembers } from "./members.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
+import { reported } from "./outcome.ts";
 import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
 import { previewed } from "./preflightHook.ts";
 import { RemoteStep } from "./remoteStep.ts";
-import type { Fence } from "./targets/machine.ts";
+import type { Fence, Machine } from "./targets/machine.ts";
 import { hostsFor, machineOf } from "./targets/machines.ts";
 import { Update } from "./update.ts";
 
@@ -49,6 +51,8 @@ export class PostgresCluster extends ComponentResource {
   /** How it came to be the primary, as the hosts wrote it down. */
   readonly handover: Output<Handover>;
   readonly nodes: readonly ClusterNode[];
+  /** Hosts of nodes that are absent or fenced. */
+  readonly aside: readonly Machine[];
   readonly archive: Archive;
   /** In what the target's bastion is behind what is declared; undefined: there is none. */
   readonly bastionBehind: Output<readonly string[]> | undefined;
@@ -82,17 +86,8 @@ export class PostgresCluster extends ComponentResource {
     const upstreams = all(nodes.map(upstreamOf));
     const everywhere = <T>(make: (node: ClusterNode) => T): T[] => nodes.map(make);
 
-    const peers = all(
-      nodes.map(({ node, machine, found }) =>
-        all([machine.address, found]).apply(([address, { sshHostKey }]) => ({
-          name: node.name,
-          address,
-          sshPort: machine.sshPort,
-          hostKey: sshHostKey,
-        })),
-      ),
-    );
-    const configured = nodes.map((node) => node.configure(peers));
+    const members = clusterMembers(config, nodes, target.absent, update, parent);
+    const configured = nodes.map((node) => node.configure(members));
     const restarted = restarts(nodes, configured, update, parent);
     const { pooler } = config;
     const pooled = pooler
@@ -104,6 +99,7 @@ export class PostgresCluster extends ComponentResource {
 
     // For the steps that look at all hosts at once.
     const hosts = nodes.map(({ node, machine }) => ({ name: node.name, connection: machine.connection }));
+    const absent = target.absent.map(({ node, connection }) => ({ name: node, connection }));
 
     // The runbook.
     const intent = new Intent("intent", config, update, parent);
@@ -132,19 +128,27 @@ export class PostgresCluster extends ComponentResource {
       {
         update,
         command: "node scripts/steps/preflight.ts",
-        stdin: all([intent.intentId, keys.clusterId, hosts]).apply(([intentId, clusterId, known]) =>
-          JSON.stringify({ intent: intentId, clusterId, ...declaration(config), hosts: known }),
+        stdin: all([intent.intentId, keys.clusterId, hosts, absent, members]).apply(
+          ([intentId, clusterId, known, unreached, { members: listed, retired }]) =>
+            JSON.stringify({
+              ...{ intent: intentId, clusterId, ...declaration(config), hosts: known, absent: unreached },
+              ...{ members: listed.map(({ name }) => name), retired },
+            }),
         ),
         remembers: true,
         after: [...configured, restarted, ...pooled.map((node) => node.step)],
       },
-      { ...parent, ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts }) },
+      {
+        ...parent,
+        ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts, absent, members }),
+      },
     );
-    const asked = preflight.outcome.apply((text) => JSON.parse(text) as PreflightOutcome);
+    const asked = reported("preflight", preflight.outcome, preflightOutcome);
     const fresh = asked.apply((known) => (known.fresh ? "yes" : "no"));
     const kind = asked.apply((known) => known.kind);
 
-    const claims = everywhere((node) => step(`claim-${node.node.name}`, node, { kind }, [preflight]));
+    const released = asked.apply((known) => (known.released ?? []).join(" "));
+    const claims = everywhere((node) => step(`claim-${node.node.name}`, node, { kind, released }, [preflight]));
 
     const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
     const slotNames = followers.map(({ node }) => slotName(node.name)).join(" ");
@@ -166,7 +170,7 @@ export class PostgresCluster extends ComponentResource {
       claims,
       "as primary",
     );
-    const armed = arm.outcome.apply((text) => JSON.parse(text) as ArmOutcome);
+    const armed = reported("arm", arm.outcome, armOutcome);
     const epoch = armed.apply((outcome) => String(outcome.epoch));
 
     const fenced = target.fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [arm] });
@@ -212,7 +216,7 @@ export class PostgresCluster extends ComponentResource {
       [...yields, ...fenced.map((fence) => fence.step)],
       "as primary",
     );
-    const led = lead.outcome.apply((text) => JSON.parse(text) as LeadOutcome);
+    const led = reported("lead", lead.outcome, leadOutcome);
     target.followPrimary?.(led.primary);
 
     const resumes = pooler
@@ -253,6 +257,25 @@ export class PostgresCluster extends ComponentResource {
       ),
     );
 
+    // Each once it follows: nobody waits for a copy that is still made.
+    const synchronous = nodes.flatMap(({ node }, index) =>
+      node.synchronous
+        ? [
+            step(
+              `synchronous-${node.name}`,
+              declaredPrimary,
+              {
+                standby: node.name,
+                awaited: asked.apply((known) => known.synchronous?.id ?? ""),
+                lead: lead.outcome,
+              },
+              [lead, follows[index] as Resource],
+              node.name,
+            ),
+          ]
+        : [],
+    );
+
     // Beside the followers, not behind them: the first backup and the first copies take their time together.
     const archived = step("archive", declaredPrimary, { lead: lead.outcome }, [slots]);
 
@@ -269,15 +292,16 @@ export class PostgresCluster extends ComponentResource {
             hosts: known,
           }),
         ),
-        after: [databases, slots, archived, ...resumes, ...follows],
+        after: [databases, slots, archived, ...resumes, ...follows, ...synchronous],
       },
       parent,
     );
     update.end();
 
     this.primary = led.primary;
-    this.handover = receipt.outcome.apply((text) => (JSON.parse(text) as ReceiptOutcome).handover);
+    this.handover = reported("receipt", receipt.outcome, receiptOutcome).handover;
     this.nodes = nodes;
+    this.aside = [...target.absent, ...fenced.map(({ machine }) => machine)];
     this.archive = archive;
     this.bastionBehind = target.bastionBehind;
     this.made = target.made;
@@ -325,12 +349,17 @@ function declaration(config: ClusterConfig) {
   return {
     primary: config.primary,
     epoch: config.epoch,
+    commitsWait: commitsWait(config),
     nodes: nodesOf(config).map((node) => {
       const { name, state, source, standby, synchronous, delay } = node;
       return { name, state, source, standby, synchronous, delay };
     }),
     limits: { ...config.limits, maxLossBytes: config.limits.maxLossBytes ?? null },
   };
+}
+
+function commitsWait({ settings }: ClusterConfig): boolean {
+  return ["on", "remote_apply"].includes(settings.synchronous_commit ?? "on");
 }
 
 function role(config: ClusterConfig, node: NodeConfig): string {

@@ -1,8 +1,19 @@
 import { isIP } from "node:net";
 import { local } from "@pulumi/command";
-import { all, type CustomResourceOptions, type Input, type Output, output, secret, unsecret } from "@pulumi/pulumi";
+import {
+  all,
+  type CustomResourceOptions,
+  type Input,
+  type Output,
+  output,
+  RunError,
+  secret,
+  unsecret,
+} from "@pulumi/pulumi";
+import * as z from "zod";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
+import { parseOutcome } from "../model/outcome.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { Machine } from "./targets/machine.ts";
 
@@ -170,8 +181,15 @@ function made(
     },
     { ...opts, additionalSecretOutputs: ["stdout"] },
   );
-  return secret(command.stdout).apply((text) => JSON.parse(text) as Record<string, string>);
+  return secret(command.stdout).apply((text) => {
+    const known = parseOutcome(madeSecret, text);
+    if (known === undefined)
+      throw new RunError(`${name}: what it has made is not what it should be\nHINT: please report it.`);
+    return known;
+  });
 }
+
+const madeSecret = z.record(z.string(), z.string());
 
 function pair<PublicHalf extends string>(
   values: Output<Readonly<Record<string, string>>>,

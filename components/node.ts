@@ -1,6 +1,8 @@
 import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
 import { digestOf, hostScripts } from "../model/hostScripts.ts";
+import { type InstalledHost, installedHost } from "../model/installedHost.ts";
+import type { Members } from "../model/members.ts";
 import { renderHba } from "../model/render/hba.ts";
 import { renderPgbackrestConf } from "../model/render/pgbackrest.ts";
 import { renderPgpass } from "../model/render/pgpass.ts";
@@ -10,6 +12,7 @@ import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
+import { reported } from "./outcome.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -26,25 +29,6 @@ export interface ClusterNodeArgs {
 }
 
 const scripts = digestOf(hostScripts());
-
-/** What `install.sh` reports. */
-export interface InstalledHost extends HostSize {
-  /** Version of pgBackRest. */
-  readonly pgbackrest: string;
-  /** Version of PgBouncer; empty where there are no poolers. */
-  readonly pgbouncer: string;
-  /** The host's own SSH key (type and base64), for the other nodes. */
-  readonly sshHostKey: string;
-}
-
-/** Where the other nodes find a node, to ask it who leads. */
-export interface Peer {
-  readonly name: string;
-  readonly address: string;
-  readonly sshPort: number;
-  /** Type and base64. */
-  readonly hostKey: string;
-}
 
 /** A host with PostgreSQL on it, configured, whatever its role: the steps `install` and `configure`. */
 export class ClusterNode extends ComponentResource {
@@ -89,16 +73,15 @@ export class ClusterNode extends ComponentResource {
     this.args = args;
     this.install = install;
     this.certificate = serverCertificate(name, { keys, machine }, { parent: this });
-    this.found = install.outcome.apply((text) => JSON.parse(text) as InstalledHost);
+    this.found = reported(`install-${name}`, install.outcome, installedHost);
     this.registerOutputs({});
   }
 
   /** What has to be done before roles are looked at. Called once all nodes are known to have a host. */
-  configure(peers: Output<Peer[]>): RemoteStep {
+  configure(known: Output<Members>): RemoteStep {
     const { update, config, node, machine, keys, archive, addresses } = this.args;
     const parent = { parent: this };
     const size = this.found.apply((reported) => hostSize(reported, machine));
-    const others = peers.apply((known) => known.filter(({ name }) => name !== node.name));
     return new RemoteStep(
       `configure-${node.name}`,
       {
@@ -128,10 +111,13 @@ export class ClusterNode extends ComponentResource {
           ca_crt: keys.caCertificate,
           server_crt: this.certificate.certificate,
           server_key: this.certificate.privateKey,
-          peers: others.apply((known) =>
-            known.map(({ name, address, sshPort }) => `${name} ${address} ${sshPort}\n`).join(""),
+          peers: known.apply(({ members }) =>
+            members.map(({ name, address, sshPort }) => `${name} ${address} ${sshPort}\n`).join(""),
           ),
-          peer_known_hosts: others.apply((known) => known.map(({ name, hostKey }) => `${name} ${hostKey}\n`).join("")),
+          peer_known_hosts: known.apply(({ members }) =>
+            members.flatMap(({ name, hostKey }) => (hostKey === "" ? [] : [`${name} ${hostKey}\n`])).join(""),
+          ),
+          retired: known.apply(({ retired }) => retired.join(" ")),
           peer_private_key: keys.peer.privateKey,
           backup_schedules: backupSchedules(config),
           metrics_conf: machine.metricsConf ?? "",

@@ -13,15 +13,23 @@ import {
   type ResourceHookArgs,
   runtime,
 } from "@pulumi/pulumi";
+import type { Members } from "../model/members.ts";
 import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/preflight.ts";
 import type { PreflightInput } from "../model/stepInputs.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
-  readonly declaration: Omit<PreflightInput, "clusterId" | "hosts">;
+  readonly declaration: Omit<PreflightInput, "clusterId" | "hosts" | "absent" | "members" | "retired">;
   readonly clusterId: Input<string>;
   /** The active nodes, and how each is reached. */
-  readonly hosts: readonly { readonly name: string; readonly connection: Input<types.input.remote.ConnectionArgs> }[];
+  readonly hosts: readonly ReachedHost[];
+  readonly absent: readonly ReachedHost[];
+  readonly members: Output<Members>;
+}
+
+interface ReachedHost {
+  readonly name: string;
+  readonly connection: Input<types.input.remote.ConnectionArgs>;
 }
 
 /**
@@ -42,16 +50,17 @@ export function previewed(args: PreviewedPreflight): Pick<CustomResourceOptions,
   return { hooks: { beforeCreate: [hook], beforeUpdate: [hook] } };
 }
 
-async function look({ declaration, clusterId, hosts }: PreviewedPreflight, found: ResourceHookArgs): Promise<void> {
-  const knownId = await known(clusterId);
-  // A host that is still to be made has nothing to say.
-  const asked = (
-    await Promise.all(hosts.map(async ({ name, connection }) => ({ name, connection: await known(connection) })))
-  ).flatMap(({ name, connection }) => (connection === undefined ? [] : [{ name, connection }]));
+async function look(args: PreviewedPreflight, found: ResourceHookArgs): Promise<void> {
+  const knownId = await known(args.clusterId);
+  const asked = await reachable(args.hosts);
   if (knownId === undefined || asked.length === 0) return;
 
   const previous = await known(found.oldOutputs?.stdout as Input<string> | undefined);
-  const input = { ...declaration, clusterId: knownId, hosts: asked as PreflightInput["hosts"] };
+  const { members = [], retired = [] } = (await known(args.members)) ?? {};
+  const input = {
+    ...{ ...args.declaration, clusterId: knownId, hosts: asked, absent: await reachable(args.absent) },
+    ...{ members: members.map(({ name }) => name), retired },
+  };
   const { reasons, warnings, summary, silent } = await preview(input, previous);
   if (silent.length === asked.length) {
     const [first] = silent;
@@ -88,6 +97,16 @@ async function preview(input: PreflightInput, previous: string | undefined): Pro
   if (exitCode !== 0)
     throw new Error(`preflight could not look at the hosts: ${said.at(-1) ?? `exit code ${exitCode}`}`);
   return JSON.parse(answer) as PreviewedVerdict;
+}
+
+/** A host that is still to be made has nothing to say. */
+async function reachable(hosts: readonly ReachedHost[]): Promise<PreflightInput["hosts"]> {
+  const each = await Promise.all(
+    hosts.map(async ({ name, connection }) => ({ name, connection: await known(connection) })),
+  );
+  return each.flatMap(({ name, connection }) =>
+    connection === undefined ? [] : [{ name, connection }],
+  ) as PreflightInput["hosts"];
 }
 
 function say(line: string): void {

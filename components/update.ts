@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { local } from "@pulumi/command";
 import { type CustomResourceOptions, type Output, output, type Resource, secret } from "@pulumi/pulumi";
 import type { ClusterConfig } from "../model/config/config.ts";
+import { outcomesFit } from "./outcome.ts";
 import { type StoredStep, storedSteps } from "./stackState.ts";
 
 /** In the order of time; without Node, whose start takes longer than all the rest of the command. */
@@ -38,7 +39,7 @@ export class Update {
         create: freshId,
         // A secret: passwords could be guessed from it.
         stdin: secret(createHash("sha256").update(JSON.stringify(config)).digest("hex")),
-        environment: output(this.stored.then(lastUnfinished)).apply((id) => ({
+        environment: output(this.stored.then((step) => lastUnfinished(config, step))).apply((id) => ({
           ...(id === "" ? {} : { CONTINUES: id }),
           ...(config.reconcile === "" ? {} : { RECONCILE: config.reconcile }),
         })),
@@ -80,12 +81,13 @@ export class Update {
 }
 
 /**
- * Id of the last update that did not reach its end; "": there was none. The stack's own state knows it: the engine answers this
- * question from its snapshot, no host is asked.
+ * Id of the last update that did not reach its end, or whose outcomes this program can't read; "": there was none. The stack's own state
+ * knows it: the engine answers this question from its snapshot, no host is asked.
  */
-function lastUnfinished(step: (name: string) => StoredStep | undefined): string {
+function lastUnfinished(config: ClusterConfig, step: (name: string) => StoredStep | undefined): string {
   const started = step("started");
   if (!started?.stdout) return "";
   const id = started.stdout.trim();
-  return step("finished")?.stdout?.trim() === id ? (started.environment?.CONTINUES ?? "") : id;
+  const finished = step("finished")?.stdout?.trim() === id && outcomesFit(config, step);
+  return finished ? (started.environment?.CONTINUES ?? "") : id;
 }

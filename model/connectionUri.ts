@@ -1,49 +1,58 @@
 import { isIPv6 } from "node:net";
 
-export interface ConnectionUriInput {
+export interface ConnectionInput {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  /**
-   * Where clients reach the nodes, the one to try first at the front: for `read-write` the primary, for `read-only` a
-   * standby. At least one.
-   */
+  /** Where clients reach the servers, the one to try first at the front. At least one. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
-  /** Absolute path of the CA certificate on the client's machine. */
-  readonly caFile: string;
+  /** Path of the CA certificate on the client's machine; undefined: the client is told in another way. */
+  readonly caFile: string | undefined;
   /**
-   * read-write: only a writable server will do. read-only: a standby if there is one, else the primary. pooled: any of them,
-   * since each leads to the right server.
+   * read-write: only a writable server will do. read-only: a standby if there is one, else the primary. any: the first
+   * that answers.
    */
-  readonly mode: "read-write" | "read-only" | "pooled";
+  readonly mode: "read-write" | "read-only" | "any";
 }
 
 /**
- * A connection URI that works as it is printed with psql (libpq: tries every host) and with npm's `pg` (connects to the
- * first host). A secret, since it holds the password.
- *
- * `pg` can't take several hosts. Its parser ends the query at `#`; libpq knows no fragments and reads on. What only libpq
- * is to see stands behind the `#`, which becomes the end of a value that means nothing: see
- * docs/decisions/connection-uri.md.
+ * A connection URI as libpq defines it. A secret, since it holds the password. It has no parameter but those that the
+ * drivers in docs/connecting.md take: see docs/decisions/connection-uri.md before you add one.
  */
-export function connectionUri(input: ConnectionUriInput): string {
-  const [first] = input.hosts;
-  if (!first) throw new Error("a connection URI needs a host");
-  const authority = `${percentEncode(input.user)}:${percentEncode(input.password)}@${bracketed(first.host)}:${first.port}`;
-  const forBoth = [
-    "sslmode=verify-full",
-    `sslrootcert=${percentEncode(input.caFile).replaceAll("%2F", "/")}`,
-    "fallback_application_name=understudy",
-  ];
-  const forLibpq = [
-    `host=${input.hosts.map(({ host }) => percentEncode(host)).join(",")}`,
-    `port=${input.hosts.map(({ port }) => port).join(",")}`,
-    ...(input.mode === "pooled" ? [] : [`target_session_attrs=${sessionAttributes[input.mode]}`]),
-  ];
-  return `postgresql://${authority}/${percentEncode(input.database)}?${forBoth.join("&")}#&${forLibpq.join("&")}`;
+export function connectionUri(input: ConnectionInput): string {
+  const attributes = { "read-write": "read-write", "read-only": "prefer-standby", any: undefined }[input.mode];
+  const login = `${percentEncode(input.user)}:${percentEncode(input.password)}`;
+  const parameters = query({
+    sslmode: "verify-full",
+    sslrootcert: input.caFile,
+    target_session_attrs: attributes,
+  });
+  return `postgresql://${login}@${authority(input)}/${percentEncode(input.database)}?${parameters}`;
 }
 
-const sessionAttributes = { "read-write": "read-write", "read-only": "prefer-standby" } as const;
+/** The same for pgjdbc, the JDBC driver. A secret. */
+export function jdbcUrl(input: ConnectionInput): string {
+  const serverType = { "read-write": "primary", "read-only": "preferSecondary", any: undefined }[input.mode];
+  const parameters = query({
+    user: input.user,
+    password: input.password,
+    sslmode: "verify-full",
+    sslrootcert: input.caFile,
+    targetServerType: serverType,
+  });
+  return `jdbc:postgresql://${authority(input)}/${percentEncode(input.database)}?${parameters}`;
+}
+
+function authority({ hosts }: ConnectionInput): string {
+  if (hosts.length === 0) throw new Error("a connection string needs a host");
+  return hosts.map(({ host, port }) => `${isIPv6(host) ? `[${host}]` : host}:${port}`).join(",");
+}
+
+function query(parameters: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(parameters)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${percentEncode(value).replaceAll("%2F", "/")}`]))
+    .join("&");
+}
 
 /** Percent-encodes everything that means something in a URI or between single quotes in a shell. */
 function percentEncode(text: string): string {
@@ -51,8 +60,4 @@ function percentEncode(text: string): string {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-function bracketed(host: string): string {
-  return isIPv6(host) ? `[${host}]` : host;
 }

@@ -55,7 +55,14 @@ export interface HostFacts {
   /** Whether a pgBackRest backup runs on it. */
   readonly backup: boolean;
   /** Of a server that runs and takes no SQL. */
-  readonly warm: { readonly settings: CapacitySettings; readonly slots: readonly string[] } | null;
+  readonly warm: {
+    readonly settings: CapacitySettings;
+    readonly slots: readonly string[];
+    /** `recovery_min_apply_delay`. */
+    readonly delaySeconds: number;
+    /** Up to where it has replayed at least: the segment that it replays now is not counted. */
+    readonly replayedBytes: number;
+  } | null;
   /** null: PostgreSQL does not run, or takes no SQL. */
   readonly sql: ServerFacts | null;
 }
@@ -66,6 +73,13 @@ export interface ServerFacts {
   readonly settings: CapacitySettings;
   readonly slots: readonly SlotFacts[];
   readonly senders: readonly SenderFacts[];
+  /**
+   * By which change of primary, and by which name preflight knows it, commits have waited for a synchronous standby since before this server got
+   * the WAL that says so; null: nothing says so.
+   */
+  readonly awaited: { readonly epoch: number; readonly id: string } | null;
+  /** Whether a role or a database has a synchronous_commit by which commits don't wait. */
+  readonly weakCommits: boolean;
   /** Base backups, pgBackRest's included, that are taken from it now. */
   readonly backups: number;
   /** null in recovery. */
@@ -187,6 +201,8 @@ const sql = z.object({
       }),
     )
     .max(most),
+  awaited: z.object({ epoch: number, id: text }).nullable(),
+  weakCommits: z.boolean(),
   backups: number,
   primary: z
     .object({
@@ -243,7 +259,7 @@ const schema = z.object({
   }),
   rewindable: z.boolean(),
   backup: z.boolean(),
-  warm: z.object({ settings, slots: z.array(text).max(most) }).nullable(),
+  warm: z.object({ settings, slots: z.array(text).max(most), delaySeconds: number, replayedBytes: number }).nullable(),
   // As text, "" where nobody does: whatever answers on the server's socket says it.
   sql: z
     .string()

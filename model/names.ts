@@ -58,8 +58,3 @@ export function reservedReason(name: string): string | undefined {
   }
   return undefined;
 }
-
-/** Quotes an identifier for SQL and for `synchronous_standby_names`. */
-export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}

@@ -48,6 +48,14 @@ export function pgdata(dataDirectory: string, major: number): string {
   return `${dataDirectory}/${major}/data`;
 }
 
+/**
+ * Whom a primary's commits wait for. The step `synchronous` writes it, on the data volume: it has to be there for as long as commits are that
+ * were acknowledged by it.
+ */
+export function synchronousConf(dataDirectory: string): string {
+  return `${dataDirectory}/synchronous.conf`;
+}
+
 /** pgBackRest's spool below a node's data directory. */
 export function spoolDirectory(dataDirectory: string): string {
   return `${dataDirectory}/spool`;

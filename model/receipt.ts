@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { epoch, most, number, parseJson, text } from "./hostFacts.ts";
-import type { AtRisk, Kind } from "./preflight/scene.ts";
+import { epoch, most, number, text } from "./hostFacts.ts";
+import { parseOutcome } from "./outcome.ts";
+import { type AtRisk, atRisk, type Kind, kind } from "./preflight/scene.ts";
 
 /** One line of a host's journal: a step, or a part of a handover, that ran for an intent. */
 export interface JournalEntry {
@@ -13,22 +14,24 @@ export interface JournalEntry {
   readonly startedMs: number;
   readonly tookMs: number;
   /** What only this step has to tell. */
-  readonly detail?: {
-    /** `promise`: what was to be done, and what it puts at risk. */
-    readonly kind?: Kind;
-    readonly epoch?: number;
-    readonly atRisk?: AtRisk | null;
-    /** `stop`, `take`: where the old primary's WAL ends. */
-    readonly shutdownLsn?: string;
-    /** `take`: nodes that were proven to be off, with spaces between them. */
-    readonly fenced?: string;
-    /** `promote`: where the new timeline begins, and when it was first seen to take writes. */
-    readonly timeline?: number;
-    readonly promotedLsn?: string;
-    readonly writableMs?: number;
-    /** `rejoin`: what a former primary had written and the new one never got. */
-    readonly lost?: Counted | null;
-  };
+  readonly detail?:
+    | {
+        /** `promise`: what was to be done, and what it puts at risk. */
+        readonly kind?: Kind;
+        readonly epoch?: number;
+        readonly atRisk?: AtRisk | null;
+        /** `stop`, `take`: where the old primary's WAL ends. */
+        readonly shutdownLsn?: string;
+        /** `take`: nodes that were proven to be off, with spaces between them. */
+        readonly fenced?: string;
+        /** `promote`: where the new timeline begins, and when it was first seen to take writes. */
+        readonly timeline?: number;
+        readonly promotedLsn?: string;
+        readonly writableMs?: number;
+        /** `rejoin`: what a former primary had written and the new one never got. */
+        readonly lost?: Counted | null;
+      }
+    | undefined;
 }
 
 interface Counted {
@@ -127,6 +130,90 @@ export interface StoredChange {
   /** null: the update that made the change has not got to its receipt. */
   readonly receipt: Handover | null;
 }
+
+// --- what comes from hosts, from the database and from the stack's state ----------------------------------------------
+
+const counted = z.object({ from: text, to: text, bytes: number, transactions: number });
+/** Milliseconds since 1970, before the year 10,000. */
+const time = z.number().min(0).max(253_402_300_799_999);
+
+const journalEntry: z.ZodType<JournalEntry> = z.object({
+  intent: text,
+  node: text,
+  step: text,
+  outcome: text,
+  startedMs: time,
+  tookMs: number,
+  detail: z
+    .object({
+      kind,
+      epoch,
+      atRisk: atRisk.nullable(),
+      shutdownLsn: text,
+      fenced: text,
+      timeline: number,
+      promotedLsn: text,
+      writableMs: time,
+      lost: counted.nullable(),
+    })
+    .partial()
+    .optional() as z.ZodType<JournalEntry["detail"]>,
+});
+
+const handover: z.ZodType<Handover> = z.object({
+  intent: text,
+  kind: z.enum(["provisioned", ...kind.exclude(["none"]).options]),
+  from: text.nullable(),
+  to: text,
+  epoch,
+  timelines: z.object({ before: number.nullable(), after: number }),
+  shutdownLsn: text.nullable(),
+  promotedLsn: text.nullable(),
+  steps: z.array(text).max(most),
+  writeGapMs: number.nullable(),
+  atRisk: atRisk.nullable(),
+  lost: z
+    .object({
+      bytes: number.nullable(),
+      transactions: number.nullable(),
+      from: text.nullable(),
+      to: text.nullable(),
+    })
+    .nullable(),
+  fence: z.array(z.object({ node: text, how: text })).max(most),
+});
+
+export const receiptOutcome: z.ZodType<ReceiptOutcome> = z.object({
+  intent: text,
+  handover,
+  missing: z.record(text, text),
+});
+
+export const armOutcome: z.ZodType<ArmOutcome> = z.object({
+  armed: z.enum(["no", "armed", "candidate"]),
+  epoch,
+  from: text,
+});
+
+export const leadOutcome: z.ZodType<LeadOutcome> = z.object({
+  primary: text,
+  from: text,
+  systemIdentifier: z.string().regex(/^\d{1,20}$/),
+  timeline: z.int().positive(),
+  epoch: epoch.min(1),
+});
+
+const storedChange: z.ZodType<StoredChange> = z.object({
+  epoch,
+  from: text.nullable(),
+  to: text,
+  timeline: number,
+  at: text.refine((value) => !Number.isNaN(Date.parse(value))),
+  // One that an older version has written is put together anew.
+  receipt: handover.nullable().catch(null),
+});
+
+const storedLine = z.object({ stored: z.array(z.unknown()).max(most) });
 
 export interface ReceiptSources {
   /** The present one. */
@@ -254,73 +341,16 @@ function stepsOf({ intent, journals }: ReceiptSources, of: readonly (JournalEntr
     );
 }
 
-// --- what comes from hosts and from the database -----------------------------------------------------------------------
-
-const counted = z.object({ from: text, to: text, bytes: number, transactions: number });
-const atRisk = z.object({ known: z.boolean(), bytes: number, lastHeardSeconds: number.nullable(), why: text });
-const kind = z.enum(["none", "switchover", "failover", "adopt", "return"]);
-/** Milliseconds since 1970, before the year 10,000. */
-const time = z.number().min(0).max(253_402_300_799_999);
-
-const journalEntry = z.object({
-  intent: text,
-  node: text,
-  step: text,
-  outcome: text,
-  startedMs: time,
-  tookMs: number,
-  detail: z
-    .object({
-      kind,
-      epoch,
-      atRisk: atRisk.nullable(),
-      shutdownLsn: text,
-      fenced: text,
-      timeline: number,
-      promotedLsn: text,
-      writableMs: time,
-      lost: counted.nullable(),
-    })
-    .partial()
-    .optional(),
-});
-
 /** Lines of journals; those that are something else (a line that a crash has cut off, say) are left out. */
 export function parseJournal(lines: readonly string[]): JournalEntry[] {
-  return lines.flatMap((line) => journalEntry.safeParse(parseJson(line)).data ?? []) as JournalEntry[];
+  return lines.flatMap((line) => parseOutcome(journalEntry, line) ?? []);
 }
 
-const storedChange = z.object({
-  epoch,
-  from: text.nullable(),
-  to: text,
-  timeline: number,
-  at: text.refine((value) => !Number.isNaN(Date.parse(value))),
-  receipt: z
-    .object({
-      intent: text,
-      kind: z.enum(["provisioned", "switchover", "failover", "adopt", "return"]),
-      from: text.nullable(),
-      to: text,
-      epoch,
-      timelines: z.object({ before: number.nullable(), after: number }),
-      shutdownLsn: text.nullable(),
-      promotedLsn: text.nullable(),
-      steps: z.array(text).max(most),
-      writeGapMs: number.nullable(),
-      atRisk: atRisk.nullable(),
-      lost: z
-        .object({
-          bytes: number.nullable(),
-          transactions: number.nullable(),
-          from: text.nullable(),
-          to: text.nullable(),
-        })
-        .nullable(),
-      fence: z.array(z.object({ node: text, how: text })).max(most),
-    })
-    .nullable(),
-});
+/** The line of a journal that says what the database of the node knows; undefined: it is another line. */
+export function parseStored(line: string): readonly StoredChange[] | undefined {
+  const stored = parseOutcome(storedLine, line)?.stored;
+  return stored === undefined ? undefined : storedChanges(stored);
+}
 
 /** The changes of primary that a server's data know; rows that somebody else has made up are left out. */
 export function storedChanges(value: unknown): StoredChange[] {

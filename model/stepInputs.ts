@@ -37,6 +37,14 @@ export interface BootInput {
 export interface PreflightInput extends Omit<Declared, "recorded"> {
   /** The active nodes. */
   readonly hosts: readonly Host[];
+  /** Absent ones, as far as there is a host to ask. */
+  readonly absent: readonly Host[];
+}
+
+/** What the step `restart` gets on its standard input. */
+export interface RestartInput {
+  /** Those where PostgreSQL has to restart, with the digest of the `postgresql.conf` that waits for it there. */
+  readonly hosts: readonly (Host & { readonly waiting: string })[];
 }
 
 /** What the step `restart` gets on its standard input. */

@@ -12,14 +12,17 @@ import {
   runtime,
   secret,
 } from "@pulumi/pulumi";
+import * as z from "zod";
 import {
   type DockerClusterConfig,
   type DockerNodeConfig,
+  type NodeState,
   nodesOf,
   type PoolerConfig,
 } from "../../model/config/config.ts";
 import type { Endpoint } from "../../model/host.ts";
 import type { ClusterKeys, SshKeyPair } from "../keys.ts";
+import { reported } from "../outcome.ts";
 import type { Update } from "../update.ts";
 import { sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
@@ -120,6 +123,9 @@ export interface HostReport {
   readonly [other: `port${number}`]: number;
 }
 
+const identity = z.object({ instance: z.string(), address: z.string(), sshPort: z.int() });
+const hostReport = identity.catchall(z.int()) as z.ZodType<unknown> as z.ZodType<HostReport>;
+
 /** A container that boots like a machine, on a volume of its own, as a volume, a host and its power. */
 export class DockerHost extends ComponentResource {
   /** What it looks like from outside. Address and ports stay for as long as the host has its name. */
@@ -170,7 +176,7 @@ export class DockerHost extends ComponentResource {
     const printed = runtime.isDryRun()
       ? output(update.stored).apply((step) => output(step(names.host)?.stdout ?? container.stdout))
       : container.stdout;
-    this.report = printed.apply((text) => JSON.parse(text) as HostReport);
+    this.report = reported(names.host, printed, hostReport);
     this.address = this.report.apply(({ address }) => address);
     this.instance = this.report.apply(({ instance }) => instance);
 
@@ -302,21 +308,23 @@ function published(report: HostReport, port: number): Endpoint {
 }
 
 /**
- * The hosts of all nodes but fenced ones; given back are those of nodes that take part. The host of a node that is absent is left as
- * it is: it keeps its container and its volume, which go only when the node is removed from config.
+ * The hosts of all nodes but fenced ones. The host of a node that is absent is left as it is: it keeps its container and its volume, which go
+ * only when the node is removed from config.
  */
 export function dockerMachines(
   config: DockerClusterConfig,
   stack: DockerStack,
   keys: Pick<ClusterKeys, "operator" | "hosts">,
   opts: ComponentResourceOptions,
-): Record<string, DockerMachine> {
+): { readonly machines: Record<string, DockerMachine>; readonly absent: readonly DockerMachine[] } {
   const machines = nodesOf(config)
     .filter(({ state }) => state !== "fenced")
     .map((node) => new DockerMachine(node.name, { stack, ...dockerNode(config, node.name), keys }, opts));
-  return Object.fromEntries(
-    machines.filter(({ node }) => config.nodes[node]?.state === "active").map((machine) => [machine.node, machine]),
-  );
+  const are = (state: NodeState) => machines.filter(({ node }) => config.nodes[node]?.state === state);
+  return {
+    machines: Object.fromEntries(are("active").map((machine) => [machine.node, machine])),
+    absent: are("absent"),
+  };
 }
 
 /** The hosts of fenced nodes: each is stopped, and proven to be off, for the change that is under way. */
@@ -333,6 +341,7 @@ export function dockerFences(
       const machine = new DockerMachine(name, { stack, ...dockerNode(config, name), keys, fence }, opts);
       return {
         node: name,
+        machine,
         how: "its container is stopped, and nothing starts it again",
         step: machine.power,
         proof: machine.power.environment.apply((known) => known?.CHANGE ?? ""),

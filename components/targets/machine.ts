@@ -89,6 +89,7 @@ export interface FenceChange {
 /** A host that is kept out, and proven to be off. */
 export interface Fence {
   readonly node: string;
+  readonly machine: Machine;
   /** How it is proven, for the receipt. */
   readonly how: string;
   /** Done when it is proven. */
@@ -107,6 +108,8 @@ export type Machines = Readonly<Record<string, Machine>>;
 /** What a target provides. */
 export interface Hosts {
   readonly machines: Machines;
+  /** Those of absent nodes: they are asked, and otherwise left alone. */
+  readonly absent: readonly Machine[];
   /** The archive's server, where the stack makes one of its own. */
   readonly archiveServer: ArchiveServer | undefined;
   /** Stops what is to be fenced, and proves it. */

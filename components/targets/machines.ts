@@ -15,7 +15,7 @@ export function hostsFor(config: ClusterConfig, keys: ClusterKeys, update: Updat
       const stack = dockerStack(config, update, opts);
       const { archive } = config;
       return {
-        machines: dockerMachines(config, stack, keys, opts),
+        ...dockerMachines(config, stack, keys, opts),
         archiveServer:
           archive.server === "own" ? new DockerS3("archive", { stack, bucket: archive.bucket, keys }, opts) : undefined,
         fences: (change) => dockerFences(config, stack, keys, change, opts),
@@ -23,7 +23,8 @@ export function hostsFor(config: ClusterConfig, keys: ClusterKeys, update: Updat
     }
     case "ssh":
       return {
-        machines: sshMachines(config, opts),
+        machines: sshMachines(config, "active", opts),
+        absent: Object.values(sshMachines(config, "absent", opts)),
         archiveServer: undefined,
         fences: (change) => sshFences(config, change, opts),
       };

@@ -8,7 +8,7 @@ import {
   type Resource,
   secret,
 } from "@pulumi/pulumi";
-import type { PoolerConfig, SshClusterConfig, SshLogin, SshNodeConfig } from "../../model/config/config.ts";
+import type { NodeState, PoolerConfig, SshClusterConfig, SshLogin, SshNodeConfig } from "../../model/config/config.ts";
 import type { Endpoint } from "../../model/host.ts";
 import { sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
@@ -54,11 +54,15 @@ export class SshMachine extends ComponentResource implements Machine {
   }
 }
 
-/** The machines of all nodes that take part. */
-export function sshMachines(config: SshClusterConfig, opts: ComponentResourceOptions): Record<string, SshMachine> {
-  const active = Object.values(config.nodes).filter(({ state }) => state === "active");
+/** The machines of all nodes of that state. */
+export function sshMachines(
+  { nodes, pooler }: SshClusterConfig,
+  state: NodeState,
+  opts: ComponentResourceOptions,
+): Record<string, SshMachine> {
+  const wanted = Object.values(nodes).filter((node) => node.state === state);
   return Object.fromEntries(
-    active.map((node) => [node.name, new SshMachine(node.name, { config: node, pooler: config.pooler }, opts)]),
+    wanted.map((node) => [node.name, new SshMachine(node.name, { config: node, pooler }, opts)]),
   );
 }
 
@@ -66,7 +70,8 @@ export function sshMachines(config: SshClusterConfig, opts: ComponentResourceOpt
 export function sshFences(config: SshClusterConfig, change: FenceChange, opts: CustomResourceOptions): Fence[] {
   return Object.values(config.nodes)
     .filter(({ state }) => state === "fenced")
-    .map(({ name, address, port, postgresPort, fence }) => {
+    .map((node) => {
+      const { name, address, port, postgresPort, fence } = node;
       const how = fence?.command === undefined ? `stated: ${fence?.statement}` : `command: ${fence.command}`;
       const step = new local.Command(
         `power-${name}`,
@@ -80,6 +85,7 @@ export function sshFences(config: SshClusterConfig, change: FenceChange, opts: C
       );
       return {
         node: name,
+        machine: new SshMachine(name, { config: node, pooler: config.pooler }, opts),
         how,
         step,
         proof: step.environment.apply((known) => known?.CHANGE ?? ""),

@@ -44,6 +44,8 @@ interface ClusterBase {
   readonly deletionProtection: boolean;
   /** Networks in CIDR notation that clients may come from. */
   readonly clientNetworks: readonly string[];
+  /** Where clients keep the CA certificate: what their connection strings name. A relative path starts in their working directory. */
+  readonly clientCaFile: string;
   /** Undefined: there are no poolers. */
   readonly pooler: PoolerConfig | undefined;
 }

@@ -73,6 +73,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     ...accounts,
     deletionProtection: top.deletionProtection ?? true,
     clientNetworks,
+    clientCaFile: top.clientCaFile ?? `understudy-${clusterName}-ca.crt`,
     pooler,
     ...target.extra,
   } as ClusterConfig;

@@ -32,7 +32,7 @@ export function withPulumiConfig(projectFile: string): string {
   return `${(start < 0 ? projectFile : projectFile.slice(0, start)).trimEnd()}\n\n${renderPulumiConfig()}`;
 }
 
-/** docs/config.md. */
+/** docs/configuration.md. */
 export function renderConfigReference(): string {
   const archive = topOptions.archive.options;
   return [

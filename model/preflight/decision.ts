@@ -1,5 +1,5 @@
 import type { Joining, Kind, NodeFacts, Reason, Scene } from "./scene.ts";
-import { declaredNode, declareFailover, factsOf, receivedBytes, setState } from "./scene.ts";
+import { declaredNode, declareFailover, factsOf, ofWhen, receivedBytes, setState } from "./scene.ts";
 
 /** What is to be done about the primary, and what of reality stands against it. */
 export interface Decision {
@@ -56,21 +56,31 @@ export function decide(scene: Scene): Decision {
 
   if (leadership.unanswered) return refused(...unanswered(scene));
   const join = joinsFirst(scene, target);
-  const stale = [...(join ? [] : formerPrimary(scene, target)), ...changedElsewhere(scene)];
+  const state = declaredNode(scene, leader)?.state;
+  const rejoins = join === null && state !== "fenced";
+  const stale = [...(rejoins ? formerPrimary(scene, target) : []), ...changedElsewhere(scene)];
   if (stale.length > 0 || strangers.length > 0) return refused(...stale);
 
   const writes = target.postgres.inRecovery === false;
-  switch (declaredNode(scene, leader)?.state) {
+  const since = `change ${leadership.leaderEpoch}${ofWhen(scene, leader, leadership.leaderEpoch)}`;
+  switch (state) {
     case "fenced":
+      if (writes && target.token?.to === target.node) {
+        return refused({
+          what: `${target.node} takes writes, although ${leader} led last, by ${since}`,
+          hint: `Look at what was written on both; to stop ${target.node}: systemctl stop understudy-postgresql.`,
+        });
+      }
       return allowed(writes ? "adopt" : "failover");
     case "active":
       return fromActive(scene, leader, target, join, refused, allowed);
     case "absent":
     case undefined: {
-      const state = declaredNode(scene, leader) ? "is declared absent" : "is not declared any more";
+      const how = state === "absent" ? "is declared absent" : "is not declared any more";
+      const real = factsOf(scene, leader) === undefined ? "led last, by" : "leads since";
       return refused({
-        what: `${leader} led last (epoch ${leadership.leaderEpoch}) and ${state}: nothing proves that it is off`,
-        hint: `Declare it fenced, which proves it: ${setState(leader, "fenced")}`,
+        what: `${leader} ${real} ${since}, and ${how}: nothing proves that it is off`,
+        hint: `Declare it fenced, which proves it: ${setState(leader, "fenced")}; or let it take part: ${setState(leader, "active")}`,
       });
     }
   }
@@ -236,7 +246,7 @@ function leaderIsOurs(scene: Scene): boolean {
 function changedElsewhere(scene: Scene): Reason[] {
   const { declared, leadership } = scene;
   const { recorded } = declared;
-  if (recorded === undefined || leaderIsOurs(scene)) return [];
+  if (recorded === undefined || leaderIsOurs(scene) || declared.epoch === leadership.epoch) return [];
   const expected = recorded.epoch + (recorded.kind === "none" && recorded.epoch > 0 ? 0 : 1);
   if (leadership.epoch <= expected) return [];
   return [

@@ -1,17 +1,19 @@
 import { formatBytes } from "../status/format.ts";
 import { clusterReasons } from "./clusterRules.ts";
 import { type Decision, decide } from "./decision.ts";
-import { atRisk, lossReasons, nothingAtRisk, synchronousRecord } from "./loss.ts";
+import { atRisk, lossReasons, nothingAtRisk } from "./loss.ts";
 import {
   type AtRisk,
   type Declared,
   type Finding,
+  type Further,
   factsOf,
   type Outcome,
   type Reason,
   type Scene,
   sceneOf,
 } from "./scene.ts";
+import { releasedStandbys, synchronousRecord } from "./synchronous.ts";
 import { adoptionReasons, failoverReasons, slotsLeftBehind, switchoverReasons } from "./targetRules.ts";
 
 export interface Verdict {
@@ -28,8 +30,8 @@ export interface Verdict {
  * Whether the declared world may be made of the real one. Nothing has been changed when this is asked; a reason to refuse is
  * a difference that nobody declared, or something that a change of primary would break (DESIGN: what must hold).
  */
-export function judge(declared: Declared, findings: readonly Finding[]): Verdict {
-  const scene = sceneOf(declared, findings);
+export function judge(declared: Declared, findings: readonly Finding[], further?: Further): Verdict {
+  const scene = sceneOf(declared, findings, further);
   const decision = decide(scene);
   const { risk, reasons, warnings } = decision.applies
     ? judgeChange(scene, decision)
@@ -45,9 +47,12 @@ export function judge(declared: Declared, findings: readonly Finding[]): Verdict
       epoch: scene.leadership.epoch,
       kind,
       from,
+      leaderEpoch: scene.leadership.leaderEpoch,
+      to: declared.primary,
       join,
       atRisk: risk,
-      synchronous: synchronousRecord(scene),
+      synchronous: synchronousRecord(scene, kind),
+      released: releasedStandbys(scene),
     },
     summary: summarize(scene, decision, risk),
   };

@@ -51,6 +51,64 @@ export function leadershipOf(known: readonly Holder[]): Leadership {
   };
 }
 
+/** Somebody who was about to take over, as the archive has it. */
+export interface Witness {
+  readonly epoch: number;
+  /** armed: by a planned change. candidate: without the consent of who led. */
+  readonly kind: string;
+  readonly node: string;
+  /** Seconds since 1970, by the archive's clock. */
+  readonly time: number;
+}
+
+/** What an earlier preflight found of who leads, and what was to be done about it. */
+interface RecordedLead {
+  readonly kind?: string | undefined;
+  readonly epoch: number;
+  readonly from?: string | undefined;
+  readonly leaderEpoch?: number | undefined;
+  readonly to?: string | undefined;
+}
+
+/** A number that is this much above what the nodes know is none: anybody with the archive's keys can write there. */
+const farAhead = 1_000_000;
+
+/** Somebody who can't be asked, and took over after who leads by the tokens of those who can, or may have. */
+interface LaterLeader {
+  readonly node: string;
+  readonly epoch: number;
+}
+
+/**
+ * Only the node itself may know that it took over. Where it can't be asked, the stack's own record says so, or the witness that whoever takes
+ * over leaves in the archive before. Who answers says itself what became of it.
+ */
+export function laterLeader(
+  asked: readonly Holder[],
+  { leader, leaderEpoch, epoch, unanswered }: Leadership,
+  recorded: RecordedLead | undefined,
+  witnesses: readonly Witness[],
+): LaterLeader | undefined {
+  const facts = asked.find(({ node }) => node === leader);
+  const leads = facts?.token?.to === leader && ["taken", "leads"].includes(facts?.token?.state ?? "");
+  // Who takes over by a planned change does so when the one before has given its role up; else when that one is off, and it asks before it serves again.
+  const comesToNothing = (kind: string) => leads && (kind === "armed" || facts?.postgres.inRecovery === false);
+  const begun = [...changesOf(recorded), ...witnesses].filter(({ kind }) => !comesToNothing(kind));
+  const led = recorded?.kind === "none" ? [{ node: recorded.from ?? "", epoch: recorded.leaderEpoch ?? 0 }] : [];
+  const [last] = [...begun, ...led]
+    .filter(({ node, epoch }) => node !== "" && node !== leader && node !== unanswered?.to && epoch > leaderEpoch)
+    .filter(({ epoch: number }) => number <= epoch + farAhead)
+    .filter(({ node }) => !asked.some((holder) => holder.node === node && holder.token !== null))
+    .sort((a, b) => b.epoch - a.epoch);
+  return last;
+}
+
+/** The change of primary that an update has begun, whatever became of it. */
+function changesOf(recorded: RecordedLead | undefined) {
+  const { kind = "none", to = "", epoch = 0 } = recorded ?? {};
+  return kind === "none" ? [] : [{ node: to, kind: kind === "switchover" ? "armed" : "candidate", epoch: epoch + 1 }];
+}
+
 function tokenOf({ epoch, from, to, state }: Token): Token {
   return { epoch, from, to, state };
 }

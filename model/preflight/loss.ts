@@ -1,6 +1,7 @@
 import { formatBytes, formatSeconds } from "../status/format.ts";
-import type { AtRisk, NodeFacts, Outcome, Reason, Scene } from "./scene.ts";
-import { factsOf, receivedBytes } from "./scene.ts";
+import type { AtRisk, NodeFacts, Reason, Scene } from "./scene.ts";
+import { factsOf, isLeftBehind, ofWhen, receivedBytes } from "./scene.ts";
+import { waitedFor } from "./synchronous.ts";
 
 /** A planned change: the target takes over only when it has everything. */
 export const nothingAtRisk: AtRisk = {
@@ -12,7 +13,13 @@ export const nothingAtRisk: AtRisk = {
 
 /** What is lost where `target` becomes the primary and the one that led is off, or stays behind. */
 export function atRisk(scene: Scene, target: NodeFacts, from: string): AtRisk {
-  const safe = cleanShutdown(scene, target, from) ?? synchronous(scene, target, from);
+  if (isLeftBehind(scene, target)) {
+    const { leader = "", leaderEpoch } = scene.leadership;
+    const change = `change ${leaderEpoch}${ofWhen(scene, leader, leaderEpoch)}`;
+    const why = `${leader} led last, by ${change}, and ${target.node} has not joined it since: nothing says what it acknowledged`;
+    return { known: false, bytes: 0, lastHeardSeconds: null, why };
+  }
+  const safe = cleanShutdown(scene, target, from) ?? waitedFor(scene, target, from);
   if (safe !== undefined) return { known: true, bytes: 0, lastHeardSeconds: lastHeard(scene), why: safe };
   const others = scene.withData.filter(({ node }) => node !== target.node);
   // A node that was promoted by hand left the others where its timeline begins.
@@ -37,26 +44,6 @@ function cleanShutdown(scene: Scene, target: NodeFacts, from: string): string | 
   return has > leader.wal.checkpointBytes
     ? `${from} was shut down cleanly, and ${target.node} has all of its WAL`
     : undefined;
-}
-
-/**
- * With `ANY 1 of n`, an acknowledged commit is on one of the n: whoever is the furthest ahead of all n has every one of them. Goes by
- * what an earlier preflight has seen in force, because a declaration that came with the failover proves nothing.
- */
-function synchronous(scene: Scene, target: NodeFacts, from: string): string | undefined {
-  const { recorded, nodes } = scene.declared;
-  if (from === "" || !recorded?.synchronous || target.sql?.primary) return undefined;
-  const { names, sinceBytes } = recorded.synchronous;
-  const declared = nodes.filter((node) => node.synchronous).map(({ name }) => name);
-  const standbys = names.filter((name) => name !== from);
-  if (standbys.some((name) => !declared.includes(name)) || !standbys.includes(target.node)) return undefined;
-  const reached = standbys.map((name) => scene.withData.find(({ node }) => node === name));
-  const has = receivedBytes(target);
-  const furthest = reached.every(
-    (facts) => facts !== undefined && facts.wal.timeline <= target.wal.timeline && receivedBytes(facts) <= has,
-  );
-  if (!furthest || has < sinceBytes) return undefined;
-  return `a commit waits for ${standbys.join(" or ")}, and ${target.node} has all that ${standbys.length > 1 ? "any of them has" : "it was sent"}`;
 }
 
 function lastHeard({ withData, leadership }: Scene): number | null {
@@ -85,22 +72,4 @@ export function lossReasons(scene: Scene, to: string, risk: AtRisk): readonly Re
       hint: `Bring the old primary back, or accept the loss: pulumi config set maxLossBytes ${risk.bytes}`,
     },
   ];
-}
-
-/** What this look proves about synchronous replication, for a failover later on. Stays the same while nothing is declared anew. */
-export function synchronousRecord(scene: Scene): Outcome["synchronous"] {
-  const { declared, fresh, leadership } = scene;
-  const names = declared.nodes
-    .filter(({ state, synchronous: waits }) => state === "active" && waits)
-    .map(({ name }) => name)
-    .sort();
-  const earlier = declared.recorded?.synchronous ?? null;
-  if (earlier !== null && earlier.names.join() === names.join()) return earlier;
-  if (names.length === 0) return null;
-  if (fresh) return { names, sinceBytes: 0 };
-  const leader = factsOf(scene, leadership.leader ?? "")?.sql?.primary;
-  const inForce = [...(leader?.synchronousStandbyNames.matchAll(/"([^"]+)"/g) ?? [])].map(([, name]) => name);
-  const expected = names.filter((name) => name !== leadership.leader);
-  if (!leader || expected.length === 0 || inForce.sort().join() !== expected.join()) return null;
-  return { names, sinceBytes: leader.currentBytes };
 }

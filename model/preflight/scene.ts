@@ -1,7 +1,8 @@
+import * as z from "zod";
 import type { HandoverLimits, NodeState } from "../config/clusterConfig.ts";
 import { keyPath } from "../config/problems.ts";
-import type { HostFacts } from "../hostFacts.ts";
-import { type Leadership, leadershipOf } from "./leadership.ts";
+import { epoch, type HostFacts, most, number, text } from "../hostFacts.ts";
+import { type Leadership, laterLeader, leadershipOf, type Witness } from "./leadership.ts";
 
 /** A node as preflight found it: its facts, or why there are none. */
 export type Finding =
@@ -27,12 +28,17 @@ export interface Declared {
   readonly intent?: string | undefined;
   readonly primary: string;
   readonly clusterId: string;
-  /** All nodes, whatever their state; only active ones are asked. */
+  /** All nodes, whatever their state; fenced ones are not asked. */
   readonly nodes: readonly DeclaredNode[];
+  /** Whoever was ever declared and is not retired; and who is: names. */
+  readonly members: readonly string[];
+  readonly retired: readonly string[];
   readonly limits: Omit<HandoverLimits, "maxLossBytes"> & {
     /** null: not set. */
     readonly maxLossBytes: number | null;
   };
+  /** Whether a commit waits for a synchronous standby by default (`settings.synchronous_commit`). */
+  readonly commitsWait: boolean;
   /** Guard of the user's: the number of the last change of primary that the config knows. */
   readonly epoch?: number | undefined;
   /** What an earlier preflight of this stack has found; undefined: there was none. */
@@ -40,15 +46,18 @@ export interface Declared {
 }
 
 /** What of an outcome a later preflight goes by. */
-export type Recorded = Pick<Outcome, "systemIdentifier" | "epoch" | "synchronous"> &
-  Partial<Pick<Outcome, "kind" | "join" | "intent">>;
+export type Recorded = Pick<Outcome, "systemIdentifier" | "epoch" | "synchronous"> & {
+  readonly [Key in "kind" | "join" | "intent" | "from" | "to" | "leaderEpoch"]?: Outcome[Key] | undefined;
+};
 
 /**
  * none: the declared primary leads, or a new cluster is made. switchover: the one that leads hands over. failover: it is fenced,
  * and another node takes over. adopt: somebody promoted the declared primary by hand. return: it handed over to a node that is
  * fenced, and takes its role back.
  */
-export type Kind = "none" | "switchover" | "failover" | "adopt" | "return";
+export type Kind = z.infer<typeof kind>;
+
+export const kind = z.enum(["none", "switchover", "failover", "adopt", "return"]);
 
 /** The outcome of the step: what it leaves for the steps behind it and for the next preflight. */
 export interface Outcome {
@@ -60,13 +69,22 @@ export interface Outcome {
   /** The highest number of a change of primary that any node knows. */
   readonly epoch: number;
   readonly kind: Kind;
-  /** Who leads by the tokens; "" where nobody does. */
+  /** Who leads, or led last; "" where nobody is known to. */
   readonly from: string;
+  /** By which change; 0: not known. */
+  readonly leaderEpoch: number;
+  /** The declared primary. */
+  readonly to: string;
   /** The change by which `from` leads, where the declared primary has to join it before it can take over; null: it has. */
   readonly join: Joining | null;
   readonly atRisk: AtRisk | null;
-  /** The synchronous standbys that commits are known to wait for, and from which position in the WAL on. */
-  readonly synchronous: { readonly names: readonly string[]; readonly sinceBytes: number } | null;
+  /**
+   * Nobody else than the standbys `names` is waited for by commits; `id` is written to the data once they are, and is another one whenever they
+   * may not have been. null: nobody has to be waited for, or commits don't wait.
+   */
+  readonly synchronous: { readonly id: string; readonly names: readonly string[] } | null;
+  /** Standbys that commits wait for now, and must not any more before the update goes on. */
+  readonly released: readonly string[];
 }
 
 /** A change of primary that a node has not followed yet. */
@@ -88,6 +106,45 @@ export interface AtRisk {
   readonly why: string;
 }
 
+export const atRisk: z.ZodType<AtRisk> = z.object({
+  known: z.boolean(),
+  bytes: number,
+  lastHeardSeconds: number.nullable(),
+  why: text,
+});
+
+const joining = z.object({ epoch, from: text });
+const synchronous = z.object({ id: text, names: z.array(text).max(most) });
+
+export const preflightOutcome: z.ZodType<Outcome> = z.object({
+  intent: text,
+  fresh: z.boolean(),
+  systemIdentifier: text,
+  epoch,
+  kind,
+  from: text,
+  leaderEpoch: epoch,
+  to: text,
+  join: joining.nullable(),
+  atRisk: atRisk.nullable(),
+  synchronous: synchronous.nullable(),
+  released: z.array(text).max(most),
+});
+
+/** Of an outcome in the stack's state: older versions did not have all of it. */
+export const recordedOutcome = z.object({
+  systemIdentifier: text,
+  epoch,
+  kind: kind.optional(),
+  intent: text.optional(),
+  from: text.optional(),
+  to: text.optional(),
+  leaderEpoch: epoch.optional(),
+  join: joining.nullable().default(null),
+  // An earlier version knew from which position on.
+  synchronous: synchronous.nullable().catch(null).default(null),
+});
+
 export interface Reason {
   readonly what: string;
   readonly hint: string;
@@ -98,36 +155,85 @@ export interface Reason {
 /** Everything that the rules look at. */
 export interface Scene {
   readonly declared: Declared;
-  /** Nodes that answered. */
+  /** Nodes that take part and answered. */
   readonly known: readonly NodeFacts[];
+  /** Absent nodes that answered. */
+  readonly absent: readonly NodeFacts[];
   readonly unreachable: readonly { readonly node: string; readonly reason: string }[];
   readonly withData: readonly NodeFacts[];
   /** Nodes that take writes. */
   readonly writers: readonly string[];
   readonly leadership: Leadership;
+  /** Undefined: nobody had to ask the archive, or it does not answer. */
+  readonly witnesses: readonly Witness[] | undefined;
   readonly fresh: boolean;
 }
 
-export function sceneOf(declared: Declared, findings: readonly Finding[]): Scene {
+/** What was found out besides. */
+export interface Further {
+  /** Absent nodes that answered. */
+  readonly absent?: readonly NodeFacts[];
+  /** Undefined: nobody had to ask the archive, or it does not answer. */
+  readonly witnesses?: readonly Witness[] | undefined;
+}
+
+export function sceneOf(
+  declared: Declared,
+  findings: readonly Finding[],
+  { absent = [], witnesses }: Further = {},
+): Scene {
   const known = findings.flatMap((finding) => (finding.reachable ? [{ ...finding.facts, node: finding.node }] : []));
   const withData = known.filter(({ data }) => data.state === "cluster");
+  const asked = [...known, ...absent];
+  const byTokens = leadershipOf(asked);
+  const counting = (witnesses ?? []).filter(({ node }) => !declared.retired.includes(node));
+  const later = laterLeader(asked, byTokens, declared.recorded, counting);
   return {
     declared,
     known,
+    absent,
     unreachable: findings.flatMap((finding) => (finding.reachable ? [] : [finding])),
     withData,
-    writers: known.filter(({ postgres }) => postgres.inRecovery === false).map(({ node }) => node),
-    leadership: leadershipOf(known),
+    writers: asked.filter(({ postgres }) => postgres.inRecovery === false).map(({ node }) => node),
+    leadership: later
+      ? {
+          ...byTokens,
+          ...{ leader: later.node, leaderEpoch: later.epoch, leaderFrom: "" },
+          epoch: Math.max(byTokens.epoch, later.epoch),
+        }
+      : byTokens,
+    witnesses,
     fresh: withData.length === 0 && !declared.recorded?.systemIdentifier,
   };
 }
 
-export function factsOf({ known }: Scene, node: string | undefined): NodeFacts | undefined {
-  return known.find((facts) => facts.node === node);
+/** What a node that takes part, or is absent, has answered. */
+export function factsOf({ known, absent }: Scene, node: string | undefined): NodeFacts | undefined {
+  return [...known, ...absent].find((facts) => facts.node === node);
 }
 
 export function declaredNode({ declared }: Scene, name: string): DeclaredNode | undefined {
   return declared.nodes.find((node) => node.name === name);
+}
+
+/** " of 2026-03-01 03:12:45 UTC": when the change by which a node leads was begun; "": not known. */
+export function ofWhen(scene: Scene, leader: string, epoch: number): string {
+  const { recorded } = scene.declared;
+  const witness = scene.witnesses?.find((each) => each.node === leader && each.epoch === epoch);
+  const begun = recorded?.to === leader && recorded.kind !== "none" ? recorded.intent : undefined;
+  // Ids of updates begin with the time at which they were made.
+  const stamp = factsOf(scene, leader)?.changedBy || begun || (witness && new Date(witness.time * 1000).toISOString());
+  const [, day, time] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)/.exec(stamp ?? "") ?? [];
+  return day === undefined ? "" : ` of ${day} ${time} UTC`;
+}
+
+/** Whether another one led last, and the node has not followed it since: all that was committed after that is not on it. */
+export function isLeftBehind({ leadership }: Scene, { node, joined, token, verdict }: NodeFacts): boolean {
+  const { leader, leaderEpoch } = leadership;
+  if (leader === undefined || leader === node || joined >= leaderEpoch) return false;
+  const promises = ["armed", "candidate", "revoked"].includes(token?.state ?? "");
+  // One that has heard of it, and does not start before it has joined.
+  return (promises ? token?.from : token?.to) !== leader || verdict === "stay";
 }
 
 /** Up to where a node has WAL, in bytes. */

@@ -3,7 +3,7 @@ import { ownPrefix, slotName } from "../names.ts";
 import { count, formatBytes, formatSeconds } from "../status/format.ts";
 import { furthestAhead } from "./decision.ts";
 import type { NodeFacts, Reason, Scene } from "./scene.ts";
-import { declaredNode, followersOf, receivedBytes, setState } from "./scene.ts";
+import { declaredNode, followersOf, isLeftBehind, receivedBytes, setState } from "./scene.ts";
 
 /** Segments that may wait to be archived: the old primary's stop waits for each of them. */
 const maxArchiveBacklog = 5;
@@ -50,8 +50,10 @@ export function adoptionReasons(scene: Scene, target: NodeFacts): readonly Reaso
   return [everybodyAnswers, capacity, disk].flatMap((rule) => rule({ scene, target, leader: undefined }));
 }
 
-const runs: Rule = ({ target: { node, postgres }, leader }) => {
-  if (postgres.unit === "active") return [];
+const runs: Rule = ({ scene, target, leader }) => {
+  const { node, postgres, verdict } = target;
+  // Its guard keeps a former primary down that has not joined who led after it.
+  if (postgres.unit === "active" || (!leader && verdict === "stay" && isLeftBehind(scene, target))) return [];
   const start = `Start it (systemctl start understudy-postgresql on ${node})`;
   const rejoin = `Declare what is: pulumi config set primary ${leader?.node} && pulumi up. That brings ${node} back as a standby; then change the primary`;
   return [

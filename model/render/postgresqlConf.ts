@@ -1,6 +1,5 @@
-import { activeNodes, type ClusterConfig, type NodeConfig } from "../config/clusterConfig.ts";
-import { quoteIdentifier } from "../names.ts";
-import { archiveCommand, handoverFlag, hostFiles, pgdata, socketDirectory } from "../paths.ts";
+import type { ClusterConfig, NodeConfig } from "../config/clusterConfig.ts";
+import { archiveCommand, handoverFlag, hostFiles, pgdata, socketDirectory, synchronousConf } from "../paths.ts";
 import { replicationCapacity } from "../settings/settingsConflicts.ts";
 import { type HostSize, sizeSettings } from "../settings/sizing.ts";
 import { header, quoteValue, renderSettings } from "./conf.ts";
@@ -16,11 +15,18 @@ export interface PostgresqlConfInput {
  * and what a standby needs beyond it stands in `standby.conf`.
  */
 export function renderPostgresqlConf(input: PostgresqlConfInput): string {
-  return `${header}${renderSettings(postgresqlSettings(input))}${included.map((file) => `include_if_exists ${quoteValue(file)}\n`).join("")}`;
+  return `${header}${renderSettings(postgresqlSettings(input))}${included(input)
+    .map((file) => `include_if_exists ${quoteValue(file)}\n`)
+    .join("")}`;
 }
 
-// What the role asks for, what holds while the primary changes, and what the guard found a standby to need: the last one wins.
-const included = [hostFiles.standbyConf, handoverFlag, hostFiles.floorConf];
+/**
+ * What the role asks for, whom commits wait for, what holds while the primary changes, and what the guard found a standby to need: the last
+ * one wins.
+ */
+function included({ node }: PostgresqlConfInput): readonly string[] {
+  return [hostFiles.standbyConf, synchronousConf(node.dataDirectory), handoverFlag, hostFiles.floorConf];
+}
 
 /** Ours by default, then by the host's size, then the user's, then what is ours to decide. */
 export function postgresqlSettings(input: PostgresqlConfInput): Readonly<Record<string, string>> {
@@ -77,20 +83,10 @@ function mandatorySettings({ config, node }: PostgresqlConfInput): Readonly<Reco
     ssl: "on",
     ssl_cert_file: hostFiles.serverCertificate,
     ssl_key_file: hostFiles.serverKey,
-    synchronous_standby_names: synchronousStandbyNames(config, node),
+    // A commit waits for nobody who does not stream yet: the names come from a file that is included.
+    synchronous_standby_names: "",
     unix_socket_directories: socketDirectory,
     // pg_rewind needs it where a data directory has no checksums.
     wal_log_hints: "on",
   };
-}
-
-/**
- * One confirmed copy is enough: with `ANY 1`, any one of the synchronous standbys may be down without commits waiting.
- * The node itself is left out, since it is none of its own standbys when it is the primary.
- */
-function synchronousStandbyNames(config: ClusterConfig, node: NodeConfig): string {
-  const names = activeNodes(config)
-    .filter((other) => other.synchronous && other.name !== node.name)
-    .map((other) => quoteIdentifier(other.name));
-  return names.length === 0 ? "" : `ANY 1 (${names.join(", ")})`;
 }

@@ -8,7 +8,7 @@ import { slotFindings } from "./slotRules.ts";
 import type { ClusterSummary, NodeSummary } from "./summary.ts";
 import { levelOf, thresholds, worstOf } from "./thresholds.ts";
 
-/** Everything that is wrong with one node. A node that is fenced or absent is only wrong if it leads all the same. */
+/** Everything that is wrong with one node. One that is fenced is only wrong if it is there, one that is absent if it leads all the same. */
 export function nodeFindings(observed: NodeObservation, row: NodeSummary, summary: ClusterSummary): Finding[] {
   const context: NodeContext = {
     observed,
@@ -18,17 +18,28 @@ export function nodeFindings(observed: NodeObservation, row: NodeSummary, summar
     leadership: summary.leadership,
   };
   const applying =
-    observed.declared.state === "active" ? [...rules, ...handoverRules, slotFindings] : [runsAlthoughFenced];
+    observed.declared.state === "active" ? [...rules, ...handoverRules, slotFindings] : [leadsAside, answersFenced];
   return applying.flatMap((rule) => rule(context)).map((finding) => ({ node: row.declared.name, ...finding }));
 }
 
-const runsAlthoughFenced: NodeRule = ({ row }) =>
+const leadsAside: NodeRule = ({ row }) =>
   row.role === "primary"
     ? [
         {
           level: "critical",
           what: `is declared ${row.declared.state} and is a writable primary`,
           hint: "stop it at once, and see why its fence did not hold",
+        },
+      ]
+    : [];
+
+const answersFenced: NodeRule = ({ observed: { declared, sql, host }, row }) =>
+  declared.state === "fenced" && row.role !== "primary" && (sql.kind === "read" || host.kind === "read")
+    ? [
+        {
+          level: "warning",
+          what: "is declared fenced and its host answers",
+          hint: `keep it off as long as it is fenced; or let it take part: pulumi config set --path 'nodes.${declared.name}.state' active && pulumi up`,
         },
       ]
     : [];
@@ -144,16 +155,16 @@ const onTimeline: NodeRule = ({ row, primary }) => {
   ];
 };
 
-const lag: NodeRule = ({ row, sql }) => {
+const lag: NodeRule = ({ row, sql, observed, primary }) => {
   if (row.role !== "standby" || row.declared.role !== "standby") return [];
-  const delay = sql?.applyDelaySeconds ?? 0;
+  const delay = sql?.applyDelaySeconds ?? readValue(observed.host)?.warm?.delaySeconds ?? 0;
   const archived = row.declared.source === "archive";
   // One that stays behind on purpose, or is paused, has to have the WAL all the same.
   const held = delay > 0 || row.activity === "paused";
   const bytes = held ? row.receiveLagBytes : row.lagBytes;
   const bytesLevel = bytes === undefined ? "ok" : levelOf(thresholds.lagBytes, bytes);
   // Log shipping has what is in complete segments: on an idle primary it is a growing time behind, and misses nothing.
-  const idle = archived && (row.lagBytes ?? 0) <= 2 * (sql?.walSegmentBytes ?? 0);
+  const idle = archived && (row.lagBytes ?? 0) <= 2 * ((sql ?? primary?.sql)?.walSegmentBytes ?? 0);
   // Where nothing comes in, seconds say how old the last transaction is, which on an idle primary is no lag either.
   const stands = idle || row.activity === "paused" || row.activity === "not streaming";
   const seconds = stands ? 0 : (row.lagSeconds ?? 0) - delay;
@@ -187,7 +198,7 @@ const synchronous: NodeRule = ({ row, primary }) =>
         {
           level: "warning",
           what: `is declared synchronous, but ${primary?.name} does not wait for it`,
-          hint: "run pulumi up, and see that settings does not override synchronous_standby_names",
+          hint: "once it has caught up, run pulumi up with another value of reconcile, which has commits wait for it",
         },
       ]
     : [];

@@ -23,7 +23,7 @@ export interface Observation {
 export type Reading<T> =
   | { readonly kind: "read"; readonly value: T }
   | { readonly kind: "failed"; readonly what: string; readonly hint: string }
-  /** Nobody asked: the node is fenced or absent. */
+  /** Nobody could ask: there is no host, or it is not known. */
   | { readonly kind: "skipped" };
 
 export interface DeclaredNode {
@@ -130,6 +130,12 @@ export function readValue<T>(reading: Reading<T>): T | undefined {
 /** Bytes from `older` to `newer`; negative where it is the other way round. */
 export function lsnDistance(newer: Lsn, older: Lsn): number {
   return Number(lsnToBytes(newer) - lsnToBytes(older));
+}
+
+/** As PostgreSQL writes a position that is given in bytes from the beginning of the WAL. */
+export function lsnOf(bytes: number): Lsn {
+  const position = BigInt(bytes);
+  return `${(position >> 32n).toString(16).toUpperCase()}/${(position & 0xffffffffn).toString(16).toUpperCase()}`;
 }
 
 function lsnToBytes(lsn: Lsn): bigint {

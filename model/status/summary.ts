@@ -1,8 +1,10 @@
+import type { HostFacts } from "../hostFacts.ts";
 import { type Leadership, leadershipOf } from "../preflight/leadership.ts";
 import {
   type DeclaredNode,
   type Lsn,
   lsnDistance,
+  lsnOf,
   type NodeObservation,
   type Observation,
   readValue,
@@ -100,13 +102,15 @@ function summarizeNode(node: NodeObservation, primary: ClusterSummary["primary"]
         return slot === declared.slot || (slot === null && applicationName === declared.name);
       });
   const role = realRole(node, sender);
-  const lag = isPrimary || role === "primary" ? undefined : lagOf(sql, sender, primary?.sql.currentLsn ?? undefined);
+  const warm = host?.warm ? host : undefined;
+  const lag =
+    isPrimary || role === "primary" ? undefined : lagOf({ sql, sender, warm }, primary?.sql.currentLsn ?? undefined);
   return {
     declared,
     role,
     activity: activityOf(node, role, sender),
     timeline: sql?.timeline ?? (host && host.data.timeline > 0 ? host.data.timeline : undefined),
-    lsn: sql?.currentLsn ?? sql?.replayLsn ?? sender?.replayLsn ?? undefined,
+    lsn: sql?.currentLsn ?? sql?.replayLsn ?? sender?.replayLsn ?? replayedBy(warm),
     lagBytes: lag?.bytes,
     lagSeconds: lag?.seconds,
     receiveLagBytes: lag?.receiveBytes,
@@ -158,15 +162,33 @@ function runs(unit: string): boolean {
   return unit === "active" || unit === "reloading" || unit === "deactivating";
 }
 
-function lagOf(sql: SqlFacts | undefined, sender: Sender | undefined, end: Lsn | undefined) {
+/** What the host of a warm standby says. Its primary knows better where it sends WAL to it. */
+function replayedBy(host: HostFacts | undefined): Lsn | undefined {
+  return host?.warm ? lsnOf(host.warm.replayedBytes) : undefined;
+}
+
+function receivedBy(host: HostFacts | undefined): Lsn | undefined {
+  return host && host.wal.endBytes !== null ? lsnOf(host.wal.endBytes) : undefined;
+}
+
+interface Witnesses {
+  readonly sql: SqlFacts | undefined;
+  readonly sender: Sender | undefined;
+  readonly warm: HostFacts | undefined;
+}
+
+function lagOf({ sql, sender, warm }: Witnesses, end: Lsn | undefined) {
   const behind = (...positions: (Lsn | null | undefined)[]) => {
     const distances = positions.flatMap((lsn) => (lsn && end ? [Math.max(0, lsnDistance(end, lsn))] : []));
     return distances.length === 0 ? undefined : Math.min(...distances);
   };
   // Two witnesses, asked at different moments: what either has seen replayed is replayed.
-  const bytes = behind(sql?.replayLsn, sender?.replayLsn);
-  const receiveBytes = behind(sql?.receiveLsn, sql?.replayLsn, sender?.replayLsn);
+  const bytes = behind(sql?.replayLsn, sender?.replayLsn, replayedBy(warm));
+  const receiveBytes = behind(sql?.receiveLsn, sql?.replayLsn, sender?.replayLsn, receivedBy(warm));
   const caughtUp = sql?.receiver?.status === "streaming" && sql.receiveLsn === sql.replayLsn;
-  const seconds = bytes === 0 || caughtUp ? 0 : (sql?.replayAgeSeconds ?? sender?.replayLagSeconds ?? undefined);
+  const seconds =
+    bytes === 0 || caughtUp
+      ? 0
+      : (sql?.replayAgeSeconds ?? sender?.replayLagSeconds ?? warm?.wal.heardSeconds ?? undefined);
   return { bytes, receiveBytes, seconds };
 }

@@ -1,8 +1,15 @@
-/** Writes what is made from the config's own definition: docs/config.md and the `config:` section of Pulumi.yaml. */
+/** Writes what is made from the program's own tables: the config's reference and `Pulumi.yaml`'s section, the table and the picture of the steps. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { renderConfigReference, withPulumiConfig } from "../../model/config/reference.ts";
+import { renderRunbookGraph, withStepTable } from "./runbook.ts";
 
-const projectFile = new URL("../../Pulumi.yaml", import.meta.url);
+const root = new URL("../../", import.meta.url);
+const rewrite = (path: string, change: (text: string) => string) => {
+  const file = new URL(path, root);
+  writeFileSync(file, change(readFileSync(file, "utf8")));
+};
 
-writeFileSync(new URL("../../docs/config.md", import.meta.url), renderConfigReference());
-writeFileSync(projectFile, withPulumiConfig(readFileSync(projectFile, "utf8")));
+writeFileSync(new URL("docs/configuration.md", root), renderConfigReference());
+writeFileSync(new URL("docs/runbook-graph.svg", root), renderRunbookGraph());
+rewrite("docs/architecture.md", withStepTable);
+rewrite("Pulumi.yaml", withPulumiConfig);

@@ -21,8 +21,13 @@ if [[ -n $join ]]; then
   join_primary "$from" "$join_epoch" "$join_from"
 fi
 
+# Another one took over after this node, and is lost: to go on from here is a change of its own.
+resumes() {
+  [[ $kind == failover && $from != "$node" ]] && leads_by_token
+}
+
 read_token
-if [[ $kind == none ]] || leads_by_token; then
+if [[ $kind == none ]] || { leads_by_token && ! resumes; }; then
   result node "$node" armed no 'epoch#' "$token_epoch" from ''
   return 0
 fi
@@ -30,6 +35,13 @@ has_data || refuse "this node has no data and cannot take over" "Make a node tha
 
 [[ $token_state != yielding || $kind == return ]] || refuse "this node has itself handed over to $token_to, and does not know what became of it" \
   "Run 'pulumi up' again in a moment; if $token_to is lost, set its state to fenced."
+
+if resumes && is_active && is_writable; then
+  refuse "this node takes writes, although $from led last" \
+    "Look at what was written on both; to stop this one: systemctl stop $unit. Then run 'pulumi up' again."
+fi
+[[ ! -f $state/rewinding ]] || refuse "the data of this node is not whole: it was being rewound" \
+  "Make another node the primary; 'pulumi up' then copies it to this one."
 
 # The number is above every one that this node, preflight and the archive know. The archive is told before the token is written.
 announce() {
@@ -62,6 +74,11 @@ promise() {
 
 if [[ $kind != switchover ]]; then
   announce candidate
+  # Its data are from before who led last: it goes on with its own timeline.
+  rm -f "$state/resumes"
+  if resumes || [[ $kind == failover && $token_state != revoked && $(cat "$state/joined" 2>/dev/null) != "$token_epoch" ]]; then
+    printf '%s\n' "$epoch" | write_file "$state/resumes" root:root 600 || true
+  fi
   promise candidate
   result node "$node" armed candidate 'epoch#' "$epoch" from "$from"
   return 0

@@ -3,7 +3,7 @@
 # a standby.
 #
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_ca_crt
-#             peers ("name address ssh-port" a line) peer_known_hosts peer_private_key
+#             peers ("name address ssh-port" a line: all members, this one too) peer_known_hosts retired (names) peer_private_key
 #             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
 # outcome: {"node","waiting"}: digest of the postgresql.conf that waits for `restart`; empty: none does
 
@@ -26,8 +26,15 @@ put "$etc/pg_hba.conf" "$pg_hba_conf" root:postgres 640
 put "$etc/pg_ident.conf" "$pg_ident_conf" root:postgres 640
 
 # How the nodes ask one another who leads: with a key that can do nothing else.
-put "$etc/peers" "$peers" root:root 644
-put "$etc/peer_known_hosts" "$peer_known_hosts" root:root 644
+# Whom another checkout has made a member is one, too.
+with_others() {
+  printf '%s' "$2"
+  [[ ! -f $1 ]] || awk -v known="$(awk '{print $1}' <<<"$peers" | paste -sd' ') $retired" '
+    BEGIN { split(known, names); for (i in names) skip[names[i]] = 1 } !($1 in skip)' "$1"
+}
+put "$etc/peers" "$(with_others "$etc/peers" "$peers")"$'\n' root:root 644
+put "$etc/peer_known_hosts" "$(with_others "$etc/peer_known_hosts" "$peer_known_hosts")"$'\n' root:root 644
+put "$etc/retired" "$retired"$'\n' root:root 644
 put "$etc/peer_key" "$peer_private_key" root:root 600
 
 printf '%s' "$postgresql_conf" | write_file "$candidate" root:postgres 640 || true

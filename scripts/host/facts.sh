@@ -12,6 +12,12 @@ wal=$pgdata/pg_wal
 ask_postgres() {
   as_postgres env PGCONNECT_TIMEOUT=3 PGOPTIONS="$superuser_options -c statement_timeout=4s" \
     timeout 5 "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres <<'SQL'
+\set awaited null
+select to_regclass('understudy.handover') is not null as known \gset
+\if :known
+select coalesce((select json_build_object('epoch', epoch, 'id', line->>'synchronous') from understudy.handover h, to_jsonb(h) line
+  where line->>'synchronous' is not null order by epoch desc limit 1)::text, 'null') as awaited \gset
+\endif
 select json_build_object(
   'major', current_setting('server_version_num')::int / 10000,
   'inRecovery', recovering,
@@ -26,6 +32,9 @@ select json_build_object(
       'name', application_name, 'state', state, 'sync', sync_state,
       'flushedBytes', pg_wal_lsn_diff(flush_lsn, '0/0'), 'replayedBytes', pg_wal_lsn_diff(replay_lsn, '0/0')) order by pid), '[]')
     from pg_stat_replication),
+  'awaited', :'awaited'::json,
+  'weakCommits', exists (select from pg_db_role_setting, unnest(setconfig) as line where line ~* '^synchronous_commit='
+    and lower(split_part(line, '=', 2)) not in ('on', 'true', 'yes', '1', 'remote_apply')),
   'backups', (select count(*) from pg_stat_progress_basebackup)
     + (select count(distinct application_name) from pg_stat_activity where application_name like 'pgBackRest [backup]%'),
   'primary', case when not recovering then json_build_object(
@@ -51,8 +60,17 @@ from (select pg_is_in_recovery() as recovering) as server;
 SQL
 }
 
+# The beginning of the segment that recovery reads, as its process says in its title; empty where it does not. What comes before is replayed.
+recovering_from() {
+  local size segment
+  segment=$(pgrep -u postgres -a -f '^postgres: .*startup +(recovering|waiting for) [0-9A-F]{24}' | grep -oE '(recovering|waiting for) [0-9A-F]{24}' | tail -n 1) || return 0
+  segment=${segment: -24}
+  size=$(checked number "$(value 'Bytes per WAL segment')")
+  printf '%d' "$((16#${segment:8:8} * 0x100000000 + 16#${segment:16:8} * size))"
+}
+
 # Where the WAL of a server that takes no SQL ends: what its WAL receiver says, else what is found by reading on from where
-# recovery has got at least.
+# recovery has got at least: its control file knows that from the last restart point on only.
 end_of_wal() {
   local received from output
   look_at_receiver "$(receiver_pid)"
@@ -62,22 +80,42 @@ end_of_wal() {
   fi
   from=$(value 'Minimum recovery ending location')
   [[ -n $from && $from != 0/0 ]] || from=$(value 'Latest checkpoint location')
+  if [[ -n $replays_from ]] && ((replays_from > $(bytes "$from"))); then from=$(printf '%X/%X' $((replays_from >> 32)) $((replays_from & 0xFFFFFFFF))); fi
   output=$(as_postgres timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$from" 2>&1 >/dev/null || true)
   if [[ $output =~ at\ ([0-9A-F]{1,8}/[0-9A-F]{1,8})(:|,|$)[^/]*$ ]]; then from=${BASH_REMATCH[1]}; fi
   bytes "$from"
 }
 
-# What a running server that takes no SQL was started with, and the slots that it holds.
+# What a running server that takes no SQL runs with, as JSON. To ask for each takes a tenth of a second, so the answers are kept until it is
+# started or configured anew.
+readonly warm_settings=/run/understudy-warm-settings
+settings_of_warm_server() {
+  local name delay settings=''
+  if [[ ! $warm_settings -nt $started_configuration || ! $warm_settings -nt $etc/standby.conf ]]; then
+    for name in max_connections max_worker_processes max_wal_senders max_prepared_transactions max_locks_per_transaction max_replication_slots; do
+      settings+=",\"$name\":$(setting_of_warm_server "$name")"
+    done
+    delay=$(setting_of_warm_server recovery_min_apply_delay)
+    printf '"settings":{%s},"delaySeconds":%d' "${settings#,}" "$((delay / 1000))" >"$warm_settings.$BASHPID"
+    mv -f "$warm_settings.$BASHPID" "$warm_settings"
+  fi
+  printf '%s' "$(<"$warm_settings")"
+}
+
+setting_of_warm_server() {
+  checked number "$(as_postgres "$pgbin/postgres" --config-file="$started_configuration" -C "$1")"
+}
+
+# That, the slots that it holds, and how far it has replayed at least.
 warm_server() {
-  local name settings='' slots=''
-  for name in max_connections max_worker_processes max_wal_senders max_prepared_transactions max_locks_per_transaction max_replication_slots; do
-    settings+=",\"$name\":$(checked number "$(as_postgres "$pgbin/postgres" --config-file="$started_configuration" -C "$name")")"
-  done
+  local name slots='' replayed
   for name in "$pgdata"/pg_replslot/*/; do
     name=$(basename "$name")
     [[ ! $name =~ ^[a-z0-9_]{1,63}$ ]] || slots+=",\"$name\""
   done
-  printf '{"settings":{%s},"slots":[%s]}' "${settings#,}" "${slots#,}"
+  replayed=$(bytes "$(value 'Minimum recovery ending location')")
+  if ((${replays_from:-0} > replayed)); then replayed=$replays_from; fi
+  printf '{%s,"slots":[%s],"replayedBytes":%d}' "$(settings_of_warm_server)" "${slots#,}" "$replayed"
 }
 
 # The position at which the timeline of this node left the one before.
@@ -121,8 +159,11 @@ else
 fi
 warm=null
 if [[ $data_state == cluster ]]; then
-  if [[ -z $answer && ${units[0]:-} == active ]]; then warm=$(warm_server); fi
-  [[ -n $answer ]] || end=$(end_of_wal)
+  if [[ -z $answer ]]; then
+    replays_from=$(recovering_from)
+    if [[ ${units[0]:-} == active ]]; then warm=$(warm_server); fi
+    end=$(end_of_wal)
+  fi
   fork=$(fork_of "$wal_timeline")
   [[ -z $fork ]] || forked_at=$(bytes "$fork")
   newest=$(find "$wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -printf '%T@\n' | sort -n | tail -n 1)

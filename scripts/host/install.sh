@@ -50,6 +50,19 @@ for other in "$data_directory"/[0-9]*/data; do
   fi
 done
 
+# Debian's own clusters: one that has the port, or takes it at the next start of this host.
+require_no_debian_cluster() {
+  local version name its_port status its_start
+  command -v pg_lsclusters >/dev/null || return 0
+  while read -r version name its_port status _; do
+    its_start=/etc/postgresql/$version/$name/start.conf
+    [[ $its_port == "$port" ]] || continue
+    [[ $status == online* || ! -f $its_start ]] || grep -qE '^ *auto' "$its_start" || continue
+    refuse "Debian's cluster $version/$name has port $port" \
+      "If somebody needs it, set another postgresPort for this node. If nobody does: 'pg_dropcluster --stop $version $name' as root removes it with its data. Nothing was changed."
+  done < <(pg_lsclusters -h)
+}
+
 # require_free_port PORT UNIT HINT: UNIT is ours, and may have it already.
 require_free_port() {
   local listener
@@ -59,8 +72,8 @@ require_free_port() {
 }
 # Where there is data, its server has the port, whoever started it.
 if ! has_data || [[ $(recorded_value port) != "$port" ]]; then
-  require_free_port "$port" "$unit" \
-    "Stop it (Debian's own cluster: 'systemctl disable --now postgresql@$major-main'), or set another postgresPort."
+  require_no_debian_cluster
+  require_free_port "$port" "$unit" "Stop it, or set another postgresPort."
 fi
 for pooler_port in $pooler_ports; do
   require_free_port "$pooler_port" understudy-pooler.service \
@@ -68,9 +81,29 @@ for pooler_port in $pooler_ports; do
 done
 
 require_roots_above
-mkdir -p "$data_directory"
+# Directories above it are for everybody to pass.
+(umask 022 && mkdir -p "$data_directory")
 has_data || require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
 
+# Debian's package makes and starts a cluster of its own, on the port that ours is to have. What its user wants it to do otherwise is not changed.
+readonly createcluster=/etc/postgresql-common/createcluster.conf
+put_createcluster_back() {
+  [[ ! -f $createcluster.understudy ]] || mv -f "$createcluster.understudy" "$createcluster"
+}
+
+without_debians_cluster() {
+  local status=0
+  if [[ -f $createcluster ]]; then
+    cp -p "$createcluster" "$createcluster.new"
+    mv -f "$createcluster.new" "$createcluster.understudy"
+    printf '\ncreate_main_cluster = false\n' >>"$createcluster"
+  fi
+  "$@" || status=$?
+  put_createcluster_back
+  return "$status"
+}
+
+put_createcluster_back # a run may have been cut off
 missing=()
 for package in "postgresql-$major" pgbackrest ${pooler_ports:+pgbouncer} $further_packages; do
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) == installed ]] || missing+=("$package")
@@ -87,15 +120,13 @@ if ((${#missing[@]})); then
         "Add PostgreSQL's own (apt install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh), or set postgresVersion to one that this release has."
     fi
   done
-  # Debian would make and start a cluster of its own.
-  if [[ ! -f /etc/postgresql-common/createcluster.conf ]]; then
+  if [[ " ${missing[*]} " == *" postgresql-$major "* ]]; then
     attempt "postgresql-common cannot be installed" "Mend the package system of this host, then run 'pulumi up' again." apt install postgresql-common
-    sed -i -E "s/^#? *create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf
   fi
   # So would its PgBouncer, on the port that ours is to have.
   [[ " ${missing[*]} " != *' pgbouncer '* ]] || systemctl mask --quiet pgbouncer.service
   attempt "${missing[*]} cannot be installed" "Mend the package system of this host, then run 'pulumi up' again." \
-    apt install --no-install-recommends "${missing[@]}"
+    without_debians_cluster apt install --no-install-recommends "${missing[@]}"
 fi
 
 mkdir -p "$etc/tls"
@@ -151,7 +182,7 @@ Restart=on-failure
 RestartSec=1
 LimitNOFILE=65536
 OOMScoreAdjust=-900
-Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
+Environment=LC_ALL=C PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
 
 [Install]
 WantedBy=multi-user.target
@@ -170,9 +201,10 @@ for kind in rsa ecdsa ed25519; do
   fi
 done
 
+read -r _ memory_kilobytes _ < <(grep '^MemTotal:' /proc/meminfo)
 result node "$node" \
   sshHostKey "$ssh_host_key" \
-  'memoryBytes#' "$(awk '/^MemTotal:/ {print $2 * 1024}' /proc/meminfo)" \
+  'memoryBytes#' "$((memory_kilobytes * 1024))" \
   'cpus#' "$(nproc)" \
   'dataDiskBytes#' "$(df --output=size -B1 "$data_directory" | tail -n 1 | tr -d ' ')" \
   postgresql "$("$pgbin/postgres" --version | awk '{print $3}')" \

@@ -49,7 +49,7 @@ is_decided() {
 
 # Everybody who may lead is off, or has given its role up for this very change.
 take_over() {
-  local name proof address ssh_port postgres_port answer witness off=' '
+  local name proof address ssh_port postgres_port answer known witness off=' '
   local -a said asking=()
   while read -r name proof address ssh_port postgres_port; do
     [[ -n $name ]] || continue
@@ -67,10 +67,15 @@ take_over() {
         "See that it is off, and that nothing starts it again; then run 'pulumi up' again."
     fi
   done
+  known=$(witnesses 0) || refuse "the archive cannot be asked who else took over" "Bring the archive back, then run 'pulumi up' again."
   while read -r name _; do
-    [[ $off != *" $name "* ]] || continue
-    answer=$(ask_peer "$name" token) || refuse "$name cannot be asked whether it leads" \
-      "Bring it back, or declare what is true of it: pulumi config set --path 'nodes.$name.state' fenced (or absent)"
+    [[ $name != "$node" && $off != *" $name "* ]] || continue
+    if ! answer=$(ask_peer "$name" token); then
+      # Who was never to take over does not lead, unless it is the first primary; that one led last, where nobody has taken over.
+      if [[ $token_from != - && $token_from != "$name" && $known$'\n' != *" $name"$'\n'* ]]; then continue; fi
+      refuse "$name cannot be asked whether it leads" \
+        "Bring it back, or declare it fenced, which proves that it is off: pulumi config set --path 'nodes.$name.state' fenced"
+    fi
     read -ra said <<<"$answer" || said=()
     case ${said[3]:-} in
       armed | candidate)
@@ -114,6 +119,7 @@ start_postgres
 if ! is_promoted; then
   if [[ $decided_now == yes ]]; then
     if ! is_writable; then
+      resume_own_timeline
       promote
     fi
     finish_promotion
@@ -124,6 +130,11 @@ if ! is_promoted; then
     fi
     await 600 "the promotion to end" is_promoted
   fi
+fi
+if ! is_writable; then
+  why=$("$here/guard" may-lead 2>&1)
+  [[ ${why##*$'\n'} != wait ]] || refuse "this node may not take writes yet, and stays read-only
+$(head -n -1 <<<"$why" | indented)" "Bring back who does not answer, or the archive: then it goes on by itself. Whoever is lost for good: pulumi config set --path 'nodes.<node>.state' fenced"
 fi
 await 600 "crash recovery to end" is_writable
 

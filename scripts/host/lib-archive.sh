@@ -9,9 +9,9 @@ as_archiver() {
 # require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
 require_archive() {
   local output begin=$SECONDS limit=0
-  # One that takes the connection and then says nothing.
+  # One that takes the connection and then says nothing. What is wrong pgBackRest says only once it has tried for its own time.
   case $1 in
-    info | repo-ls) limit=30 ;;
+    info | repo-ls) limit=30 && set -- "$@" --io-timeout=10 ;;
     check) limit=90 ;;
   esac
   require_archive_answers
@@ -86,12 +86,15 @@ $detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
       refuse "WAL does not reach the archive
 $detail
 $(archiver_log)" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
-    *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
-      refuse "the archive cannot be reached from this node
-$detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
+    *'unable to find hostname'*)
+      refuse "the archive's certificate does not name the endpoint
+$detail" "Set archive.endpoint to a name that the server's certificate has, or give the server one that names this endpoint." ;;
     *CERTIFICATE* | *certificate*)
       refuse "the archive's certificate is not trusted
 $detail" "Set archive.caFile to the certificate authority of the endpoint." ;;
+    *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
+      refuse "the archive cannot be reached from this node
+$detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
     *)
       refuse "pgBackRest $1 failed
 $detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up' again." ;;
@@ -114,21 +117,28 @@ leave_witness() {
   return "$pushed"
 }
 
+# all_witnesses OPTION: as pgBackRest lists them, for each of the stanza's databases (after an upgrade there are several).
+all_witnesses() {
+  local kept id
+  kept=$(as_archiver 15 repo-ls "archive/$stanza" --filter='^[0-9]+-[0-9]+$' </dev/null) || return 1
+  for id in $kept; do
+    as_archiver 15 repo-ls "archive/$stanza/$id" --filter='^understudy-' "$1" </dev/null || return 1
+    echo
+  done
+}
+
 # witnesses LEAST [KIND]: "EPOCH KIND NODE" of those of other nodes, from change LEAST on. Status not 0: the archive does not say.
 witnesses() {
-  local kept listed='' id name epoch kind by
-  kept=$(as_archiver 15 repo-ls "archive/$stanza" --filter='^[0-9]+-[0-9]+$' </dev/null) || return 1
-  # A stanza that went through an upgrade has several.
-  for id in $kept; do
-    listed+=$(as_archiver 15 repo-ls "archive/$stanza/$id" --filter='^understudy-' </dev/null)$'\n' || return 1
-  done
+  local listed name epoch by kind retired
+  listed=$(all_witnesses --output=text) || return 1
+  retired=" $(cat "$etc/retired" 2>/dev/null) "
   # Whoever is postgres on a node can write there.
   while IFS= read -r name; do
     [[ -n $name ]] || continue
     if [[ $name =~ ^understudy-([0-9]{8,9})-(armed|candidate)-($node_pattern)$ ]]; then
       epoch=$((10#${BASH_REMATCH[1]})) kind=${BASH_REMATCH[2]} by=${BASH_REMATCH[3]}
       if ! is_far_ahead "$epoch"; then
-        if ((epoch >= $1)) && [[ $by != "$node" && (-z ${2:-} || $kind == "$2") ]]; then printf '%d %s %s\n' "$epoch" "$kind" "$by"; fi
+        if ((epoch >= $1)) && [[ $by != "$node" && $retired != *" $by "* && (-z ${2:-} || $kind == "$2") ]]; then printf '%d %s %s\n' "$epoch" "$kind" "$by"; fi
         continue
       fi
     fi

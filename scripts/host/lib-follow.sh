@@ -15,6 +15,7 @@ join_primary() {
     refuse "this node knows of another change of primary ($token_epoch: ${token_to:-nobody}, $token_state)" \
       "Run 'pulumi up' again."
   await 120 "PostgreSQL to have stopped" has_stopped
+  rm -f "$synchronous_conf"
   if ! follows_already; then
     follow_anew
     await 600 "WAL from $primary" receives_wal_of_primary
@@ -59,6 +60,9 @@ follow_anew() {
   printf '%s\n' "$epoch" | write_file "$state/joined" root:root 600 || true
   if [[ $server == active ]] && runs_with_less; then
     say "restarting PostgreSQL, because $primary runs with more (max_connections and its kin)"
+    systemctl restart "$unit"
+  elif [[ $server == active ]] && grep -qs '^recovery_target_timeline' "$etc/floor.conf"; then
+    say "restarting PostgreSQL, which has stayed on its own timeline until it knew who leads"
     systemctl restart "$unit"
   elif [[ $server == active ]]; then
     put_in_force

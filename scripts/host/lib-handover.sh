@@ -101,10 +101,10 @@ look_at_receiver() {
   if [[ $title =~ streaming\ ([0-9A-F]{1,8}/[0-9A-F]{1,8}) ]]; then received=${BASH_REMATCH[1]}; fi
 }
 
-# The highest timeline that this node's own WAL knows, eight hexadecimal digits.
+# The highest timeline that this node has WAL of, eight hexadecimal digits. A history may be that of a timeline which it does not follow.
 local_timeline() {
   local found
-  found=$(find "$pgdata/pg_wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{8}([0-9A-F]{16}(\.partial)?|\.history)' -printf '%.8f\n' | sort | tail -n 1)
+  found=$(find "$pgdata/pg_wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}(\.partial)?' -printf '%.8f\n' | sort | tail -n 1)
   checked timeline "$found"
 }
 
@@ -148,6 +148,49 @@ drop_slots() {
   sql <<<"$(drop_statement "slot_name <> all (string_to_array('$1', ' '))")"
 }
 
+# --- whom commits wait for -------------------------------------------------------------------------------------------
+
+# The names of the standbys that the commits of this primary wait for, separated by spaces.
+awaited_standbys() {
+  [[ ! -f $synchronous_conf ]] || grep -oE '"[^"]+"' "$synchronous_conf" | tr -d '"' | paste -sd' '
+}
+
+# wait_for_standbys NAMES: commits wait for any one of them from now on, and for nobody else; without a name for nobody. Does not look whether
+# they are there.
+wait_for_standbys() {
+  local before names
+  local -a standbys
+  read -ra standbys <<<"$1"
+  if ((${#standbys[@]})); then
+    names=$(printf ', "%s"' "${standbys[@]}")
+    printf "# Written by Understudy.\nsynchronous_standby_names = 'ANY 1 (%s)'\n" "${names#, }" |
+      write_file "$synchronous_conf" root:postgres 640 || true
+  else
+    rm -f "$synchronous_conf"
+    sync "$data_directory"
+  fi
+  before=$EPOCHREALTIME
+  systemctl reload "$unit"
+  await 10 "PostgreSQL to read its configuration" has_reloaded_since "$before"
+}
+
+# stays_on_own_timeline: this node is made the primary again although another one, which is lost, took over after it, and it has not joined that one.
+stays_on_own_timeline() {
+  read_token
+  [[ $(cat "$state/resumes" 2>/dev/null) == "$token_epoch" ]] && leads_by_token
+}
+
+# resume_own_timeline: a promotion takes the first number for its timeline that it finds no history of, and the history of the one that is lost may
+# have never reached the archive. A timeline has at most the number of its change; all below this one are taken.
+resume_own_timeline() {
+  local number history
+  stays_on_own_timeline || return 0
+  for ((number = 16#$(local_timeline) + 1; number < token_epoch; number++)); do
+    history=$pgdata/pg_wal/$(printf '%08X' "$number").history
+    [[ -f $history ]] || as_postgres sh -c "echo '# of a primary that is lost' >'$history'"
+  done
+}
+
 # What pg_ctl promote does, without its start and its polling.
 promote() {
   # shellcheck disable=SC2016  # the inner shell's
@@ -176,7 +219,7 @@ finish_promotion() {
   note joined "$epoch"
   # By which update, for `preflight` of the next one.
   note changed "$epoch ${intent:-}"
-  rm -f "$handover_flag"
+  rm -f "$handover_flag" "$state/resumes"
   record_change
   sql -c checkpoint
   journal promote finished "$began" "{\"timeline\":$(timeline_now),\"promotedLsn\":\"$(switch_lsn)\",\"writableMs\":$writable}"

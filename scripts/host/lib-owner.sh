@@ -9,7 +9,8 @@ require_roots_above() {
   above=$(realpath -m "$data_directory")
   while [[ $above != / ]]; do
     above=${above%/*} above=${above:-/}
-    read -r owner mode < <(stat -c '%U %a' "$above" 2>/dev/null) || continue
+    [[ -e $above ]] || continue
+    read -r owner mode < <(stat -c '%U %a' "$above")
     if [[ $owner != root ]] || ((8#$mode & 8#22 && !(8#$mode & 8#1000))); then
       refuse "the data directory $data_directory is below $above, which others than root may change" \
         "Give that directory to root (chown root $above; chmod go-w $above), or move the data directory. Nothing was changed."

@@ -35,6 +35,7 @@ derive_paths() {
   pgbin=/usr/lib/postgresql/$major/bin
   state=$data_directory/state
   marker=$data_directory/.understudy-volume
+  synchronous_conf=$data_directory/synchronous.conf
   session_options "$major"
 }
 
@@ -72,7 +73,7 @@ refuse() {
 readonly already_said=97
 trap 'trap - ERR EXIT; journal_end failed; exit 1' USR1
 
-# result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has as its value a number or a literal that was checked.
+# result KEY VALUE …: the outcome as one line of JSON. A key that ends in '#' has as its value a number, a literal or JSON that was checked.
 result() {
   local json='' key value
   while (($#)); do
@@ -87,7 +88,17 @@ result() {
       json+=",\"$key\":\"$value\""
     fi
   done
-  printf '{%s}\n' "${json#,}" >&3
+  json="{${json#,}}"
+  is_json "$json" || refuse "step '$step' has found something that cannot be reported
+$(indented <<<"$json")" "A program on this host said something unexpected: /var/log/understudy/$step.log on the host has more. Please report it."
+  printf '%s\n' "$json" >&3
+}
+
+# is_json TEXT: strings and other values are made equal, then what holds nothing but values becomes one, until all of it is one.
+is_json() {
+  [[ $1 != *$'\n'* && $(LC_ALL=C sed -E -e 's/"([^"\\[:cntrl:]]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*"/""/g' \
+    -e 's/-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|true|false|null/0/g; s/ //g' \
+    -e ':again; s/\[((0|"")(,(0|""))*)?\]/0/g; s/\{("":(0|"")(,"":(0|""))*)?\}/0/g; t again' <<<"$1") =~ ^(0|\"\")$ ]]
 }
 
 on_error() {
@@ -167,7 +178,7 @@ read_parameters() {
 take_lock() {
   local name=roles
   case $step in
-    facts | backups | journal) return 0 ;;
+    facts | backups | journal | witnesses) return 0 ;;
     archive | backup) name=archive ;;
     databases) name=databases ;;
     pause | resume | pooler) name=pooler ;;

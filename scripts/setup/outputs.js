@@ -1,5 +1,5 @@
 // @ts-check
-/** Reads `pulumi stack output --json` from stdin and prints what a person wants to know next. Secrets stay hidden. */
+/** Reads `pulumi stack output --json` from stdin and prints what a person wants to know next. */
 import { readFileSync } from "node:fs";
 
 /** @typedef {{ role: string, address: string, port: number, ssh: string }} NodeOutput */
@@ -29,5 +29,6 @@ console.log(`${lines.join("\n")}
 
 The primary is ${outputs.primary ?? "not known yet"}. What to do next:
   npm run status                                        what is true now
-  psql "$(./scripts/pulumi stack output connectionUri --show-secrets --stack dev)"
+  PGSERVICEFILE=.understudy/dev/pg_service.conf psql service=dev
+  ./scripts/connect                                     how other clients connect
   npm run down                                          removes the stack and all that it made`);

@@ -6,10 +6,11 @@ import type { RunResult } from "../ssh/runResult.ts";
 import { runOnHost } from "../ssh/ssh.ts";
 import { readServer } from "./sql.ts";
 
-/** Seconds that any one answer may take: a node that hangs costs no more than this. */
+/**
+ * Seconds that any one answer may take: a node that hangs costs no more than this. A node that is fenced or absent may be silent; it is
+ * asked all the same, for as long, since one that leads is a disaster.
+ */
 const NODE_SECONDS = 5;
-/** A fenced node is expected to be silent; it is asked all the same, since one that leads is a disaster. */
-const FENCED_SECONDS = 1.5;
 /** `pgbackrest info` asks the bucket; a second node is asked only if the first one failed early enough. */
 const BACKUPS_SECONDS = 8;
 
@@ -37,8 +38,8 @@ function declaredOf(node: MonitoredNode): DeclaredNode {
 }
 
 async function readSql(node: MonitoredNode, monitoring: Monitoring): Promise<Reading<SqlFacts>> {
-  if (node.state === "absent" || node.endpoint == null) return { kind: "skipped" };
-  return readServer(node.endpoint, monitoring, node.state === "fenced" ? FENCED_SECONDS : NODE_SECONDS);
+  if (node.endpoint == null) return { kind: "skipped" };
+  return readServer(node.endpoint, monitoring, NODE_SECONDS);
 }
 
 async function readHost(node: MonitoredNode): Promise<Reading<HostFacts>> {
@@ -50,7 +51,8 @@ async function readHost(node: MonitoredNode): Promise<Reading<HostFacts>> {
 
 async function readBackups(monitoring: Monitoring): Promise<Reading<readonly Backup[]>> {
   const deadline = Date.now() + BACKUPS_SECONDS * 1000;
-  const hosts = [...monitoring.nodes]
+  const hosts = monitoring.nodes
+    .filter(({ state }) => state === "active")
     .sort((a, b) => Number(b.name === monitoring.primary) - Number(a.name === monitoring.primary))
     .flatMap((node) => hostOf(node) ?? []);
   let first: Reading<readonly Backup[]> | undefined;
@@ -68,10 +70,8 @@ async function readBackups(monitoring: Monitoring): Promise<Reading<readonly Bac
   return first ?? { kind: "skipped" };
 }
 
-function hostOf(node: MonitoredNode): Host | undefined {
-  return node.state === "active" && node.connection != null
-    ? { name: node.name, connection: node.connection }
-    : undefined;
+function hostOf({ name, connection }: MonitoredNode): Host | undefined {
+  return connection == null ? undefined : { name, connection };
 }
 
 function readingOf<T>(

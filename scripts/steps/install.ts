@@ -6,6 +6,8 @@
  * stdout  JSON: what `scripts/host/install.sh` reports
  */
 import { text } from "node:stream/consumers";
+import { installedHost } from "../../model/installedHost.ts";
+import { parseOutcome } from "../../model/outcome.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
 import { install } from "./lib/install.ts";
 
@@ -14,6 +16,11 @@ const result = await install(input, (line) => console.error(line));
 if (!result.ok) {
   // What the host's script has said itself is printed already.
   if (!result.stderr?.includes("\nHINT: ")) console.error(result.message);
+  process.exit(1);
+}
+if (parseOutcome(installedHost, result.stdout) === undefined) {
+  console.error(`understudy: ${input.name}: what 'install' has found is not what it should be: ${result.stdout.trim().slice(0, 500)}
+HINT: a program on this host says something unexpected: /var/log/understudy/install.log on the host has more. Please report it.`);
   process.exit(1);
 }
 console.log(result.stdout.trim());

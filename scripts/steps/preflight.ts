@@ -19,7 +19,11 @@ const { reasons, warnings, outcome, summary, findings } = await preflight(
   input,
   process.env.PULUMI_COMMAND_STDOUT,
   say,
-);
+).catch((error: Error) => {
+  if (!error.message.includes("\nHINT: ")) throw error;
+  console.error(error.message);
+  process.exit(1);
+});
 if (previewed) {
   const silent = findings.flatMap((finding) => (finding.reachable ? [] : [finding]));
   console.log(JSON.stringify({ reasons, warnings, summary, silent } satisfies PreviewedVerdict));

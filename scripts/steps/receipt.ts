@@ -7,15 +7,14 @@
  */
 import { text } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
-import { parseJson } from "../../model/hostFacts.ts";
 import {
   type Handover,
   handoverOf,
   type JournalEntry,
   parseJournal,
+  parseStored,
   type ReceiptOutcome,
   type StoredChange,
-  storedChanges,
 } from "../../model/receipt.ts";
 import { renderParameters } from "../../model/render/parameters.ts";
 import type { ReceiptInput } from "../../model/stepInputs.ts";
@@ -33,11 +32,8 @@ async function collect(node: string, run: Run): Promise<void> {
     return;
   }
   const lines = result.stdout.split("\n").filter((line) => line !== "");
-  const isStored = (line: string) => line.startsWith('{"stored":');
-  if (node === lead.primary) {
-    stored = lines.filter(isStored).flatMap((line) => storedChanges((parseJson(line) as { stored?: unknown })?.stored));
-  }
-  journals.push(...parseJournal(lines.filter((line) => !isStored(line))));
+  if (node === lead.primary) stored = lines.flatMap((line) => parseStored(line) ?? []);
+  journals.push(...parseJournal(lines));
 }
 
 async function store(handover: Handover, run: Run): Promise<void> {

@@ -31,7 +31,7 @@ const seconds = (milliseconds: number) => Math.round(milliseconds / 10) / 100;
 
 /** Hosts of their own, booted, for as long as `use` takes. */
 async function onHosts<T>(names: readonly string[], use: (cluster: SshCluster) => Promise<T>): Promise<T> {
-  const cluster = await SshCluster.start(Object.fromEntries(names.map((name) => [name, "17"])));
+  const cluster = await SshCluster.start(names, "17");
   try {
     return await use(cluster);
   } finally {

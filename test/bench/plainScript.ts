@@ -121,11 +121,10 @@ interface Pair {
 }
 
 function sshConfig(cluster: SshCluster, name: string): string {
-  const { host, port, privateKeyFile } = cluster.node(name);
+  const { host, user, privateKeyFile } = cluster.node(name);
   return `Host ${name}
   HostName ${host}
-  Port ${port}
-  User root
+  User ${user}
   HostKeyAlias ${name}
   UserKnownHostsFile known_hosts
   IdentityFile ${privateKeyFile}

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { freshId } from "../../components/update.ts";
 import { parseConfig } from "../../model/config/config.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
+import { type StepName, steps } from "../../model/steps.ts";
 import { forget, inputsOf, readInTheMiddle, registered, stored, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
@@ -33,31 +35,49 @@ describe("the cluster's graph", function () {
     assert.ok((await graphOf({ primary: "node-a", nodes })).length > 0);
   });
 
-  it("has every step of the runbook, for every node that takes part", async () => {
-    const graph = await graphOf({ primary: "node-a", nodes: { ...nodes, "node-d": { state: "absent" } } });
-    const steps = graph.filter((line) => line.startsWith(remote)).map((line) => line.slice(remote.length + 1));
-    const everywhere = ["claim", "configure", "follow", "yield"];
+  it("has every step of the table, in its order, and no other", async () => {
+    const synchronous = { ...nodes, "node-b": { synchronous: true } };
+    await graphOf({ primary: "node-a", nodes: synchronous, pooler: { enabled: true } });
+    // Only aws has it.
+    const { boot: _, ...expected } = steps;
+    const stepOf = (name: string) => name.split("-node-")[0] ?? "";
+    const commands = registered.filter(({ type }) => type.startsWith("command:"));
+    const made = commands.filter(({ name }) => Object.hasOwn(steps, stepOf(name)));
+    assert.deepEqual([...new Set(made.map(({ name }) => stepOf(name)))].sort(), Object.keys(expected).sort());
+
+    const nameIn = (urn: string) => urn.split("::").at(-1) ?? "";
+    /** The steps that a resource comes after, in the end. */
+    const before = (name: string, seen = new Set<string>()): ReadonlySet<string> => {
+      for (const urn of commands.find((resource) => resource.name === name)?.options.dependsOn ?? []) {
+        const other = nameIn(urn);
+        if (!seen.has(other)) before(other, seen.add(other));
+      }
+      return seen;
+    };
+    for (const { name } of made) {
+      const known = new Set([...before(name)].map(stepOf));
+      const missing = steps[stepOf(name) as StepName].after.filter((other) => other !== "boot" && !known.has(other));
+      assert.deepEqual(missing, [], name);
+    }
+    // What the update has not waited for is not known to have succeeded.
+    const end = before("finished");
     assert.deepEqual(
-      steps,
-      [
-        ...["archive", "arm", "databases", "lead", "slots"],
-        ...everywhere.flatMap((step) => ["node-a", "node-b", "node-c"].map((node) => `${step}-${node}`)),
-      ].sort(),
+      made.map(({ name }) => name).filter((name) => name !== "finished" && !end.has(name)),
+      [],
     );
-    const here = [
-      "started",
-      "intent",
-      "restart",
-      "preflight",
-      "receipt",
-      "finished",
-      "install-node-a",
-      "install-node-b",
-      "install-node-c",
-    ];
-    for (const name of here) assert.ok(graph.includes(`command:local:Command ${name}`), name);
-    assert.ok(!graph.some((line) => line.endsWith(" install-node-d")));
   });
+
+  for (const [name, step] of Object.entries(steps)) {
+    if (step.on === "operator's machine") continue;
+    it(`takes the lock on a host that the table says: ${name}`, () => {
+      const library = readFileSync("scripts/host/lib.sh", "utf8");
+      const takeLock = /^take_lock\(\) \{\n[\s\S]*?^\}/m
+        .exec(library)?.[0]
+        .replace(/\n {2}exec 9>[\s\S]*/, '\n echo "$name"\n}');
+      const lock = execFileSync("bash", ["-c", `${takeLock}\nstep=${name} take_lock`], { encoding: "utf8" }).trim();
+      assert.equal("lock" in step ? step.lock : undefined, name === "power" ? undefined : lock);
+    });
+  }
 
   it("pauses poolers before the primary yields, and resumes them behind the one that leads", async () => {
     const pooler = { enabled: true, pauseTimeout: "2500ms" };

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
 import type { NodeConfig, PostgresMajor } from "../../model/config/config.ts";
 import { connectionUri } from "../../model/connectionUri.ts";
 import { replicationRole, slotName } from "../../model/names.ts";
@@ -95,14 +94,11 @@ class Pair {
 
   uri(order: readonly number[], mode: "read-write" | "read-only"): string {
     const hosts = order.map((port) => ({ host: "127.0.0.1", port }));
-    return connectionUri({
-      user: "app",
-      password,
-      database: "postgres",
-      hosts,
-      caFile: `${this.directory}/ca.crt`,
-      mode,
-    });
+    return connectionUri({ user: "app", password, database: "postgres", hosts, caFile: this.caFile, mode });
+  }
+
+  get caFile(): string {
+    return `${this.directory}/ca.crt`;
   }
 
   get #config() {
@@ -177,14 +173,6 @@ async function freePort(): Promise<number> {
   }
 }
 
-async function throughPg(uri: string): Promise<string> {
-  const client = new pg.Client({ connectionString: uri });
-  await client.connect();
-  const { rows } = await client.query("select current_user u, inet_server_port() p, pg_is_in_recovery() r");
-  await client.end();
-  return `${rows[0].u}|${rows[0].p}|${rows[0].r ? "t" : "f"}`;
-}
-
 for (const major of imageMajors) {
   describe(`servers from rendered files, PostgreSQL ${major}`, () => {
     let pair: Pair;
@@ -211,20 +199,15 @@ for (const major of imageMajors) {
       assert.equal(pair.sql(1, "select name, error from pg_file_settings where error is not null"), "");
     });
 
-    it("connectionUri leads psql and pg to the primary", async () => {
-      const uri = pair.uri([primary, standby], "read-write");
-      assert.equal(pair.psql(uri), `app|${primary}|f`);
-      assert.equal(await throughPg(uri), `app|${primary}|f`);
-      // After a change of primary, a URI that was printed before still finds it with libpq.
+    it("connectionUri leads psql to the primary, whichever host it names first", () => {
+      assert.equal(pair.psql(pair.uri([primary, standby], "read-write")), `app|${primary}|f`);
       assert.equal(pair.psql(pair.uri([standby, primary], "read-write")), `app|${primary}|f`);
     });
 
-    it("readOnlyUri leads them to a standby", async () => {
-      const uri = pair.uri([standby, primary], "read-only");
-      assert.equal(await throughPg(uri), `app|${standby}|t`);
+    it("readOnlyUri leads it to a standby, or else to the primary", () => {
       // libpq knows prefer-standby from 14 on.
       if (major < 14) return;
-      assert.equal(pair.psql(uri), `app|${standby}|t`);
+      assert.equal(pair.psql(pair.uri([standby, primary], "read-only")), `app|${standby}|t`);
       assert.equal(pair.psql(pair.uri([primary, standby], "read-only")), `app|${standby}|t`);
       assert.equal(pair.psql(pair.uri([primary], "read-only")), `app|${primary}|f`);
     });

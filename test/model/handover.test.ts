@@ -14,6 +14,7 @@ const A = 0;
 const B = 1;
 const C = 2;
 const to = (target: number, ...fenced: readonly number[]): Update => ({ target, fenced });
+const without = (absent: readonly number[], update: Update): Update => ({ ...update, absent });
 
 const scenarios = {
   "A → B, with commits": { nodes: 2, updates: [to(B)], commits: 2, epochs: 3, faults: 1 },
@@ -47,6 +48,42 @@ const scenarios = {
     staleReads: true,
   },
   "failovers in both directions": { nodes: 2, updates: [to(B, A), to(A, B)], commits: 0, epochs: 3, faults: 1 },
+  // Sequences of declarations in which somebody is left alone who leads, led or will lead.
+  "B absent, then a failover to it": {
+    nodes: 2,
+    updates: [without([B], to(A)), to(B, A)],
+    commits: 0,
+    epochs: 3,
+    faults: 1,
+  },
+  "B absent, then failovers in both directions": {
+    nodes: 2,
+    updates: [without([B], to(A)), to(B, A), to(A, B)],
+    commits: 0,
+    epochs: 3,
+    faults: 0,
+  },
+  "A → B without C, then A → C without B": {
+    nodes: 3,
+    updates: [without([C], to(B)), without([B], to(C, A))],
+    commits: 0,
+    epochs: 3,
+    faults: 0,
+  },
+  "A → B failover without C, then B → C without A": {
+    nodes: 3,
+    updates: [without([C], to(B, A)), without([A], to(C, B))],
+    commits: 0,
+    epochs: 3,
+    faults: 0,
+  },
+  "A → B failover without C, then A again without B": {
+    nodes: 3,
+    updates: [without([C], to(B, A)), without([B], to(A, C))],
+    commits: 0,
+    epochs: 3,
+    faults: 0,
+  },
 } satisfies Record<string, Scenario>;
 type Name = keyof typeof scenarios;
 
@@ -114,7 +151,8 @@ interface Mutation {
   readonly in: Name;
   readonly breaks: RegExp;
 }
-const TWO = /are writable at once/;
+/** Two at once, or one whose successor has taken over already: the other one follows within a step. */
+const TWO = /are writable at once|takes writes by \d, although change \d was taken/;
 const BOTH = /takes back \d, which . has taken/;
 const mutations: readonly Mutation[] = [
   { without: ["guardNeedsAnAnswer"], in: "A → B planned, and as a failover", breaks: TWO },
@@ -146,6 +184,14 @@ const mutations: readonly Mutation[] = [
   },
   { without: ["signalIsKept"], in: "A → B planned, and as a failover", breaks: TWO },
   { without: ["signalIsBackAtBoot"], in: "A → B planned, and as a failover", breaks: TWO },
+  { without: ["membersStay"], in: "B absent, then a failover to it", breaks: TWO },
+  {
+    without: ["membersStay"],
+    in: "failovers in both directions",
+    breaks: /takes writes by 1, although change 2 was taken/,
+  },
+  { without: ["membersStay"], in: "A → B without C, then A → C without B", breaks: TWO },
+  { without: ["silentHasNoWitness"], in: "A → B without C, then A → C without B", breaks: TWO },
   { without: ["promotionPassesGuard"], in: "A → B planned, and B fenced for A", breaks: TWO },
 ];
 

@@ -40,6 +40,8 @@ export const rules = {
   signalIsKept: true,
   signalIsBackAtBoot: true,
   promotionPassesGuard: true,
+  membersStay: true,
+  silentHasNoWitness: true,
 } as const satisfies Record<string, boolean>;
 export type Rule = keyof typeof rules;
 
@@ -47,6 +49,8 @@ export type Rule = keyof typeof rules;
 export interface Update {
   readonly target: number;
   readonly fenced: readonly number[];
+  /** Their hosts are left alone, whatever they are: none of its steps runs there. */
+  readonly absent?: readonly number[];
 }
 
 export interface Scenario {
@@ -77,6 +81,8 @@ interface Node {
   // Survives a power cut
   token: Token;
   took: number;
+  /** Whom it counts as a member, as its last `configure` had it: a bit each. */
+  members: number;
   intent: number;
   signal: boolean;
   joined: boolean;
@@ -141,6 +147,7 @@ function initial({ nodes, updates }: Scenario): State {
     nodes: Array.from({ length: nodes }, (_, self) => ({
       token: { epoch: 1, state: "leads", from: 0, to: 0 },
       took: self === 0 ? 1 : 0,
+      members: (1 << nodes) - 1,
       intent: 0,
       signal: true,
       joined: true,
@@ -162,6 +169,12 @@ function initial({ nodes, updates }: Scenario): State {
     armedWitness: Array<number>(nodes).fill(0),
     proof: Array<number>(updates.length).fill(0),
   };
+}
+
+function takingPart({ fenced, absent = [] }: Update): number {
+  return [0, 1, 2]
+    .filter((node) => !fenced.includes(node) && !absent.includes(node))
+    .reduce((mask, node) => mask | (1 << node), 0);
 }
 
 function copy(state: State): State {
@@ -224,7 +237,7 @@ export function key(state: State): string {
       (node.allowed ? 8 : 0) +
       (node.asking ? 16 : 0) +
       (node.waiting === "no" ? 0 : node.waiting === "yes" ? 32 : 64);
-    key += `|${token.epoch}${token.state[0]}${token.state[1]}${token.from}${token.to}${node.took}${node.intent}${node.log}/${node.synced}`;
+    key += `|${token.epoch}${token.state[0]}${token.state[1]}${token.from}${token.to}${node.took}${node.members}${node.intent}${node.log}/${node.synced}`;
     key += `${POSTGRES_CODE[node.postgres]}${String.fromCharCode(32 + flags)}${node.heard}${node.highest}`;
     if (giving) key += `${giving.step[0]}${giving.step[1]}${giving.epoch}${giving.to}`;
   }
@@ -324,10 +337,12 @@ function actions(scenario: Scenario, rule: Readonly<Record<Rule, boolean>>, stat
     }
     updates.forEach((update, index) => {
       const intent = index + 1;
+      if (update.absent?.includes(self)) return;
       if (node.intent !== intent) {
         act(`claim ${intent}`, `${me}: claim of update ${intent}`, (next) => {
           const changed = at(next, self);
           changed.intent = intent;
+          if (!rule.membersStay) changed.members = takingPart(update);
           changed.highest = 0;
           if (rule.claimDisarms && mayTake(changed)) revoke(changed);
           if (rule.yieldChecksIntent && changed.giving?.step === "checked") changed.giving = undefined;
@@ -456,7 +471,7 @@ function actions(scenario: Scenario, rule: Readonly<Record<Rule, boolean>>, stat
 
     for (const other of others) {
       const peer = at(state, other);
-      if (!peer.on || (node.heard & (1 << other)) !== 0) continue;
+      if (!peer.on || ((node.heard | ~node.members) & (1 << other)) !== 0) continue;
       const above = peer.token.epoch > token.epoch || (rule.guardHeedsEqualEpoch && peer.token.epoch === token.epoch);
       const elsewhere = peer.token.to !== self && (peer.token.state === "taken" || peer.token.state === "leads");
       if (above && elsewhere) {
@@ -475,15 +490,16 @@ function actions(scenario: Scenario, rule: Readonly<Record<Rule, boolean>>, stat
         });
       }
     }
+    const unheard = others.filter((other) => (node.heard & (1 << other)) === 0);
     if (
       (node.heard & ARCHIVE) === 0 &&
-      (!rule.guardReadsWitness || witnessOfOthers(self, state.candidateWitness) < token.epoch)
+      (!rule.guardReadsWitness || unheard.every((other) => (state.candidateWitness[other] as number) < token.epoch))
     ) {
       act("archive", `${me}: the guard finds nothing against it in the archive`, (next) => {
         at(next, self).heard |= ARCHIVE;
       });
     }
-    const all = others.reduce((mask, other) => mask | (1 << other), 0);
+    const all = others.reduce((mask, other) => mask | (1 << other), 0) & node.members;
     if (!rule.guardNeedsAnAnswer || (node.heard & ARCHIVE) !== 0 || (node.heard & all) === all) {
       act(
         "host",
@@ -700,7 +716,11 @@ function actions(scenario: Scenario, rule: Readonly<Record<Rule, boolean>>, stat
       });
     }
     const allFenced = fenced.every((other) => (proof & (1 << other)) !== 0);
-    const toAsk = others.filter((other) => !fenced.includes(other));
+    const toAsk = others.filter((other) => !fenced.includes(other) && (node.members & (1 << other)) !== 0);
+    // Who was never to take over does not lead; the first primary was.
+    const mayLead = (other: number) =>
+      rule.silentHasNoWitness &&
+      (other === 0 || state.armedWitness[other] !== 0 || state.candidateWitness[other] !== 0);
     if (allFenced || !rule.candidateAsksAfterFence) {
       for (const other of toAsk) {
         const peer = at(state, other);
@@ -713,7 +733,8 @@ function actions(scenario: Scenario, rule: Readonly<Record<Rule, boolean>>, stat
       }
     }
     if (rule.candidateNeedsFence && !allFenced) return;
-    if (rule.candidateAsksOthers && !toAsk.every((other) => (node.heard & (1 << other)) !== 0)) return;
+    if (rule.candidateAsksOthers && !toAsk.every((other) => (node.heard & (1 << other)) !== 0 || !mayLead(other)))
+      return;
     if (rule.candidateReadsArchive && witnessOfOthers(self, state.candidateWitness, state.armedWitness) >= epoch)
       return;
     act(`lead ${intent}`, `${me}: lead of update ${intent}: taken as a candidate`, (next) => take(at(next, self)));
@@ -770,6 +791,11 @@ const DRAWN_UP: Readonly<Record<TokenState, readonly TokenState[]>> = {
 };
 
 function violation(planned: boolean, before: State, after: State): string | undefined {
+  const older = after.nodes.findIndex((node, self) => isWritable(node) && !isWritable(before.nodes[self] as Node));
+  const led = Math.max(...after.nodes.map(({ took }) => took));
+  if (older >= 0 && (after.nodes[older] as Node).token.epoch < led) {
+    return `${nameOf(older)} takes writes by ${after.nodes[older]?.token.epoch}, although change ${led} was taken`;
+  }
   const primary = after.nodes.findIndex(isWritable);
   const second = after.nodes.findLastIndex(isWritable);
   if (primary !== second) return `${nameOf(primary)} and ${nameOf(second)} are writable at once`;

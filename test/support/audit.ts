@@ -133,7 +133,7 @@ export class Audit {
 }
 
 function optionsOf(outputs: Outputs, { uri, writers = 4, paceMs = 5 }: AuditChoices): AuditOptions {
-  const { username, password, pathname } = new URL(outputs.connectionUri);
+  const { username, password, pathname } = new URL(outputs.primaryUri);
   return {
     nodes: Object.entries(outputs.nodes).map(([name, { address, port }]) => ({ name, host: address, port })),
     user: decodeURIComponent(username),

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { type Ack, addAnswer, now, type WritablePeriod, type WriteError } from "./auditLogic.ts";
+import { clientConfig } from "./clientConfig.ts";
 
 export interface AuditOptions {
   /** Each node directly, as clients reach it. */
@@ -197,11 +198,11 @@ class AuditClient {
   }
 
   async #write(writer: number): Promise<void> {
-    const { nodes, uri, paceMs } = this.#options;
+    const { nodes, uri, ca, paceMs } = this.#options;
     const links = new Map(
       uri === undefined
         ? nodes.map(({ name, host, port }) => [name, new Link(name, { ...this.#config, host, port })])
-        : [["uri", new Link("uri", { connectionString: uri, application_name: "audit" })]],
+        : [["uri", new Link("uri", { ...clientConfig(uri, ca), application_name: "audit" })]],
     );
     this.#links.push(...links.values());
     // Connections to standbys are kept ready: connecting to whoever is promoted would be the client's time, not the server's.

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import pg from "pg";
 import type { Handover } from "../../model/receipt.ts";
+import { clientConfig } from "./clientConfig.ts";
 import { declare } from "./configFile.ts";
 import { PulumiStack, type RunResult } from "./pulumiStack.ts";
 
@@ -17,6 +18,9 @@ export interface Outputs {
   readonly nodes: Readonly<Record<string, NodeOutput>>;
   readonly connectionUri: string;
   readonly readOnlyUri: string;
+  readonly primaryUri: string;
+  readonly jdbcUrl: string;
+  readonly readOnlyJdbcUrl: string;
   readonly archive: { readonly bucket: string };
   /** PEM. */
   readonly caCertificate: string;
@@ -128,9 +132,9 @@ export class DockerCluster {
   }
 }
 
-/** One query by `pg` with a URI as the stack prints it. */
-export async function query(uri: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: uri });
+/** One query by `pg` on the host that a URI names. */
+export async function query(uri: string, ca: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(clientConfig(uri, ca));
   await client.connect();
   try {
     return (await client.query(text)).rows;

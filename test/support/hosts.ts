@@ -17,6 +17,8 @@ export interface TestHost {
   /** Published on 127.0.0.1. */
   readonly sshPort: number;
   readonly postgresPort: number;
+  /** Who may log in: root, or an admin who may use sudo. */
+  readonly user: "root" | "admin";
   /** OpenSSH format. */
   readonly privateKey: string;
   /** Type and base64. */
@@ -36,7 +38,7 @@ export class TestHosts {
   readonly prefix: string;
   readonly #operator = keyPair();
   readonly #volumes: string[] = [];
-  readonly #hosts: TestHost[] = [];
+  readonly #made: string[] = [];
 
   private constructor(prefix: string) {
     this.prefix = prefix;
@@ -48,19 +50,32 @@ export class TestHosts {
     return hosts;
   }
 
-  /** Boots a host from `image`: a PostgreSQL major, or `bare-<suite>`. */
+  /**
+   * Boots a host from `image`: a PostgreSQL major, `bare-<suite>`, or `plain-<suite>`. A plain one is its user's: it makes its own host keys,
+   * has no data volume, and an admin logs in.
+   */
   async makeHost({ name, image }: { readonly name: string; readonly image: string }): Promise<TestHost> {
     const { prefix } = this;
     const container = `${prefix}-${name}`;
+    const plain = image.startsWith("plain-");
     const hostKey = keyPair();
-    await script("volume", ["create", prefix, `${name}-data`]);
-    this.#volumes.push(`${name}-data`);
-    const files = [
-      ["/etc/ssh/ssh_host_ed25519_key", hostKey.privateKey],
-      ["/root/.ssh/authorized_keys", `${this.#operator.publicKey}\n`],
-    ] as const;
-    const stdin = files.map(([path, content]) => `${path} 600 ${Buffer.from(content).toString("base64")}\n`).join("");
-    const args = ["--image", image, "--volume", `${name}-data`, "--memory", String(1024 ** 3)];
+    const authorized = `${this.#operator.publicKey}\n`;
+    const files = plain
+      ? [["/home/admin/.ssh/authorized_keys", 644, authorized] as const]
+      : [
+          ["/etc/ssh/ssh_host_ed25519_key", 600, hostKey.privateKey] as const,
+          ["/root/.ssh/authorized_keys", 600, authorized] as const,
+        ];
+    const stdin = files
+      .map(([path, mode, content]) => `${path} ${mode} ${Buffer.from(content).toString("base64")}\n`)
+      .join("");
+    const args = ["--image", image, "--memory", String(1024 ** 3)];
+    if (!plain) {
+      await script("volume", ["create", prefix, `${name}-data`]);
+      this.#volumes.push(`${name}-data`);
+      args.push("--volume", `${name}-data`);
+    }
+    this.#made.push(name);
     const report = JSON.parse(await script("host", ["create", prefix, name, ...args], stdin)) as {
       readonly address: string;
       readonly sshPort: number;
@@ -69,12 +84,16 @@ export class TestHosts {
     const verb = async (...words: string[]) => {
       await script("host", [words[0] as string, prefix, name, ...words.slice(1)]);
     };
+    const exec = (command: string, input = "") =>
+      piped("docker", ["exec", "-i", container, "sh", "-c", command], input);
+    await verb("start");
     const { address, sshPort, postgresPort } = report;
-    const host: TestHost = {
+    return {
       ...{ name, container, address, sshPort, postgresPort },
+      user: plain ? "admin" : "root",
       privateKey: this.#operator.privateKey,
-      hostKey: hostKey.publicKey,
-      exec: (command, input) => piped("docker", ["exec", "-i", container, "sh", "-c", command], input ?? ""),
+      hostKey: plain ? (await exec("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub")).trim() : hostKey.publicKey,
+      exec,
       restart: async () => {
         await run("docker", ["restart", container]);
         await verb("start");
@@ -86,14 +105,11 @@ export class TestHosts {
       stop: () => verb("stop"),
       remove: () => verb("delete", "--kill"),
     };
-    this.#hosts.push(host);
-    await host.start();
-    return host;
   }
 
   /** Removes all of it, volumes too. */
   async remove(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.remove()));
+    await Promise.all(this.#made.map((name) => script("host", ["delete", this.prefix, name, "--kill"])));
     await Promise.all(this.#volumes.map((volume) => script("volume", ["delete", this.prefix, volume])));
     await script("network", ["delete", this.prefix]);
   }

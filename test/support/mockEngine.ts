@@ -3,6 +3,7 @@ import { type Output, runtime } from "@pulumi/pulumi";
 import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import { freshId } from "../../components/update.ts";
+import type { ReceiptOutcome } from "../../model/receipt.ts";
 import { awsAnswer, awsState } from "./mockAws.ts";
 
 /** A resource as the program asked the engine for it. */
@@ -45,6 +46,18 @@ export function readInTheMiddle(count: number): void {
   readsInTheMiddle = count;
 }
 
+const receipt: ReceiptOutcome = {
+  intent: "intent-1",
+  handover: {
+    ...{ intent: "intent-1", kind: "provisioned", from: null, to: "node-a", epoch: 1 },
+    timelines: { before: null, after: 1 },
+    ...{ shutdownLsn: null, promotedLsn: null, steps: [], writeGapMs: null, atRisk: null },
+    lost: { bytes: 0, transactions: 0, from: null, to: null },
+    fence: [],
+  },
+  missing: {},
+};
+
 function printed(command: string): string {
   if (command.includes("make-secret.mjs password")) return '{"password":"s3cret"}';
   if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
@@ -54,7 +67,8 @@ function printed(command: string): string {
   }
   if (command === freshId) return "intent-1\n";
   if (command.includes("steps/preflight.ts"))
-    return '{"fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","atRisk":null}';
+    return '{"intent":"intent-1","fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","leaderEpoch":0,"to":"node-a","join":null,"atRisk":null,"synchronous":null,"released":[]}';
+  if (command.includes("steps/receipt.ts")) return JSON.stringify(receipt);
   if (command.includes("steps/install.ts"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
   if (command.includes("understudy arm")) return '{"armed":"no","epoch":0,"from":""}';

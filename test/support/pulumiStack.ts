@@ -196,8 +196,18 @@ export class PulumiStack {
     await rm(join(this.#program, ".understudy", this.name), { recursive: true, force: true });
   }
 
-  #spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  /** The environment in which the project's scripts work with this stack. */
+  get environment(): Record<string, string | undefined> {
     const inherited = Object.entries(process.env).filter(([key]) => !/^PULUMI_(?!HOME$)/.test(key));
+    return {
+      ...Object.fromEntries(inherited),
+      PULUMI_BACKEND_URL: stateUrl(this.#directory),
+      PULUMI_CONFIG_PASSPHRASE_FILE: join(this.#directory, "passphrase"),
+      ...this.#env,
+    };
+  }
+
+  #spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const [verb = "", ...rest] = args;
     const common = ["--cwd", this.#program, "--non-interactive", "--color", "never"];
     const named = ["stack", "cancel"].includes(verb) ? [] : ["--config-file", this.#configFile];
@@ -206,14 +216,7 @@ export class PulumiStack {
     return spawn(join(REPOSITORY, "scripts/pulumi"), [verb, ...common, ...named, ...stack, ...rest, ...last], {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        ...Object.fromEntries(inherited),
-        PULUMI_BACKEND_URL: stateUrl(this.#directory),
-        PULUMI_CONFIG_PASSPHRASE_FILE: join(this.#directory, "passphrase"),
-        PULUMI_DEBUG_COMMANDS: "true",
-        ...this.#env,
-        ...env,
-      },
+      env: { PULUMI_DEBUG_COMMANDS: "true", ...this.environment, ...env },
     });
   }
 

@@ -4,6 +4,8 @@ import { makeSecret, script, type TestHosts } from "./hosts.ts";
 
 const name = "s3";
 const alias = "s3.understudy.test";
+/** Leads to it, too; its certificate does not say so. */
+const otherAlias = "elsewhere.understudy.test";
 
 interface Pair {
   readonly certificate: string;
@@ -20,6 +22,8 @@ export class S3Server {
   readonly caCertificate: string;
   /** As the hosts of the group reach it. */
   readonly endpoint = `https://${alias}:443`;
+  /** The same, by a name that its certificate does not have. */
+  readonly endpointByOtherName = `https://${otherAlias}:443`;
 
   private constructor(hosts: TestHosts, bucket: string, caCertificate: string) {
     this.#hosts = hosts;
@@ -46,8 +50,9 @@ export class S3Server {
       .join("");
     const { prefix } = hosts;
     await script("volume", ["create", prefix, `${name}-data`]);
-    const image = ["--image", "s3", "--volume", `${name}-data`, "--ports", "22,443", "--alias", alias];
-    await script("host", ["create", prefix, name, ...image, "--restart-unit", "understudy-s3"], stdin);
+    const image = ["--image", "s3", "--volume", `${name}-data`, "--ports", "22,443"];
+    const aliases = ["--alias", alias, "--alias", otherAlias];
+    await script("host", ["create", prefix, name, ...image, ...aliases, "--restart-unit", "understudy-s3"], stdin);
     await script("host", ["start", prefix, name, "--unit", "understudy-s3"]);
     return server;
   }

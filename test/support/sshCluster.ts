@@ -18,12 +18,16 @@ export class SshCluster {
     this.s3 = s3;
   }
 
-  /** @param images by node name: a PostgreSQL major, or `bare-<suite>` */
-  static async start(images: Readonly<Record<string, string>>): Promise<SshCluster> {
+  /**
+   * Hosts as their user has them: Debian 12 with nothing but its own packages (`postgresVersion` 15).
+   *
+   * @param image for measurements, another one
+   */
+  static async start(nodes: readonly string[], image = "plain-bookworm"): Promise<SshCluster> {
     const hosts = await TestHosts.create();
     const [s3, stack] = await Promise.all([S3Server.start(hosts, "backups"), PulumiStack.create()]);
     const cluster = new SshCluster(stack, hosts, s3);
-    for (const [name, image] of Object.entries(images)) cluster.#host.set(name, await hosts.makeHost({ name, image }));
+    for (const name of nodes) cluster.#host.set(name, await hosts.makeHost({ name, image }));
     await mkdir(join(stack.directory, "keys"), { mode: 0o700 });
     await writeFile(cluster.file("ca.crt"), s3.caCertificate);
     for (const host of cluster.#host.values()) {
@@ -43,10 +47,10 @@ export class SshCluster {
     return host;
   }
 
-  /** What the key `nodes` says of a host that is reached by its port on loopback. */
+  /** What the key `nodes` says of a host. */
   node(name: string) {
-    const { address, sshPort, hostKey } = this.host(name);
-    return { host: "127.0.0.1", port: sshPort, address, hostKey, privateKeyFile: this.file(name) };
+    const { address, user, hostKey } = this.host(name);
+    return { host: address, user, hostKey, privateKeyFile: this.file(name) };
   }
 
   /** What the key `archive` says of the S3 server. */

@@ -19,10 +19,10 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
   let archive: Record<string, ConfigValue>;
 
   before(async () => {
-    cluster = await SshCluster.start({ "node-a": "17", "node-b": "17" });
+    cluster = await SshCluster.start(["node-a", "node-b"]);
     nodes = { "node-a": cluster.node("node-a"), "node-b": cluster.node("node-b") };
     archive = cluster.archive;
-    await cluster.declare({ target: "ssh", primary: "node-a", nodes, archive, postgresVersion: 17 });
+    await cluster.declare({ target: "ssh", primary: "node-a", nodes, archive, postgresVersion: 15 });
   });
 
   after(async () => {
@@ -60,11 +60,11 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     const { said } = await refused();
     assert.match(
       said("install-node-a"),
-      /the host refused the login, node-a \(root@127\.0\.0\.1:\d+\)\n *HINT: .*authorized_keys/,
+      /the host refused the login, node-a \(admin@[\d.]+:22\)\n *HINT: .*authorized_keys/,
     );
     assert.match(
       said("install-node-b"),
-      /cannot be reached by SSH: connection refused, node-b \(root@127\.0\.0\.1:1\)\n *HINT: see that the host runs/,
+      /cannot be reached by SSH: connection refused, node-b \(admin@[\d.]+:1\)\n *HINT: see that the host runs/,
     );
     assert.deepEqual(await Promise.all(["node-a", "node-b"].map(traces)), before);
   });
@@ -92,7 +92,9 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
   });
 
   it("no free disk, a package that the release does not have", async () => {
-    await cluster.host("node-a").exec("mount -t tmpfs -o size=100m none /var/lib/understudy");
+    await cluster
+      .host("node-a")
+      .exec("mkdir /var/lib/understudy && mount -t tmpfs -o size=100m none /var/lib/understudy");
     const before = await Promise.all(["node-a", "node-b"].map(traces));
     const { said } = await refused({ postgresVersion: 14 });
     await cluster.host("node-a").exec("umount /var/lib/understudy");
@@ -111,9 +113,9 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     await cluster.host("node-a").exec("echo elsewhere >/var/lib/understudy/.understudy-volume");
     await cluster
       .host("node-b")
-      .exec("mkdir -p /var/lib/understudy/17/data && echo 17 >/var/lib/understudy/17/data/PG_VERSION");
+      .exec("mkdir -p /var/lib/understudy/15/data && echo 15 >/var/lib/understudy/15/data/PG_VERSION");
     const before = await Promise.all(["node-a", "node-b"].map(traces));
-    const { said } = await refused({ postgresVersion: 17 });
+    const { said } = await refused({ postgresVersion: 15 });
     assert.match(
       said("install-node-a"),
       /node-a: the data directory \/var\/lib\/understudy is in use by another cluster \(elsewhere\)\n *HINT: .*another dataDirectory/,
@@ -121,7 +123,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     assert.match(said("install-node-b"), /node-b: .*is in use: it is not empty and carries no mark.*\n *HINT: /);
     assert.deepEqual(await Promise.all(["node-a", "node-b"].map(traces)), before);
     for (const node of ["node-a", "node-b"]) {
-      await cluster.host(node).exec("rm -rf /var/lib/understudy/.understudy-volume /var/lib/understudy/17");
+      await cluster.host(node).exec("rm -rf /var/lib/understudy/.understudy-volume /var/lib/understudy/15");
     }
     // Large enough for an empty cluster, too small for a copy of the primary: see below.
     await cluster.host("node-b").exec("mount -t tmpfs -o size=265m none /var/lib/understudy");
@@ -138,6 +140,24 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     assert.match(
       said("lead"),
       /node-a: the archive cannot be reached from this node\n(.*\n)+ *HINT: Check archive\.endpoint/,
+    );
+    await noDatabase();
+  });
+
+  it("an archive whose certificate is for another name, and one whose certificate nobody here knows", async () => {
+    archive = { ...cluster.archive, endpoint: cluster.s3.endpointByOtherName };
+    const { said } = await refused();
+    assert.match(
+      said("lead"),
+      /node-a: the archive's certificate does not name the endpoint\n.*unable to find hostname 'elsewhere\.understudy\.test'(.*\n)+ *HINT: Set archive\.endpoint/,
+    );
+    const { caFile: _, ...unknown } = cluster.archive;
+    await cluster.stack.removeConfig("archive.caFile");
+    archive = unknown;
+    const { said: then } = await refused();
+    assert.match(
+      then("lead"),
+      /node-a: the archive's certificate is not trusted\n.*unable to verify certificate(.*\n)+ *HINT: Set archive\.caFile/,
     );
     await noDatabase();
   });
@@ -162,15 +182,15 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     await cluster
       .host("node-a")
       .exec(
-        "install -d -o postgres -m 700 /var/lib/understudy/17/data.initdb && touch /var/lib/understudy/17/data.initdb/PG_VERSION",
+        "install -d -o postgres -m 700 /var/lib/understudy/15/data.initdb && touch /var/lib/understudy/15/data.initdb/PG_VERSION",
       );
     const { said } = await refused();
     assert.match(
       said("follow-node-b"),
       /node-b: not enough free disk in \/var\/lib\/understudy: \d+ MB free, \d+ MB needed for a copy of node-a\n *HINT: /,
     );
-    assert.equal((await cluster.host("node-a").exec("ls /var/lib/understudy/17")).trim(), "data");
-    assert.equal(await cluster.host("node-b").exec("ls /var/lib/understudy/17"), "");
+    assert.equal((await cluster.host("node-a").exec("ls /var/lib/understudy/15")).trim(), "data");
+    assert.equal(await cluster.host("node-b").exec("ls /var/lib/understudy/15"), "");
     assert.equal(await cluster.sql("node-a", "select pg_is_in_recovery()"), "f");
   });
 
@@ -179,10 +199,10 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     await cluster
       .host("node-b")
       .exec(
-        "install -d -o postgres -m 700 /var/lib/understudy/17/data.basebackup && touch /var/lib/understudy/17/data.basebackup/PG_VERSION",
+        "install -d -o postgres -m 700 /var/lib/understudy/15/data.basebackup && touch /var/lib/understudy/15/data.basebackup/PG_VERSION",
       );
     await cluster.up();
-    assert.equal((await cluster.host("node-b").exec("ls /var/lib/understudy/17")).trim(), "data");
+    assert.equal((await cluster.host("node-b").exec("ls /var/lib/understudy/15")).trim(), "data");
     await streams();
   });
 

@@ -56,9 +56,9 @@ for (const moments of stacks) {
     });
 
     it("has a writable primary, a streaming standby and one full backup", async () => {
-      const { connectionUri, handover } = await cluster.outputs();
+      const { primaryUri, caCertificate, handover } = await cluster.outputs();
       assert.equal(handover.epoch, 1);
-      await query(connectionUri, "create table t as select 42 as answer");
+      await query(primaryUri, caCertificate, "create table t as select 42 as answer");
       await until("node-b to stream", 60, () => cluster.streaming() === 1);
       await until("the row on node-b", 30, () => cluster.sql("node-b", "select answer from t", "app") === "42");
       assert.equal(cluster.sql("node-b", "select pg_is_in_recovery()"), "t");

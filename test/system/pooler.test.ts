@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import pg from "pg";
+import { clientConfig } from "../support/clientConfig.ts";
 import { DockerCluster, query } from "../support/dockerCluster.ts";
 import { patternOf } from "../support/faults.ts";
 import { until } from "../support/until.ts";
@@ -17,6 +18,7 @@ describe("poolers", function () {
   let cluster: DockerCluster;
   let uri: string;
   let readOnlyUri: string;
+  let ca: string;
   let nodes: Readonly<Record<string, PooledNode>>;
 
   before(async () => {
@@ -30,14 +32,15 @@ describe("poolers", function () {
 
   const readOutputs = async () => {
     const outputs = (await cluster.outputs()) as unknown as Record<string, string> & { nodes: typeof nodes };
+    ca = outputs.caCertificate as string;
     uri = outputs.poolerUri as string;
     readOnlyUri = outputs.poolerReadOnlyUri as string;
     nodes = outputs.nodes;
   };
-  /** `to` with the port of one node's pooler. */
+  /** `to` with one node's pooler alone. */
   const by = (node: string, to: string) => {
     const { poolerPort, poolerReadOnlyPort } = nodes[node] as PooledNode;
-    return to.replace(/:\d+\/app/, `:${to === uri ? poolerPort : poolerReadOnlyPort}/app`);
+    return to.replace(/@.*\/app/, `@127.0.0.1:${to === uri ? poolerPort : poolerReadOnlyPort}/app`);
   };
   /** What answers behind each node's pooler. */
   const where = (to: string) =>
@@ -45,6 +48,7 @@ describe("poolers", function () {
       Object.keys(nodes).map(async (node) => {
         const rows = await query(
           by(node, to),
+          ca,
           "select case when pg_is_in_recovery() then 'standby' else 'primary' end as served",
         );
         return rows[0]?.served;
@@ -92,21 +96,22 @@ describe("poolers", function () {
   it("take PostgreSQL's own users and passwords, also one that has just changed, and none of its powers", async () => {
     for (const password of ["wrong", ""]) {
       await assert.rejects(
-        query(uri.replace(/app:[^@]+/, `app:${password}`), "select 1"),
+        query(by("node-a", uri).replace(/app:[^@]+/, `app:${password}`), ca, "select 1"),
         /authentication failed|password/,
       );
     }
     for (const user of ["postgres", "understudy_monitor", "understudy_pooler", "understudy_replication"]) {
       await assert.rejects(
-        query(uri.replace("//app:", `//${user}:`), "select 1"),
+        query(by("node-a", uri).replace("//app:", `//${user}:`), ca, "select 1"),
         /authentication failed|no such user/,
         user,
       );
     }
-    await assert.rejects(query(uri.replace("sslmode=verify-full", "sslmode=disable"), "select 1"), /SSL|TLS/i);
+    const inTheClear = new pg.Client({ ...clientConfig(by("node-a", uri), ca), ssl: false });
+    await assert.rejects(inTheClear.connect(), /SSL|TLS/i);
     cluster.sql("node-a", "create role visitor login password 'first-secret'");
     const visitor = (password: string) =>
-      query(uri.replace(/app:[^@]+/, `visitor:${password}`), "select current_user as me");
+      query(by("node-a", uri).replace(/app:[^@]+/, `visitor:${password}`), ca, "select current_user as me");
     assert.deepEqual(await visitor("first-secret"), [{ me: "visitor" }]);
     cluster.sql("node-a", "alter role visitor password 'second-secret'");
     assert.deepEqual(await visitor("second-secret"), [{ me: "visitor" }]);
@@ -114,7 +119,7 @@ describe("poolers", function () {
   });
 
   it("refuse a pause while a transaction stays open, and go on", async () => {
-    const client = new pg.Client({ connectionString: by("node-a", uri) });
+    const client = new pg.Client(clientConfig(by("node-a", uri), ca));
     await client.connect();
     await client.query("begin");
     const said = pause("node-a", { timeout_ms: 800, lease_seconds: 20 });
@@ -130,7 +135,7 @@ describe("poolers", function () {
 
   it("tell the primary, which is about to stop, that a transaction stays open, and go on", async () => {
     assert.match(pause("node-a", { timeout_ms: 800, lease_seconds: 20 }), /"attends":true/);
-    const client = new pg.Client({ connectionString: by("node-a", uri) });
+    const client = new pg.Client(clientConfig(by("node-a", uri), ca));
     await client.connect();
     await client.query("begin; select 1");
     assert.equal(sayThatItStops(), "1");
@@ -153,10 +158,10 @@ describe("poolers", function () {
   it("resume by themselves when nobody ends their pause", async () => {
     assert.match(pause("node-a", { timeout_ms: 800, lease_seconds: 3 }), /"attends":true/);
     // Clients wait for the stop only, not for what is done before it.
-    assert.equal((await query(by("node-a", uri), "select 1 as one"))[0]?.one, 1);
+    assert.equal((await query(by("node-a", uri), ca, "select 1 as one"))[0]?.one, 1);
     assert.equal(sayThatItStops(), "0");
     const began = Date.now();
-    assert.equal((await query(by("node-a", uri), "select 1 as one"))[0]?.one, 1);
+    assert.equal((await query(by("node-a", uri), ca, "select 1 as one"))[0]?.one, 1);
     const waited = Date.now() - began;
     assert.ok(waited > 1000 && waited < 8000, `waited for ${waited} ms`);
   });
@@ -183,7 +188,7 @@ describe("poolers", function () {
   });
 
   it("that hang when the primary is about to stop call the change off, and clients of the others see no error", async () => {
-    const client = await writer(by("node-b", uri), 0);
+    const client = await writer(clientConfig(by("node-b", uri), ca), 0);
     await cluster.stack.setConfig("primary", "node-b");
     const update = cluster.stack.spawnUp({ killAfterMs: 120_000 });
     await update.waitFor(patternOf({ step: "yield-node-a", when: "starts" }));
@@ -205,7 +210,7 @@ describe("poolers", function () {
 
   it("hide a change of primary from clients: they wait, and see no error", async () => {
     const clients = await Promise.all(
-      ["node-a", "node-b", "node-a", "node-b"].map((node, number) => writer(by(node, uri), number)),
+      ["node-a", "node-b", "node-a", "node-b"].map((node, number) => writer(clientConfig(by(node, uri), ca), number)),
     );
     await cluster.stack.setConfig("primary", "node-b");
     await cluster.up();
@@ -240,15 +245,15 @@ describe("poolers", function () {
 
   const served = async (to: string) =>
     (
-      await query(to, "select case when pg_is_in_recovery() then 'standby' else 'primary' end as served").catch(
+      await query(to, ca, "select case when pg_is_in_recovery() then 'standby' else 'primary' end as served").catch(
         () => [],
       )
     )[0]?.served;
 });
 
 /** Writes a row in each transaction, one after the other, until it is told to stop. */
-async function writer(uri: string, number: number) {
-  const client = new pg.Client({ connectionString: uri });
+async function writer(config: pg.ClientConfig, number: number) {
+  const client = new pg.Client(config);
   await client.connect();
   if (number === 0) await client.query("create table if not exists written (client int, row int)");
   const errors: string[] = [];

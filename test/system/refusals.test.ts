@@ -319,7 +319,7 @@ describe("preflight refuses", () => {
       );
       saysOnly(
         await refused({ ...toB, nodes: states("absent") }),
-        /node-a led last \(epoch 1\) and is declared absent: nothing proves that it is off/,
+        /node-a led last, by change 1, and is declared absent: nothing proves that it is off/,
       );
       saysOnly(
         await refused({ ...toB, nodes: states("fenced") }),

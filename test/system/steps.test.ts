@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import pg from "pg";
+import { clientConfig } from "../support/clientConfig.ts";
 import { declare } from "../support/configFile.ts";
 import { DockerCluster } from "../support/dockerCluster.ts";
 import { archiveHost, stopArchive } from "../support/faults.ts";
@@ -21,7 +22,7 @@ const kindOf = ({ name }: { readonly name: string }): string =>
 
 /** Commands that make something of nothing but their input: there is no host that they could half-change. */
 const pure =
-  /^(started|finished|intent|cluster-id|ca|certificate|.*-(key|password|certificate)|host-key|password-app)$/;
+  /^(started|finished|intent|members|cluster-id|ca|certificate|.*-(key|password|certificate)|host-key|password-app)$/;
 
 /**
  * One cluster, and for each step of the runbook an update in which it fails. Each update declares what the last but one did, so that
@@ -31,8 +32,19 @@ describe("a step that failed runs again in the next update, whatever is declared
   this.timeout(900_000);
   let cluster: DockerCluster;
   const nodes = ["node-a", "node-b"];
-  const one = { reconcile: "one", settings: { work_mem: "7MB" }, pooler: { enabled: true, poolMode: "transaction" } };
-  const two = { reconcile: "two", settings: { work_mem: "9MB" }, pooler: { enabled: true, poolMode: "session" } };
+  const all = { nodes: { "node-a": { state: "active" }, "node-b": { state: "active", synchronous: true } } };
+  const one = {
+    ...all,
+    reconcile: "one",
+    settings: { work_mem: "7MB" },
+    pooler: { enabled: true, poolMode: "transaction" },
+  };
+  const two = {
+    ...all,
+    reconcile: "two",
+    settings: { work_mem: "9MB" },
+    pooler: { enabled: true, poolMode: "session" },
+  };
 
   before(async () => {
     cluster = await DockerCluster.declare({ primary: "node-a", nodes });
@@ -136,6 +148,7 @@ describe("a step that failed runs again in the next update, whatever is declared
         for (const mend of kills) await mend();
       };
     },
+    synchronous: () => killedOn("node-a", "synchronous"),
     archive: () => stopArchive(cluster),
     receipt: () => killedHere("receipt"),
   };
@@ -165,8 +178,8 @@ describe("a step that failed runs again in the next update, whatever is declared
       );
     }
     await until("node-b to stream", 60, () => cluster.streaming() === 1);
-    const outputs = (await cluster.outputs()) as unknown as { poolerUri: string };
-    const client = new pg.Client({ connectionString: outputs.poolerUri });
+    const outputs = (await cluster.outputs()) as unknown as { poolerPrimaryUri: string; caCertificate: string };
+    const client = new pg.Client(clientConfig(outputs.poolerPrimaryUri, outputs.caCertificate));
     await client.connect();
     const { rows } = await client.query("select pg_is_in_recovery() as standby");
     await client.end();

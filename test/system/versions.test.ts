@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { StatusReport } from "../../model/status/report.ts";
 import { declare } from "../support/configFile.ts";
 import { DockerCluster, query } from "../support/dockerCluster.ts";
+import { runLine } from "../support/runbook.ts";
 import { until } from "../support/until.ts";
 
 /** Besides 17, which all other tests use. What a standby that takes no SQL needs differs most from major to major. */
@@ -9,6 +11,12 @@ const majors = [
   { major: 15, standby: "hot" },
   { major: 18, standby: "warm" },
 ];
+
+/** What `npm run status -- --json` prints. */
+async function statusOf({ stack }: DockerCluster): Promise<StatusReport> {
+  const { output } = await runLine(stack, "npm run status -- --json");
+  return JSON.parse(output) as StatusReport;
+}
 
 for (const { major, standby } of majors) {
   describe(`PostgreSQL ${major}`, () => {
@@ -24,8 +32,8 @@ for (const { major, standby } of majors) {
 
     it("comes up with a standby, an archive and a backup", async () => {
       await cluster.up();
-      const { connectionUri } = await cluster.outputs();
-      await query(connectionUri, "create table t as select 42 as answer");
+      const { primaryUri, caCertificate } = await cluster.outputs();
+      await query(primaryUri, caCertificate, "create table t as select 42 as answer");
       assert.match(cluster.sql("node-a", "show server_version"), new RegExp(`^${major}\\b`));
       await until("the row on node-b", 20, () => cluster.sql("node-b", "select answer from t", "app") === "42");
       const [info] = JSON.parse(cluster.exec("node-a", "understudy", "backups", "node-a")) as {
@@ -51,10 +59,16 @@ for (const { major, standby } of majors) {
       ] as const) {
         await declare(cluster.stack, { primary: to });
         await cluster.up();
-        const { primary, handover, connectionUri } = await cluster.outputs();
+        const { primary, handover, primaryUri, caCertificate } = await cluster.outputs();
         assert.deepEqual([primary, handover.kind, handover.from, handover.to], [to, "switchover", from, to]);
         assert.equal(cluster.streaming(to), 1);
-        await query(connectionUri, `create table ${to.replace("-", "_")} ()`);
+        await until("a status in which all is well", 30, async () => (await statusOf(cluster)).exitCode === 0);
+        const standbys = (await statusOf(cluster)).nodes.filter(({ node }) => node !== to);
+        assert.deepEqual(
+          standbys.map(({ node, activity, lsn, lag }) => [node, activity, lsn === null, lag?.bytes === null]),
+          [[from, "streaming", false, false]],
+        );
+        await query(primaryUri, caCertificate, `create table ${to.replace("-", "_")} ()`);
       }
       const tables = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = 'public'";
       assert.equal(cluster.sql("node-a", tables, "app"), "node_a node_b t");

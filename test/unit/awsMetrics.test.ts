@@ -117,14 +117,15 @@ exit ${code}
       0o755,
     );
   const run = async () => {
-    const child = spawn(script, {
+    // Its first line would drop the environment.
+    const child = spawn("bash", [script], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: `${path("bin")}:/usr/bin:/bin`,
         UNDERSTUDY_ETC: path("etc"),
         UNDERSTUDY_PSQL: path("bin/psql"),
         UNDERSTUDY_METADATA: aws.url,
-        RUNTIME_DIRECTORY: path("run"),
+        UNDERSTUDY_RUNTIME: path("run"),
       },
     });
     const [stdout, stderr, code] = await Promise.all([

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { HostFacts } from "../../model/hostFacts.ts";
+import type { HostFacts, ServerFacts } from "../../model/hostFacts.ts";
 import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../model/preflight/preflight.ts";
 import {
   declared,
@@ -60,7 +60,7 @@ describe("preflight: no change of primary", () => {
   it("lets a new cluster be made where no node has data", () => {
     const { reasons, outcome } = look({ "node-a": empty, "node-b": empty });
     assert.deepEqual(reasons, []);
-    assert.deepEqual(outcome, recorded({ fresh: true, systemIdentifier: "", epoch: 0, from: "" }));
+    assert.deepEqual(outcome, recorded({ fresh: true, systemIdentifier: "", epoch: 0, from: "", leaderEpoch: 0 }));
   });
 
   it("passes what is as declared, and is not fresh", () => {
@@ -399,14 +399,14 @@ describe("preflight: a switchover", () => {
       world: afterDeath(),
       change: toB,
       nodes: { "node-a": { state: "absent" } },
-      what: /node-a led last \(epoch 1\) and is declared absent/,
+      what: /node-a led last, by change 1, and is declared absent/,
       hint: /'nodes\.node-a\.state' fenced/,
     },
     {
       name: "a leader that is not declared any more",
       world: afterDeath(),
       change: { ...toB, nodes: declared().nodes.slice(1) },
-      what: /led last .* is not declared any more/,
+      what: /node-a led last, by change 1, and is not declared any more/,
     },
   ]);
 
@@ -535,39 +535,39 @@ describe("preflight: a failover", () => {
   describe("with synchronous replication", () => {
     const names = ["node-b", "node-c"];
     const both: Nodes = { ...fenced, "node-b": { synchronous: true }, "node-c": { synchronous: true } };
-    const inForce = { ...toB, recorded: recorded({ synchronous: { names, sinceBytes: 0 } }) };
+    const waited = { id: "1", names };
+    const inForce = { ...toB, recorded: recorded({ synchronous: waited }) };
+    const told = { awaited: { epoch: 1, id: "1" } };
+    const behind = standby({}, {}, { receivedBytes: end - MiB, replayedBytes: end - MiB });
+    const dead = (sql: Partial<ServerFacts> = told): World => ({ "node-b": standby({}, sql), "node-c": behind });
 
     it("nothing is lost by the furthest ahead of all of them", () => {
-      const { reasons, outcome } = look(
-        afterDeath({}, { receivedBytes: end - MiB, replayedBytes: end - MiB }),
-        inForce,
-        both,
-      );
+      const { reasons, outcome } = look(dead(), inForce, both);
       assert.deepEqual(reasons, []);
       assert.deepEqual([outcome.atRisk?.known, outcome.atRisk?.bytes], [true, 0]);
+      assert.deepEqual(outcome.synchronous, waited, "an update that is cut off is run again");
     });
 
     const unknown: readonly (readonly [string, World, Partial<Declared>, Nodes])[] = [
       [
         "only one of two is in reach",
-        { "node-b": standby() },
+        { "node-b": standby({}, told) },
         inForce,
         { ...both, "node-c": { synchronous: true, state: "absent" } },
       ],
-      ["the declaration came with the failover", afterDeath(), { ...toB, recorded: recorded() }, both],
+      ["the declaration came with the failover", dead(), { ...toB, recorded: recorded() }, both],
       [
         "the target is none of them",
-        afterDeath(),
-        { ...toB, recorded: recorded({ synchronous: { names: ["node-c"], sinceBytes: 0 } }) },
+        dead(),
+        { ...toB, recorded: recorded({ synchronous: { id: "1", names: ["node-c"] } }) },
         both,
       ],
-      [
-        "the target has less than when it began",
-        afterDeath(),
-        { ...toB, recorded: recorded({ synchronous: { names, sinceBytes: end + 1 } }) },
-        both,
-      ],
-      ["it was taken off since", afterDeath(), inForce, { ...fenced, "node-b": { synchronous: true } }],
+      ["commits were not seen to wait", dead({}), inForce, both],
+      ["commits have waited for others since", dead({ awaited: { epoch: 1, id: "0" } }), inForce, both],
+      ["they waited by an earlier change of primary", dead({ awaited: { epoch: 0, id: "1" } }), inForce, both],
+      ["a role's commits don't wait", dead({ ...told, weakCommits: true }), inForce, both],
+      ["commits don't wait by default", dead(), { ...inForce, commitsWait: false }, both],
+      ["it was taken off since", dead(), inForce, { ...fenced, "node-b": { synchronous: true } }],
     ];
     for (const [name, world, change, nodes] of unknown) {
       it(`something may be lost where ${name}`, () => {
@@ -575,22 +575,49 @@ describe("preflight: a failover", () => {
       });
     }
 
-    it("is recorded once it is seen in force, and stays as it was recorded", () => {
-      const nodes: Nodes = { "node-b": { synchronous: true } };
-      const leader = (standbys: string) => ({
+    describe("while the primary leads", () => {
+      const nodes: Nodes = { "node-b": { synchronous: true }, "node-c": { synchronous: true } };
+      const waiting = (synchronousStandbyNames: string, change: World = {}): World => ({
         ...well,
-        "node-a": primary({}, {}, { synchronousStandbyNames: standbys }),
+        "node-a": primary({}, {}, { synchronousStandbyNames }),
+        ...change,
       });
-      assert.equal(look(leader(""), {}, nodes).outcome.synchronous, null);
-      const record = look(leader('ANY 1 ("node-b")'), {}, nodes).outcome.synchronous;
-      assert.deepEqual(record, { names: ["node-b"], sinceBytes: end });
-      const later = {
-        ...well,
-        "node-a": primary({}, {}, { currentBytes: 2 * end, synchronousStandbyNames: 'ANY 1 ("node-b")' }),
-      };
-      assert.deepEqual(look(later, { recorded: recorded({ synchronous: record }) }, nodes).outcome.synchronous, record);
-      assert.deepEqual(look({ "node-a": empty }, {}, nodes).outcome.synchronous, { names: ["node-b"], sinceBytes: 0 });
-      assert.equal(look(well, { recorded: recorded({ synchronous: record }) }).outcome.synchronous, null);
+      const outcome = (world: World, of: Nodes, change: Partial<Declared> = {}) =>
+        look(world, { intent: "2", recorded: recorded({ synchronous: waited }), ...change }, of).outcome;
+      const all = 'ANY 1 ("node-b", "node-c")';
+
+      it("stays what it was while commits have waited without a break", () => {
+        for (const world of [waiting(all), waiting('ANY 1 ("node-b")')]) {
+          assert.deepEqual(outcome(world, nodes).synchronous, waited);
+          assert.deepEqual(outcome(world, nodes).released, []);
+        }
+        assert.deepEqual(outcome(waiting(all, { "node-c": null }), nodes).released, [], "it may come back by itself");
+      });
+
+      it("is another one when somebody else is to be waited for, or nobody was", () => {
+        const first = outcome(waiting(""), nodes, { recorded: recorded() }).synchronous;
+        assert.deepEqual(first?.names, names);
+        for (const [world, of] of [
+          [waiting(""), nodes],
+          [waiting(all), { "node-b": { synchronous: true } }],
+          [waiting(all), { ...nodes, "node-a": { synchronous: true } }],
+          [waiting(all, { "node-c": empty }), nodes],
+        ] as const) {
+          assert.notEqual(outcome(world, of).synchronous?.id, "1");
+        }
+        assert.equal(outcome(waiting(all), {}).synchronous, null);
+        assert.equal(outcome(waiting(all), nodes, { commitsWait: false }).synchronous, null);
+      });
+
+      it("lets go of one that is not declared any more, that is fenced, or that has to be copied or rewound", () => {
+        const c = (of: Partial<DeclaredNode>): Nodes => ({ ...nodes, "node-c": { synchronous: true, ...of } });
+        assert.deepEqual(outcome(waiting(all), c({ synchronous: false })).released, ["node-c"]);
+        assert.deepEqual(outcome(waiting(all, { "node-c": null }), c({ state: "fenced" })).released, ["node-c"]);
+        assert.deepEqual(outcome(waiting(all, { "node-c": null }), c({ state: "absent" })).released, ["node-c"]);
+        assert.deepEqual(outcome(waiting(all, { "node-c": empty }), nodes).released, ["node-c"]);
+        assert.deepEqual(outcome(waiting(all, { "node-c": standby({ joined: 0 }) }), nodes).released, ["node-c"]);
+        assert.deepEqual(outcome(waiting('ANY 1 ("node-c")', { "node-c": empty }), nodes).released, ["node-c"]);
+      });
     });
   });
 });
@@ -831,5 +858,102 @@ describe("preflight: a handover under way", () => {
     ]) {
       assert.equal(underWay(known(world)), undefined);
     }
+  });
+});
+
+describe("preflight: who led last can't be asked", () => {
+  const at = "2026-03-01T03:12:45Z-0a1b2c3d";
+  const time = Date.parse("2026-03-01T03:12:45Z") / 1000;
+  /** node-a led by change 1, was powered on again and does not know whether it may lead. */
+  const waits = standby({ token: token("node-a", 1, "leads"), joined: 1, verdict: "wait" }, {}, { receiver: null });
+  /** It has heard that node-b took over. */
+  const stays: HostFacts = {
+    ...stopped(standby({ token: token("node-b", 2, "leads"), joined: 1 }), "in production"),
+    verdict: "stay",
+  };
+  const follows = standby({ token: token("node-a", 1, "leads"), joined: 1 }, {}, { receiver: null });
+  const change = recorded({ kind: "failover", epoch: 1, from: "node-a", to: "node-b", intent: at });
+  const witness = { epoch: 2, kind: "candidate", node: "node-b", time };
+  const lost: Nodes = { "node-b": { state: "fenced" }, "node-c": { state: "absent" } };
+  const limits = (maxLossBytes: number) => ({ limits: { ...declared().limits, maxLossBytes } });
+
+  const sources = {
+    "by this stack's own record": [{ recorded: change }, {}],
+    "by a later record": [
+      { recorded: recorded({ from: "node-b", leaderEpoch: 2, epoch: 2 }) },
+      { witnesses: [witness] },
+    ],
+    "by its witness in the archive": [{}, { witnesses: [witness] }],
+  } as const;
+  for (const [source, [known, further]] of Object.entries(sources)) {
+    for (const [who, facts] of Object.entries({ "that has not heard of it": waits, "that has": stays })) {
+      it(`makes an older leader ${who} the primary by consent only: known ${source}`, () => {
+        const ask = (more: Partial<Declared>) =>
+          judge(declared({ ...known, ...more }, lost), findings({ "node-a": facts }), further);
+        const refused = ask({}).reasons;
+        assert.deepEqual(refused.length, 1, JSON.stringify(refused));
+        assert.match(
+          refused[0]?.what ?? "",
+          /node-b led last, by change 2 of 2026-03-01 03:12:45 UTC, and node-a has not joined it since.*maxLossBytes is not set/,
+        );
+        const { reasons, outcome, summary } = ask(limits(0));
+        assert.deepEqual(reasons, []);
+        assert.deepEqual([outcome.kind, outcome.from, outcome.epoch], ["failover", "node-b", 2]);
+        assert.match(summary, /failover node-b → node-a, epoch 3/);
+      });
+    }
+
+    it(`lets nobody take over from who may lead and is not fenced: known ${source}`, () => {
+      const whatsOf = (nodes: Nodes) =>
+        judge(
+          declared({ ...known, ...limits(MiB), primary: "node-c" }, { "node-a": { state: "fenced" }, ...nodes }),
+          findings({ "node-c": follows }),
+          further,
+        ).reasons.map(({ what, hint }) => `${what} ${hint}`);
+      const [absent, ...more] = whatsOf({ "node-b": { state: "absent" } });
+      assert.deepEqual(more, []);
+      assert.match(
+        absent ?? "",
+        /node-b led last, by change 2 of .*is declared absent: nothing proves that it is off.*'nodes\.node-b\.state' fenced/,
+      );
+      assert.match(whatsOf({ "node-b": { state: "active" } })[0] ?? "", /node-b leads \(epoch 2\), cannot be asked/);
+      assert.deepEqual(whatsOf({ "node-b": { state: "fenced" } }), []);
+    });
+  }
+
+  it("an absent node is asked, and heeded", () => {
+    const leads = primary({ token: token("node-b", 2, "leads", "node-a"), changedBy: at }, { senders: [] });
+    const { reasons } = judge(
+      declared({ primary: "node-c" }, { "node-a": { state: "fenced" }, "node-b": { state: "absent" } }),
+      findings({ "node-c": follows }),
+      { absent: [{ ...leads, node: "node-b" }] },
+    );
+    assert.match(
+      reasons[0]?.what ?? "",
+      /node-b leads since change 2 of 2026-03-01 03:12:45 UTC, and is declared absent/,
+    );
+  });
+
+  it("what was begun and came to nothing stands in nobody's way", () => {
+    const none = (a: HostFacts, witnesses: readonly (typeof witness)[], more: Partial<Declared> = {}) =>
+      judge(declared(more, lost), findings({ "node-a": a }), { witnesses }).reasons.map(({ what }) => what);
+    assert.deepEqual(none(primary(), [witness], { recorded: change }), [], "it serves, so that it was allowed to");
+    assert.deepEqual(none(waits, [{ ...witness, kind: "armed" }]), [], "it never gave its role up");
+    assert.deepEqual(none(waits, [witness], { retired: ["node-b"] }), []);
+    const answers = judge(
+      declared({ recorded: change }, { "node-c": { state: "absent" } }),
+      findings({ "node-a": waits, "node-b": standby({ token: token("node-b", 2, "revoked", "node-a"), joined: 1 }) }),
+      { witnesses: [witness] },
+    );
+    assert.deepEqual(answers.reasons, []);
+  });
+
+  it("a node that takes writes is not made the primary over one that led after it", () => {
+    const writes = primary({ token: token("node-a", 1, "leads"), joined: 1 });
+    const { reasons } = judge(
+      declared({ recorded: recorded({ from: "node-b", leaderEpoch: 2, epoch: 2 }), ...limits(MiB) }, lost),
+      findings({ "node-a": writes }),
+    );
+    assert.match(reasons[0]?.what ?? "", /node-a takes writes, although node-b led last, by change 2/);
   });
 });

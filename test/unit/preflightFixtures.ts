@@ -30,7 +30,10 @@ export const declared = (
 ): Declared => ({
   primary: "node-a",
   clusterId: "cluster-1",
+  commitsWait: true,
   nodes: ["node-a", "node-b", "node-c"].map((name) => node(name, nodes[name])),
+  members: ["node-a", "node-b", "node-c"],
+  retired: [],
   limits: { maxLossBytes: null, maxLagBytes: 16 * MiB, acceptBehind: false, maxTransactionAgeSeconds: 60 },
   ...change,
 });
@@ -42,9 +45,12 @@ export const recorded = (change: Partial<Outcome> = {}): Outcome => ({
   epoch: 1,
   kind: "none",
   from: "node-a",
+  leaderEpoch: 1,
+  to: "node-a",
   join: null,
   atRisk: null,
   synchronous: null,
+  released: [],
   ...change,
 });
 
@@ -53,6 +59,8 @@ const server: ServerFacts = {
   settings: capacity,
   slots: [],
   senders: [],
+  awaited: null,
+  weakCommits: false,
   backups: 0,
   primary: null,
   standby: null,
@@ -82,6 +90,7 @@ export const empty: HostFacts = {
 
 const withData: HostFacts = {
   ...empty,
+  joined: 1,
   data: { state: "cluster", systemIdentifier: "700", timeline: 1, controlState: "in production" },
   wal: { timeline: 1, checkpointBytes: end - MiB, endBytes: null, forkedAtBytes: null, heardSeconds: 12 },
   rewindable: true,
@@ -168,7 +177,7 @@ export const warm = (facts: HostFacts): HostFacts => ({
   ...facts,
   postgres: { unit: "active", inRecovery: null },
   wal: { ...facts.wal, endBytes: end },
-  warm: { settings: capacity, slots: [] },
+  warm: { settings: capacity, slots: [], delaySeconds: 0, replayedBytes: 0 },
   sql: null,
 });
 

@@ -1,13 +1,15 @@
 import type { HostFacts } from "../../model/hostFacts.ts";
-import type {
-  Backup,
-  DeclaredNode,
-  NodeObservation,
-  Observation,
-  Reading,
-  Sender,
-  Slot,
-  SqlFacts,
+import {
+  type Backup,
+  type DeclaredNode,
+  type Lsn,
+  lsnDistance,
+  type NodeObservation,
+  type Observation,
+  type Reading,
+  type Sender,
+  type Slot,
+  type SqlFacts,
 } from "../../model/status/observation.ts";
 
 export const MiB = 1024 ** 2;
@@ -133,6 +135,38 @@ export const recovering = (change: Partial<HostFacts> = {}): HostFacts =>
     postgres: { unit: "active", inRecovery: true },
     ...change,
   });
+
+/** A standby that takes no SQL: all that is known of it comes from its host. */
+export const warm = ({
+  replayed = "2/A8000000",
+  received = "2/A8001F40",
+  delaySeconds = 0,
+  heardSeconds = 0,
+}: {
+  readonly replayed?: Lsn;
+  readonly received?: Lsn;
+  readonly delaySeconds?: number;
+  readonly heardSeconds?: number;
+}): HostFacts => {
+  const facts = recovering();
+  const settings = {
+    max_connections: 100,
+    max_worker_processes: 8,
+    max_wal_senders: 10,
+    max_prepared_transactions: 0,
+    max_locks_per_transaction: 64,
+    max_replication_slots: 10,
+  };
+  return {
+    ...facts,
+    postgres: { unit: "active", inRecovery: null },
+    wal: { ...facts.wal, endBytes: lsnDistance(received, "0/0"), heardSeconds },
+    warm: { settings, slots: [], delaySeconds, replayedBytes: lsnDistance(replayed, "0/0") },
+  };
+};
+
+export const notAccepting = (node: string): Reading<never> =>
+  failed(`PostgreSQL is not accepting connections yet (${node}:5432)`);
 
 /** A primary and two standbys, all well; `nodes` replaces nodes by name. */
 export function observation(change: Partial<Observation> = {}, nodes: Record<string, Partial<NodeObservation>> = {}) {
@@ -278,6 +312,25 @@ export const situations = {
         host: read(recovering()),
       },
       fourth({ declared: declared("node-d", { state: "absent" }) }),
+    ],
+  }),
+  "warm-by-shipping": observation({
+    nodes: [
+      {
+        declared: declared("node-a"),
+        sql: read(primary({ senders: [sender("node-b")], slots: [slot("node-b")] })),
+        host: read(host()),
+      },
+      {
+        declared: declared("node-b", { standby: "warm" }),
+        sql: notAccepting("node-b"),
+        host: read(warm({ heardSeconds: 2 })),
+      },
+      {
+        declared: declared("node-c", { standby: "warm", source: "archive" }),
+        sql: notAccepting("node-c"),
+        host: read(warm({ replayed: "2/A7000000", heardSeconds: 240 })),
+      },
     ],
   }),
   "nobody-answers": observation({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { judge } from "../../model/status/judge.ts";
-import type { NodeObservation, SqlFacts } from "../../model/status/observation.ts";
+import type { Lsn, NodeObservation, SqlFacts } from "../../model/status/observation.ts";
 import { exitCodeOf, levelOf, thresholds, worstOf } from "../../model/status/thresholds.ts";
 import { expectFindings, leading, type Nodes, silent, stopped, unreachable, well, withoutC } from "./statusExpect.ts";
 import {
@@ -9,6 +9,7 @@ import {
   GiB,
   host,
   MiB,
+  notAccepting,
   observation,
   primary,
   read,
@@ -17,6 +18,7 @@ import {
   skipped,
   slot,
   standby,
+  warm,
 } from "./statusFixtures.ts";
 
 describe("status: judge", () => {
@@ -252,26 +254,53 @@ describe("status: judge", () => {
     });
 
     it("a warm standby answers no SQL, and that is well", () => {
-      const warm = {
+      const silentStandby = {
         declared: declared("node-b", { standby: "warm" as const }),
         sql: failed("not accepting connections"),
         host: read(recovering({ postgres: { unit: "active", inRecovery: null } })),
       };
-      well({ "node-b": warm });
+      well({ "node-b": silentStandby });
       const alone = leading({
         senders: [sender("node-c")],
         slots: [slot("node-b", { active: false }), slot("node-c")],
       });
-      expectFindings(observation({}, { ...alone, "node-b": warm }), [["warning", "node-b", /does not stream/]]);
+      expectFindings(observation({}, { ...alone, "node-b": silentStandby }), [
+        ["warning", "node-b", /does not stream/],
+      ]);
     });
 
-    it("fenced and absent nodes are no alarm, unless they lead", () => {
+    it("a warm standby that stays behind on purpose misses no WAL", () => {
+      const delayed = (received: Lsn) => ({
+        declared: declared("node-b", { standby: "warm" as const }),
+        sql: notAccepting("node-b"),
+        host: read(warm({ replayed: "1/0", received, delaySeconds: 3600, heardSeconds: 1 })),
+      });
+      const late = leading({
+        senders: [sender("node-b", { replayLsn: "1/0", replayLagSeconds: 3590 }), sender("node-c")],
+        slots: [slot("node-b"), slot("node-c")],
+      });
+      well({ ...late, "node-b": delayed("2/A8001F40") });
+      expectFindings(observation({}, { ...late, "node-b": delayed("1/0") }), [
+        ["critical", "node-b", /has not received/],
+      ]);
+    });
+
+    it("fenced and absent nodes are no alarm, unless they lead, or are there although they are fenced", () => {
       const out = (state: "fenced" | "absent", change: Partial<NodeObservation> = {}): Nodes => ({
         ...leading({ senders: [sender("node-b")], slots: [slot("node-b")] }),
         "node-c": { declared: declared("node-c", { state }), sql: skipped, host: skipped, ...change },
       });
       well(out("absent"));
-      well(out("fenced", { sql: failed("no answer within 1.5 s") }));
+      well(out("absent", { sql: read(standby({ receiver: null })), host: read(recovering()) }));
+      well(out("fenced", { sql: failed("no answer within 1.5 s"), host: failed("no answer within 1.5 s") }));
+      for (const answer of [
+        { sql: read(standby()) },
+        { host: read(recovering({ postgres: { unit: "inactive", inRecovery: null } })) },
+      ]) {
+        expectFindings(observation({}, out("fenced", answer)), [
+          ["warning", "node-c", /is declared fenced and its host answers/],
+        ]);
+      }
       expectFindings(observation({}, out("fenced", { sql: read(primary()) })), [
         ["critical", undefined, /2 writable primaries/],
         ["critical", "node-c", /is declared fenced and is a writable primary/],

@@ -4,7 +4,8 @@ import { all, type CustomResourceOptions, type Output, output, RunError, unsecre
 import { type AwsImage, imageProblem, imageQuery } from "../../../model/aws/images.ts";
 import type { Architecture } from "../../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../../model/aws/userData.ts";
-import type { LeadOutcome } from "../../../model/receipt.ts";
+import { parseOutcome } from "../../../model/outcome.ts";
+import { leadOutcome } from "../../../model/receipt.ts";
 import { storedSteps } from "../../stackState.ts";
 import { sdk } from "./sdk.ts";
 
@@ -71,8 +72,14 @@ export function imageId(image: AwsImage, architecture: Architecture, opts: Custo
  */
 export async function maintainable(node: string): Promise<void> {
   const { stdout } = (await storedSteps())("lead") ?? {};
-  const leader = stdout === undefined ? undefined : (JSON.parse(stdout) as LeadOutcome).primary;
-  if (leader === node)
+  if (stdout === undefined) return;
+  const led = parseOutcome(leadOutcome, stdout);
+  if (led === undefined)
+    throw new RunError(
+      `aws.maintain: it is not known who leads: what 'lead' has reported is not what it should be
+HINT: run 'pulumi up' without aws.maintain first.`,
+    );
+  if (led.primary === node)
     throw new RunError(
       `aws.maintain: ${node} leads\nHINT: move the primary in an update of its own, without aws.maintain.`,
     );

@@ -220,6 +220,7 @@ export class AwsNode extends ComponentResource implements Machine {
         : [];
     this.fence = fence && {
       node: name,
+      machine: this,
       how: "its instance is stopped, and EC2 says so",
       step: power,
       proof: provenOff(name, { instance, power, change: fence }),

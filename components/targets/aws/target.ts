@@ -33,6 +33,7 @@ export interface AwsTargetArgs {
 /** Everything that a stack has in AWS. Read from top to bottom: account, network, archive, hosts, and what is around them. */
 export class AwsTarget extends ComponentResource implements Hosts {
   readonly machines: Readonly<Record<string, AwsNode>>;
+  readonly absent: readonly AwsNode[];
   readonly archiveServer: AwsArchive | undefined;
   readonly bastionBehind: Output<readonly string[]> | undefined;
   readonly made: Output<object>;
@@ -93,6 +94,7 @@ export class AwsTarget extends ComponentResource implements Hosts {
       .map(({ name: node }) => this.node(node));
     const active = nodes.filter(({ node }) => config.nodes[node]?.state === "active");
     this.machines = Object.fromEntries(active.map((node) => [node.node, node]));
+    this.absent = nodes.filter(({ node }) => config.nodes[node]?.state === "absent");
 
     this.endpoint =
       aws.endpoint &&

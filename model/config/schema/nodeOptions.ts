@@ -35,11 +35,11 @@ export const commonNodeOptions = {
   synchronous: {
     schema: flag(),
     description:
-      "Whether a commit waits for this node while it is a standby; where several nodes say so, for any one of them.",
+      "Whether a commit waits for this node while it is a standby, from when it has caught up; where several nodes say so, for any one of them.",
     rule: "must be true or false",
     hint: "use true or false",
     default: "false",
-    effect: "reload of every node",
+    effect: "reload of the primary",
   },
   delay: {
     schema: duration(),

@@ -208,6 +208,16 @@ export const topOptions = {
     effect: "reload of every node",
     pulumi: { type: "array", items: "string", default: [] },
   },
+  clientCaFile: {
+    schema: matching((path) => /^[^\p{Cc}]{1,1000}$/u.test(path) && !path.startsWith("~")),
+    description:
+      "Where clients keep the CA certificate: the connection strings name this file. A relative path starts in the client's working directory.",
+    rule: "must be a path, without control characters and without a ~ at its start",
+    hint: "set it such as: pulumi config set clientCaFile /etc/ssl/certs/understudy-ca.crt",
+    default: "`understudy-<clusterName>-ca.crt`",
+    effect: "none on the cluster: the connection strings change",
+    pulumi: { type: "string", default: "" },
+  },
 } as const satisfies Record<string, TopOption>;
 
 function targetProblem(value: unknown, context: z.RefinementCtx): void {

@@ -1,12 +1,16 @@
 import type { Host } from "../../../model/host.ts";
 import { parseHostFacts } from "../../../model/hostFacts.ts";
+import { parseWitnesses } from "../../../model/members.ts";
+import { parseOutcome } from "../../../model/outcome.ts";
 import {
   type Declared,
   type Finding,
   judge,
   otherVersion,
+  recordedOutcome,
   underWay,
   type Verdict,
+  type Witness,
 } from "../../../model/preflight/preflight.ts";
 import type { PreflightInput } from "../../../model/stepInputs.ts";
 import { runOnHost } from "../../ssh/ssh.ts";
@@ -36,7 +40,11 @@ export async function preflight(
   const begin = Date.now();
   let waiting = false;
   for (;;) {
-    const findings = await Promise.all(input.hosts.map(ask));
+    const [findings, aside] = await Promise.all([
+      Promise.all(input.hosts.map((host) => ask(host, 20))),
+      Promise.all(input.absent.map((host) => ask(host, 5))),
+    ]);
+    const absent = aside.flatMap((found) => (found.reachable ? [{ ...found.facts, node: found.node }] : []));
     const waited = (Date.now() - begin) / 1000;
     const busy = underWay(findings.flatMap((found) => (found.reachable ? [{ ...found.facts, node: found.node }] : [])));
     if (busy !== undefined && waited < handoverSeconds) {
@@ -45,15 +53,30 @@ export async function preflight(
       await pause(500);
       continue;
     }
-    const verdict = judge(declared, findings);
+    const witnesses = await askArchive(input, [...findings, ...aside]);
+    const verdict = judge(declared, findings, { absent, witnesses });
     const passes = verdict.reasons.length > 0 && verdict.reasons.every(({ passing }) => passing === true);
     if (!passes || waited >= passingSeconds) return { ...verdict, findings };
     await pause(1000);
   }
 }
 
-async function ask(host: Host): Promise<Finding> {
-  const result = await runOnHost(host, `understudy facts ${host.name}`, { timeoutSeconds: 20 });
+/** Where a member can't be asked itself, the archive knows whether it was ever about to take over. */
+async function askArchive(
+  { members, hosts, primary }: PreflightInput,
+  findings: readonly Finding[],
+): Promise<Witness[] | undefined> {
+  const answered = findings.filter(({ reachable }) => reachable).map(({ node }) => node);
+  const [first] = hosts
+    .filter(({ name }) => answered.includes(name))
+    .sort((a, b) => Number(b.name === primary) - Number(a.name === primary));
+  if (first === undefined || members.every((name) => answered.includes(name))) return undefined;
+  const result = await runOnHost(first, `understudy witnesses ${first.name}`, { timeoutSeconds: 40 });
+  return result.ok ? parseWitnesses(result.stdout) : undefined;
+}
+
+async function ask(host: Host, timeoutSeconds: number): Promise<Finding> {
+  const result = await runOnHost(host, `understudy facts ${host.name}`, { timeoutSeconds });
   if (!result.ok) {
     const missing =
       result.exitCode === 127 || /understudy: command not found|never installed/.test(result.stderr ?? "");
@@ -65,19 +88,15 @@ async function ask(host: Host): Promise<Finding> {
   return { node: host.name, reachable: true, facts };
 }
 
+/** To take one that can't be read for none would let a new cluster be made where there was one. */
 function recorded(previous: string | undefined): Declared["recorded"] {
   if (!previous) return undefined;
-  const { systemIdentifier, epoch, kind, join, synchronous, intent } = JSON.parse(previous) as NonNullable<
-    Declared["recorded"]
-  >;
-  return {
-    systemIdentifier,
-    epoch,
-    ...(kind ? { kind } : {}),
-    ...(intent ? { intent } : {}),
-    join: join ?? null,
-    synchronous: synchronous ?? null,
-  };
+  const known = parseOutcome(recordedOutcome, previous);
+  if (known === undefined) {
+    throw new Error(`preflight: what the last one has recorded in the stack's state cannot be read
+HINT: take an earlier state ('pulumi stack history', 'pulumi stack import'), then run 'pulumi up' again. No role was touched.`);
+  }
+  return known;
 }
 
 function pause(milliseconds: number): Promise<void> {

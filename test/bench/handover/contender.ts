@@ -3,7 +3,7 @@ import type { Outputs } from "../../support/dockerCluster.ts";
 /** A cluster under the tool that is measured: a primary and its standbys, streaming, with WAL in the archive. */
 export interface Cluster {
   /** What the audit client goes by, in the shape of our own outputs. */
-  readonly outputs: Pick<Outputs, "connectionUri" | "nodes" | "caCertificate">;
+  readonly outputs: Pick<Outputs, "primaryUri" | "nodes" | "caCertificate">;
   /** Through it the load goes instead, where it does not go to each node directly: a pooler's URI. */
   readonly poolerUri?: string;
   /** By which a node's stream comes to its primary. The primary goes back and forth between the first two; it is the first one. */

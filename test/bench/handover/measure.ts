@@ -229,8 +229,8 @@ async function primaryOf(cluster: Cluster): Promise<string | undefined> {
 
 /** What the table of the load holds on the primary. */
 async function table(cluster: Cluster, primary: string): Promise<Stretch[]> {
-  const { connectionUri, nodes, caCertificate } = cluster.outputs;
-  const { username, password, pathname } = new URL(connectionUri);
+  const { primaryUri, nodes, caCertificate } = cluster.outputs;
+  const { username, password, pathname } = new URL(primaryUri);
   const { address: host, port } = nodes[primary] as { address: string; port: number };
   const client = new pg.Client({
     user: decodeURIComponent(username),

@@ -106,7 +106,7 @@ export class PeerHosts {
     };
     return {
       outputs: {
-        connectionUri: `postgresql://${user}:${password}@127.0.0.1:${this.host("a").postgresPort}/${database}`,
+        primaryUri: `postgresql://${user}:${password}@127.0.0.1:${this.host("a").postgresPort}/${database}`,
         nodes: Object.fromEntries(nodeNames.map((name) => [name, node(name)])),
         caCertificate: this.#ca.certificate,
       },

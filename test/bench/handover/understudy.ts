@@ -42,7 +42,7 @@ async function connected(
   const { user, password } = outputs.monitoring;
   return {
     outputs,
-    ...(pooler ? { poolerUri: String((await cluster.stack.outputs({ secrets: true })).poolerUri) } : {}),
+    ...(pooler ? { poolerUri: String((await cluster.stack.outputs({ secrets: true })).poolerPrimaryUri) } : {}),
     addresses: Object.fromEntries(nodes.map((node) => [node, address(cluster.container(node))])),
     monitor: { user, password },
     versions: parseVersions(cluster.exec("node-a", "dpkg-query", "-W", ...basePackages)),

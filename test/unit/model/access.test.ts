@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import pg from "pg";
-import { connectionUri } from "../../../model/connectionUri.ts";
+import { connectionUri, jdbcUrl } from "../../../model/connectionUri.ts";
 import { scramVerifier } from "../../../model/scram.ts";
 
 const caFile = fileURLToPath(new URL("../../../package.json", import.meta.url));
@@ -46,30 +46,37 @@ describe("connectionUri", () => {
     password: "secret",
     database: "app",
     hosts,
-    caFile: "/k/ca.crt",
+    caFile: "understudy-dev-ca.crt",
     mode: "read-write",
   } as const;
 
-  it("names every host for libpq and the first one for pg", () => {
+  it("names every host, the CA and which server will do, and nothing else", () => {
     assert.equal(
       connectionUri(input),
-      "postgresql://app:secret@db1.example.com:5432/app?sslmode=verify-full&sslrootcert=/k/ca.crt" +
-        "&fallback_application_name=understudy#" +
-        "&host=db1.example.com,fd00%3A%3A2&port=5432,5433&target_session_attrs=read-write",
+      "postgresql://app:secret@db1.example.com:5432,[fd00::2]:5433/app" +
+        "?sslmode=verify-full&sslrootcert=understudy-dev-ca.crt&target_session_attrs=read-write",
     );
-    assert.match(connectionUri({ ...input, mode: "read-only" }), /target_session_attrs=prefer-standby$/);
+    assert.match(connectionUri({ ...input, mode: "read-only" }), /&target_session_attrs=prefer-standby$/);
+    assert.equal(
+      connectionUri({ ...input, hosts: hosts.slice(0, 1), caFile: undefined, mode: "any" }),
+      "postgresql://app:secret@db1.example.com:5432/app?sslmode=verify-full",
+    );
+    assert.equal(
+      jdbcUrl({ ...input, password: "p&+ ", caFile: "/etc/ssl/ca 1.crt" }),
+      "jdbc:postgresql://db1.example.com:5432,[fd00::2]:5433/app?user=app&password=p%26%2B%20" +
+        "&sslmode=verify-full&sslrootcert=/etc/ssl/ca%201.crt&targetServerType=primary",
+    );
+    assert.match(jdbcUrl({ ...input, mode: "read-only" }), /&targetServerType=preferSecondary$/);
   });
 
-  it("is read by pg as it was meant", () => {
+  it("with one host, is read by pg as it was meant, whatever the password and the file's name", () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[ -~]{8,40}$/), fc.boolean(), (password, swap) => {
-        const ordered = swap ? [...hosts].reverse() : hosts;
-        const client = new pg.Client({
-          connectionString: connectionUri({ ...input, password, hosts: ordered, caFile }),
-        });
+      fc.property(fc.stringMatching(/^[ -~]{8,40}$/), fc.constantFrom(...hosts), (password, host) => {
+        const one = { ...input, password, hosts: [host], mode: "any" } as const;
+        const client = new pg.Client({ connectionString: connectionUri({ ...one, caFile }) });
         assert.deepEqual(
           [client.user, client.password, client.host, client.port, client.database],
-          ["app", password, ordered[0]?.host, ordered[0]?.port, "app"],
+          ["app", password, host.host, host.port, "app"],
         );
         assert.deepEqual((client as unknown as { ssl: unknown }).ssl, { ca: readFileSync(caFile, "utf8") });
       }),

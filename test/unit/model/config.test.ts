@@ -45,6 +45,7 @@ describe("parseConfig", () => {
       users: { app: user },
       deletionProtection: true,
       clientNetworks: ["0.0.0.0/0", "::/0"],
+      clientCaFile: "understudy-dev-ca.crt",
       pooler: undefined,
     });
   });

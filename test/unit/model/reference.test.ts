@@ -5,8 +5,8 @@ import { renderConfigReference, withPulumiConfig } from "../../../model/config/r
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 
 describe("generated reference", () => {
-  it("docs/config.md is up to date: npm run docs", () => {
-    assert.equal(read("docs/config.md"), renderConfigReference());
+  it("docs/configuration.md is up to date: npm run docs", () => {
+    assert.equal(read("docs/configuration.md"), renderConfigReference());
   });
 
   it("Pulumi.yaml's config section is up to date: npm run docs", () => {

@@ -1,0 +1,68 @@
+import * as z from "zod";
+import { parseJson } from "./hostFacts.ts";
+import type { Witness } from "./preflight/preflight.ts";
+
+const member = z.object({
+  name: z.string(),
+  address: z.string(),
+  sshPort: z.number(),
+  /** Type and base64; "": not known, so that the node cannot be asked. */
+  hostKey: z.string(),
+});
+const members = z.object({ members: z.array(member), retired: z.array(z.string()) });
+
+/** Where the other nodes find a member, to ask it who leads. */
+export type Member = z.infer<typeof member>;
+
+/** Who counts for the question who leads: whoever was ever declared, until it is retired with proof (docs/decisions/members.md). */
+export type Members = z.infer<typeof members>;
+
+export interface MembersInput {
+  /** What config declares, and how it is reached as far as that is known. */
+  readonly declared: readonly (Partial<Member> & Pick<Member, "name">)[];
+  /** Of the update before. */
+  readonly remembered: Members;
+  /** Whether a host that is removed from config is destroyed. */
+  readonly destroys: boolean;
+  /** Nodes that the update before has proven to be off. */
+  readonly off: readonly string[];
+}
+
+/** `absent` and `fenced` say how an update treats a host, never whether it counts. */
+export function membersOf({ declared, remembered, destroys, off }: MembersInput): Members {
+  const known = new Map(remembered.members.map((each) => [each.name, each]));
+  const names = new Set(declared.map(({ name }) => name));
+  const removed = remembered.members.filter(({ name }) => !names.has(name));
+  const retired = removed.filter(({ name }) => destroys || off.includes(name)).map(({ name }) => name);
+  // Of one that was never reached nothing is known, so that it never answers.
+  const listed = declared.map((node): Member => ({ ...unknown, ...known.get(node.name), ...node }));
+  return {
+    members: [...listed, ...removed.filter(({ name }) => !retired.includes(name))].sort(byName),
+    retired: [...new Set([...remembered.retired.filter((name) => !names.has(name)), ...retired])].sort(),
+  };
+}
+
+const unknown = { address: "-", sshPort: 22, hostKey: "" };
+
+function byName(a: Member, b: Member): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** Parses what the step `members` has kept; text undefined: there is nothing yet. */
+export function parseMembers(text: string | undefined): Members {
+  return members.safeParse(text === undefined ? undefined : JSON.parse(text)).data ?? { members: [], retired: [] };
+}
+
+const listing = z.record(z.string(), z.object({ time: z.number().min(0).max(1e10).default(0) }));
+
+/** Parses what `understudy witnesses` printed: files as pgBackRest lists them, a JSON object a line. */
+export function parseWitnesses(text: string): Witness[] {
+  const files = text.split("\n").filter((line) => line.trim() !== "");
+  return files.flatMap((line) =>
+    Object.entries(listing.safeParse(parseJson(line)).data ?? {}).flatMap(([file, { time }]) => {
+      const [, epoch = "", kind = "", node = ""] =
+        /^understudy-(\d{1,9})-(armed|candidate)-([a-z0-9][a-z0-9.-]{0,61})$/.exec(file) ?? [];
+      return node === "" ? [] : [{ epoch: Number(epoch), kind, node, time }];
+    }),
+  );
+}

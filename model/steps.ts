@@ -1,0 +1,184 @@
+/**
+ * The runbook: every step that an update is made of, in order. The table and the picture in `docs/architecture.md` are made from it, and tests
+ * hold the graph (`components/cluster.ts`) and the locks on the hosts (`scripts/host/lib.sh`) against it.
+ */
+interface Step {
+  /** Where it runs: on each node, on the declared primary, or on the operator's machine. */
+  readonly on: "every node" | "declared primary" | "operator's machine";
+  /** With which targets, or under which condition, it is there; undefined: always. */
+  readonly only?: string;
+  /** What runs at the same time on one host waits for one another by this lock; undefined: the step only reads, or locks nothing. */
+  readonly lock?: "roles" | "archive" | "databases" | "pooler";
+  /** The steps that have to end before it begins, on all nodes. What comes before those is implied. */
+  readonly after: readonly string[];
+  /** Whether a change of what is declared about roles runs it again. */
+  readonly followsRoles: boolean;
+  /** What is true once it has ended. One sentence. */
+  readonly makesTrue: string;
+}
+
+export const steps = {
+  started: {
+    on: "operator's machine",
+    after: [],
+    followsRoles: true,
+    makesTrue: "the update has an id; where the one before did not reach its end, every step runs again",
+  },
+  power: {
+    on: "every node",
+    only: "targets docker and aws; with every target, a node that is fenced",
+    after: [],
+    followsRoles: false,
+    makesTrue: "the host runs; a fenced one is off, proven for this change (then it comes after `arm`)",
+  },
+  boot: {
+    on: "operator's machine",
+    only: "target aws, for each node",
+    after: ["power"],
+    followsRoles: false,
+    makesTrue: "the host has its lasting SSH host key, and its data volume is mounted and as large as it can be",
+  },
+  install: {
+    on: "every node",
+    lock: "roles",
+    after: ["power", "boot"],
+    followsRoles: false,
+    makesTrue: "packages, the host's programs, users, directories and the service are there",
+  },
+  members: {
+    on: "operator's machine",
+    after: ["install"],
+    followsRoles: true,
+    makesTrue: "the stack remembers whom the nodes have to ask who leads, whatever config calls them later",
+  },
+  configure: {
+    on: "every node",
+    lock: "roles",
+    after: ["install", "members"],
+    followsRoles: false,
+    makesTrue: "the rendered files are in place, and in force where no start of PostgreSQL is needed for that",
+  },
+  restart: {
+    on: "operator's machine",
+    lock: "roles",
+    only: "for every node that needs it, one after the other",
+    after: ["configure"],
+    followsRoles: false,
+    makesTrue: "the new settings are in force, or the ones before are back",
+  },
+  pooler: {
+    on: "every node",
+    only: "with `pooler.enabled`",
+    lock: "pooler",
+    after: ["configure"],
+    followsRoles: false,
+    makesTrue: "two PgBouncers and their router run",
+  },
+  intent: {
+    on: "operator's machine",
+    after: [],
+    followsRoles: true,
+    makesTrue: "what is declared about roles has a fresh id, which every step below takes as an input",
+  },
+  preflight: {
+    on: "operator's machine",
+    after: ["configure", "restart", "pooler", "intent"],
+    followsRoles: true,
+    makesTrue: "nothing stands against what is asked; no role was touched before this line",
+  },
+  claim: {
+    on: "every node",
+    lock: "roles",
+    after: ["preflight"],
+    followsRoles: true,
+    makesTrue: "the node knows the intent; steps of older ones refuse",
+  },
+  arm: {
+    on: "declared primary",
+    lock: "roles",
+    after: ["claim"],
+    followsRoles: true,
+    makesTrue: "it is ready to take over the moment it may: token, slots, and a unit that waits",
+  },
+  pause: {
+    on: "every node",
+    only: "with `pooler.enabled`",
+    lock: "pooler",
+    after: ["arm"],
+    followsRoles: true,
+    makesTrue: "clients can be held back, and will be from the primary's stop on, for a bounded time",
+  },
+  yield: {
+    on: "every node",
+    lock: "roles",
+    after: ["arm", "pause"],
+    followsRoles: true,
+    makesTrue: "this node has stepped down if it was primary and is not declared to be: checkpoint, fast stop",
+  },
+  lead: {
+    on: "declared primary",
+    lock: "roles",
+    after: ["yield"],
+    followsRoles: true,
+    makesTrue: "this node is the one writable primary, proven, with a slot for each streaming standby",
+  },
+  resume: {
+    on: "every node",
+    only: "with `pooler.enabled`",
+    lock: "pooler",
+    after: ["lead"],
+    followsRoles: true,
+    makesTrue: "clients go to the primary",
+  },
+  databases: {
+    on: "declared primary",
+    lock: "databases",
+    after: ["lead"],
+    followsRoles: true,
+    makesTrue: "users and databases are there as declared",
+  },
+  slots: {
+    on: "declared primary",
+    lock: "roles",
+    after: ["lead"],
+    followsRoles: true,
+    makesTrue: "no slot of ours is left over",
+  },
+  follow: {
+    on: "every node",
+    lock: "roles",
+    after: ["lead"],
+    followsRoles: true,
+    makesTrue: "a standby receives WAL from the primary: by a base backup, repointed, rewound or copied",
+  },
+  synchronous: {
+    on: "declared primary",
+    only: "for every node that is declared `synchronous`",
+    lock: "roles",
+    after: ["lead", "follow"],
+    followsRoles: true,
+    makesTrue: "commits wait for it: once it streams and has caught up, and not before",
+  },
+  archive: {
+    on: "declared primary",
+    lock: "archive",
+    after: ["slots"],
+    followsRoles: true,
+    makesTrue: "WAL reaches the bucket without a hole since the last backup, and a backup exists",
+  },
+  receipt: {
+    on: "operator's machine",
+    after: ["resume", "databases", "slots", "follow", "synchronous", "archive"],
+    followsRoles: true,
+    makesTrue:
+      "how the primary changed, as the hosts wrote it down, is kept with the data and is the output `handover`",
+  },
+  finished: {
+    on: "operator's machine",
+    after: ["receipt"],
+    followsRoles: true,
+    makesTrue: "the update has reached its end",
+  },
+} as const satisfies Readonly<Record<string, Step>>;
+
+export type StepName = keyof typeof steps;

@@ -1,9 +1,10 @@
 import { all, type CustomResourceOptions, type Output, output } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
+import { targets } from "../model/config/targets/registry.ts";
 import { type Member, type Members, membersOf, parseMembers } from "../model/members.ts";
 import { LocalStep } from "./localStep.ts";
 import type { ClusterNode } from "./node.ts";
-import { storedSteps } from "./stackState.ts";
+import type { StoredStep } from "./stackState.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
 
@@ -23,11 +24,11 @@ export function clusterMembers(
     {
       update,
       command: "cat",
-      stdin: all([output(remembered(config)), all(active), all(absent.map(place))]).apply(
+      stdin: all([output(remembered(config, update)), all(active), all(absent.map(place))]).apply(
         ([known, reached, unreached]) => {
           const places = [...reached, ...unreached] as readonly (Partial<Member> & Pick<Member, "name">)[];
           const declared = nodesOf(config).map(({ name }) => places.find((at) => at.name === name) ?? { name });
-          return JSON.stringify(membersOf({ declared, destroys: config.target !== "ssh", ...known }));
+          return JSON.stringify(membersOf({ declared, ...known }));
         },
       ),
       after: [],
@@ -41,10 +42,24 @@ function place({ node, address, sshPort }: Machine): Output<Omit<Member, "hostKe
   return address.apply((known) => ({ name: node, address: known, sshPort }));
 }
 
-/** What the update before has left, and which of the nodes that are removed now it had proven to be off. */
-async function remembered(config: ClusterConfig): Promise<{ readonly remembered: Members; readonly off: string[] }> {
-  const step = await storedSteps();
+/** What the update before has left, and which of the nodes that config does not name any more are proven to be off by then. */
+async function remembered(
+  config: ClusterConfig,
+  update: Update,
+): Promise<{ readonly remembered: Members; readonly off: string[] }> {
+  const step = await update.stored;
   const known = parseMembers(step("members")?.stdout);
   const removed = known.members.map(({ name }) => name).filter((name) => config.nodes[name] === undefined);
-  return { remembered: known, off: removed.filter((name) => step(`power-${name}`) !== undefined) };
+  // What an update that did not reach its end has left proves nothing.
+  const whole = step("finished")?.stdout?.trim() === step("started")?.stdout?.trim();
+  const { makesHosts } = targets[config.target];
+  return { remembered: known, off: whole ? removed.filter((name) => isOff(name, step, makesHosts)) : [] };
+}
+
+/** Its fence was proven for the last intent; or its host, which the program has made, went with the update that removed it. */
+function isOff(name: string, step: (name: string) => StoredStep | undefined, makesHosts: boolean): boolean {
+  const power = step(`power-${name}`);
+  const intent = step("intent")?.stdout?.trim();
+  if (intent && power?.environment?.CHANGE?.startsWith(`${intent}:`)) return true;
+  return makesHosts && power === undefined && step(`install-${name}`) === undefined;
 }

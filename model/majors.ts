@@ -1,6 +1,6 @@
 /**
  * The PostgreSQL majors that this program knows, and what differs between them beside their settings (`settings/settingsData.ts`). A new
- * major is a row here, its settings (`npm run settings`), and where Debian has it, an image.
+ * major is a row here, its settings (`scripts/docs/generate-settings.ts`), and where Debian has it, an image.
  */
 interface Major {
   /** Debian's release that has it, which the hosts of the target docker are made from; undefined: that target does not offer it. */

@@ -22,18 +22,16 @@ export interface MembersInput {
   readonly declared: readonly (Partial<Member> & Pick<Member, "name">)[];
   /** Of the update before. */
   readonly remembered: Members;
-  /** Whether a host that is removed from config is destroyed. */
-  readonly destroys: boolean;
-  /** Nodes that the update before has proven to be off. */
+  /** Nodes that an earlier update has proven to be off, or whose hosts it has destroyed. */
   readonly off: readonly string[];
 }
 
 /** `absent` and `fenced` say how an update treats a host, never whether it counts. */
-export function membersOf({ declared, remembered, destroys, off }: MembersInput): Members {
+export function membersOf({ declared, remembered, off }: MembersInput): Members {
   const known = new Map(remembered.members.map((each) => [each.name, each]));
   const names = new Set(declared.map(({ name }) => name));
   const removed = remembered.members.filter(({ name }) => !names.has(name));
-  const retired = removed.filter(({ name }) => destroys || off.includes(name)).map(({ name }) => name);
+  const retired = removed.filter(({ name }) => off.includes(name)).map(({ name }) => name);
   // Of one that was never reached nothing is known, so that it never answers.
   const listed = declared.map((node): Member => ({ ...unknown, ...known.get(node.name), ...node }));
   return {

@@ -75,8 +75,10 @@ promise() {
 if [[ $kind != switchover ]]; then
   announce candidate
   # Its data are from before who led last: it goes on with its own timeline.
+  before=$(cat "$state/resumes" 2>/dev/null || true)
   rm -f "$state/resumes"
-  if resumes || [[ $kind == failover && $token_state != revoked && $(cat "$state/joined" 2>/dev/null) != "$token_epoch" ]]; then
+  # An earlier try of the same was called off before it took over.
+  if resumes || [[ $token_state == revoked && $before == "$token_epoch" ]] || [[ $kind == failover && $token_state != revoked && $(cat "$state/joined" 2>/dev/null) != "$token_epoch" ]]; then
     printf '%s\n' "$epoch" | write_file "$state/resumes" root:root 600 || true
   fi
   promise candidate

@@ -26,15 +26,29 @@ put "$etc/pg_hba.conf" "$pg_hba_conf" root:postgres 640
 put "$etc/pg_ident.conf" "$pg_ident_conf" root:postgres 640
 
 # How the nodes ask one another who leads: with a key that can do nothing else.
-# Whom another checkout has made a member is one, too.
+# Whom another checkout has made a member is one, too; and where that one has reached it, if this one never has.
+peers=$(awk -v file="$etc/peers" '
+  BEGIN { while ((getline line <file) > 0) { split(line, words); kept[words[1]] = line } }
+  $2 == "-" && $1 in kept { print kept[$1]; next } { print }' <<<"$peers")
 with_others() {
-  printf '%s' "$2"
-  [[ ! -f $1 ]] || awk -v known="$(awk '{print $1}' <<<"$peers" | paste -sd' ') $retired" '
+  local reached
+  reached=$(awk '{print $1}' <<<"$2" | paste -sd' ')
+  printf '%s\n' "$2"
+  [[ ! -f $1 ]] || awk -v known="$reached $retired" '
     BEGIN { split(known, names); for (i in names) skip[names[i]] = 1 } !($1 in skip)' "$1"
 }
 put "$etc/peers" "$(with_others "$etc/peers" "$peers")"$'\n' root:root 644
 put "$etc/peer_known_hosts" "$(with_others "$etc/peer_known_hosts" "$peer_known_hosts")"$'\n' root:root 644
-put "$etc/retired" "$retired"$'\n' root:root 644
+# With the highest change that this node knew when it heard of it: what the node leaves in the archive later counts again.
+retired_lines() {
+  local name number
+  read_token
+  for name in $retired; do
+    number=$(awk -v name="$name" '$1 == name {print $2}' "$etc/retired" 2>/dev/null || true)
+    printf '%s %s\n' "$name" "${number:-$token_epoch}"
+  done
+}
+put "$etc/retired" "$(retired_lines)"$'\n' root:root 644
 put "$etc/peer_key" "$peer_private_key" root:root 600
 
 printf '%s' "$postgresql_conf" | write_file "$candidate" root:postgres 640 || true

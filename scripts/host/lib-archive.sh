@@ -129,16 +129,21 @@ all_witnesses() {
 
 # witnesses LEAST [KIND]: "EPOCH KIND NODE" of those of other nodes, from change LEAST on. Status not 0: the archive does not say.
 witnesses() {
-  local listed name epoch by kind retired
+  local listed name epoch by kind number
+  local -A retired=()
   listed=$(all_witnesses --output=text) || return 1
-  retired=" $(cat "$etc/retired" 2>/dev/null) "
+  if [[ -f $etc/retired ]]; then
+    while read -r name number; do
+      if [[ -n $name ]] && is_epoch "$number"; then retired[$name]=$number; fi
+    done <"$etc/retired"
+  fi
   # Whoever is postgres on a node can write there.
   while IFS= read -r name; do
     [[ -n $name ]] || continue
     if [[ $name =~ ^understudy-([0-9]{8,9})-(armed|candidate)-($node_pattern)$ ]]; then
       epoch=$((10#${BASH_REMATCH[1]})) kind=${BASH_REMATCH[2]} by=${BASH_REMATCH[3]}
       if ! is_far_ahead "$epoch"; then
-        if ((epoch >= $1)) && [[ $by != "$node" && $retired != *" $by "* && (-z ${2:-} || $kind == "$2") ]]; then printf '%d %s %s\n' "$epoch" "$kind" "$by"; fi
+        if ((epoch >= $1 && epoch > ${retired[$by]:--1})) && [[ $by != "$node" && (-z ${2:-} || $kind == "$2") ]]; then printf '%d %s %s\n' "$epoch" "$kind" "$by"; fi
         continue
       fi
     fi

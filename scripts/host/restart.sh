@@ -23,6 +23,10 @@ began=$EPOCHSECONDS pending='' restarted=no
 if is_active; then
   streamed=no
   ! streams || streamed=yes
+  if leads_by_token && [[ -n $(needs_start) && $("$here/guard" may-lead 2>/dev/null) == wait ]]; then
+    refuse "a restart would leave this primary read-only: a member does not answer, and neither does the archive" \
+      "Bring back the archive, or who does not answer; then run 'pulumi up' again. PostgreSQL runs on with the settings before."
+  fi
   begin_trial
   reload_postgres
   if [[ -n $pending ]]; then

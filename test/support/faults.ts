@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import type { DockerCluster } from "./dockerCluster.ts";
 import type { PulumiStack, RunResult } from "./pulumiStack.ts";
 
@@ -160,4 +161,20 @@ export async function interruptedUp(stack: PulumiStack, moment: Moment, how: Int
 
 function docker(...words: string[]): string {
   return execFileSync("docker", words, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Undoes a fault. */
+export type Mend = () => Promise<void> | void;
+
+/** The process of a step on a host is killed as soon as it is there. */
+export function killStep(cluster: DockerCluster, node: string, step: string): Mend {
+  const script = `until pkill -9 -f '[u]nderstudy ${step} '; do sleep 0.005; done`;
+  const watch = spawn("docker", ["exec", cluster.container(node), "bash", "-c", script], { stdio: "ignore" });
+  return async () => {
+    const gone = once(watch, "exit");
+    if (watch.exitCode === null) {
+      watch.kill();
+      await gone;
+    }
+  };
 }

@@ -38,7 +38,7 @@ for (const moments of stacks) {
       if (cluster) assert.deepEqual(cluster.leftovers(), []);
     });
 
-    it("converges when it is run again, after what the README says about Pulumi's lock", async () => {
+    it("converges when it is run again, after what the docs say about Pulumi's lock", async () => {
       for (const moment of moments) {
         const update = cluster.stack.spawnUp();
         await update.waitFor(moment);

@@ -3,14 +3,14 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DockerCluster } from "../support/dockerCluster.ts";
+import { killStep, type Mend } from "../support/faults.ts";
 import type { RunResult } from "../support/pulumiStack.ts";
 import { formsOf, secretsIn } from "../support/secrets.ts";
 
 const hosts = ["node-a", "node-b", "archive_s3"];
 const verifier = /SCRAM-SHA-256\$\d/;
-/** The step `databases` on a host. */
-const databases = "/usr/local/lib/understudy/databases.sh";
 const configured = "configured-Secret-of-a-user-42";
+const rendered = "/etc/understudy/postgresql.conf";
 
 describe("no secret stands in clear text where it could be read", () => {
   let cluster: DockerCluster;
@@ -45,19 +45,25 @@ describe("no secret stands in clear text where it could be read", () => {
     await watched;
 
     // Steps that fail with all their secrets at hand, each at another place: the archive's, the users', the files'.
-    const broken: Record<string, { breakIt: () => void; mend: () => void }> = {
+    let ended: Mend | undefined;
+    const broken: Record<string, { breakIt: () => void; mend: Mend }> = {
       archive: {
         breakIt: () => cluster.exec("archive_s3", "systemctl", "stop", "understudy-s3"),
-        mend: () => cluster.exec("archive_s3", "systemctl", "start", "understudy-s3"),
+        mend: () => {
+          cluster.exec("archive_s3", "systemctl", "start", "understudy-s3");
+        },
       },
       databases: {
-        breakIt: () => cluster.exec("node-a", "sh", "-c", `cp -p ${databases} /tmp/kept; echo false >>${databases}`),
-        mend: () => cluster.exec("node-a", "mv", "/tmp/kept", databases),
+        breakIt: () => {
+          ended = killStep(cluster, "node-a", "databases");
+        },
+        mend: () => ended?.(),
       },
       configure: {
-        breakIt: () => cluster.exec("node-b", "mv", "/etc/understudy/tls", "/etc/understudy/away"),
-        mend: () =>
-          cluster.exec("node-b", "sh", "-c", "rm -rf /etc/understudy/tls; mv /etc/understudy/away /etc/understudy/tls"),
+        breakIt: () => cluster.exec("node-b", "mount", "--bind", ...[rendered, rendered]),
+        mend: () => {
+          cluster.exec("node-b", "umount", rendered);
+        },
       },
     };
     for (const [index, [step, { breakIt, mend }]] of Object.entries(broken).entries()) {
@@ -68,7 +74,7 @@ describe("no secret stands in clear text where it could be read", () => {
       runs[`preview before a failing ${step}`] = await cluster.stack.preview();
       const failing = await cluster.stack.up();
       runs[`failing ${step}`] = failing;
-      mend();
+      await mend();
       assert.match(failing.output, new RegExp(`${step}\\S* \\*\\*(creating|updating) failed`));
     }
     for (const sampler of samplers) sampler.stop();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,11 +7,9 @@ import pg from "pg";
 import { clientConfig } from "../support/clientConfig.ts";
 import { declare } from "../support/configFile.ts";
 import { DockerCluster } from "../support/dockerCluster.ts";
-import { archiveHost, stopArchive } from "../support/faults.ts";
+import { archiveHost, killStep, type Mend } from "../support/faults.ts";
 import type { ConfigValue, Step } from "../support/pulumiStack.ts";
 import { until } from "../support/until.ts";
-
-type Mend = () => Promise<void> | void;
 
 /** Makes the steps of its name fail in the next update, by a real fault; gives what undoes it. */
 type Fault = () => Promise<Mend> | Mend;
@@ -63,18 +61,7 @@ describe("a step that failed runs again in the next update, whatever is declared
     };
   };
 
-  /** The process of a step on a host is killed as soon as it is there. */
-  const killedOn = (node: string, step: string): Mend => {
-    const script = `until pkill -9 -f '[u]nderstudy ${step} '; do sleep 0.005; done`;
-    const watch = spawn("docker", ["exec", cluster.container(node), "bash", "-c", script], { stdio: "ignore" });
-    return async () => {
-      const gone = once(watch, "exit");
-      if (watch.exitCode === null) {
-        watch.kill();
-        await gone;
-      }
-    };
-  };
+  const killedOn = (node: string, step: string): Mend => killStep(cluster, node, step);
 
   /** The process of a step of this stack's on this machine is killed as soon as it is there. */
   const killedHere = (step: string): Mend => {
@@ -118,6 +105,7 @@ describe("a step that failed runs again in the next update, whatever is declared
       return async () => {
         squatter.close();
         await once(squatter, "close");
+        cluster.docker("start", "node-b");
       };
     },
     install: () => {
@@ -149,7 +137,7 @@ describe("a step that failed runs again in the next update, whatever is declared
       };
     },
     synchronous: () => killedOn("node-a", "synchronous"),
-    archive: () => stopArchive(cluster),
+    archive: () => killedOn("node-a", "archive"),
     receipt: () => killedHere("receipt"),
   };
 

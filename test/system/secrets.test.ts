@@ -160,6 +160,7 @@ describe("no secret stands in clear text where it could be read", () => {
 
   it("nor does a verifier, in the servers' logs or in what they count", () => {
     for (const node of ["node-a", "node-b"]) {
+      cluster.sql(node, "select 'somebody else'");
       const log = cluster.exec(node, "journalctl", "--no-pager", "--unit=understudy-postgresql");
       assert.match(log, /duration: /, "the server does not log what it is told");
       assert.doesNotMatch(log, verifier);

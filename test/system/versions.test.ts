@@ -62,7 +62,11 @@ for (const { major, standby } of majors) {
         const { primary, handover, primaryUri, caCertificate } = await cluster.outputs();
         assert.deepEqual([primary, handover.kind, handover.from, handover.to], [to, "switchover", from, to]);
         assert.equal(cluster.streaming(to), 1);
-        await until("a status in which all is well", 30, async () => (await statusOf(cluster)).exitCode === 0);
+        await until("a status in which all is well", 120, async () => {
+          const { exitCode, findings } = await statusOf(cluster);
+          assert.equal(exitCode, 0, JSON.stringify(findings));
+          return true;
+        });
         const standbys = (await statusOf(cluster)).nodes.filter(({ node }) => node !== to);
         assert.deepEqual(
           standbys.map(({ node, activity, lsn, lag }) => [node, activity, lsn === null, lag?.bytes === null]),

@@ -13,7 +13,7 @@ import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../mo
 import { targets } from "../model/config/targets/registry.ts";
 import { monitorRole, replicationRole, slotName } from "../model/names.ts";
 import { preflightOutcome } from "../model/preflight/preflight.ts";
-import { armOutcome, type Handover, leadOutcome, receiptOutcome } from "../model/receipt.ts";
+import { armOutcome, configureOutcome, type Handover, leadOutcome, receiptOutcome } from "../model/receipt.ts";
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
@@ -147,7 +147,7 @@ export class PostgresCluster extends ComponentResource {
     const fresh = asked.apply((known) => (known.fresh ? "yes" : "no"));
     const kind = asked.apply((known) => known.kind);
 
-    const released = asked.apply((known) => (known.released ?? []).join(" "));
+    const released = asked.apply((known) => known.released.join(" "));
     const claims = everywhere((node) => step(`claim-${node.node.name}`, node, { kind, released }, [preflight]));
 
     const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
@@ -322,11 +322,10 @@ function restarts(
 ): LocalStep {
   const waiting = all(
     nodes.map(({ node, machine }, i) =>
-      all([machine.connection, (configured[i] as RemoteStep).outcome]).apply(([connection, outcome]) => ({
-        name: node.name,
-        connection,
-        waiting: (JSON.parse(outcome) as { readonly waiting?: string }).waiting ?? "",
-      })),
+      all([
+        machine.connection,
+        reported(`configure-${node.name}`, (configured[i] as RemoteStep).outcome, configureOutcome),
+      ]).apply(([connection, { waiting: digest }]) => ({ name: node.name, connection, waiting: digest ?? "" })),
     ),
   ).apply((hosts) => hosts.filter((host) => host.waiting !== ""));
   return new LocalStep(

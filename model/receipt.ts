@@ -189,6 +189,9 @@ export const receiptOutcome: z.ZodType<ReceiptOutcome> = z.object({
   missing: z.record(text, text),
 });
 
+/** What `configure.sh` reports: the digest of the postgresql.conf that waits for a restart; "" or nothing: none does. */
+export const configureOutcome = z.object({ waiting: text.optional() });
+
 export const armOutcome: z.ZodType<ArmOutcome> = z.object({
   armed: z.enum(["no", "armed", "candidate"]),
   epoch,

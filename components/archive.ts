@@ -11,6 +11,8 @@ export interface Archive {
   readonly access: Output<ArchiveAccess>;
   /** PEM of the CA to trust; "": the hosts' own trust store does. */
   readonly caCertificate: Output<string>;
+  /** Which one it is: `host:port/bucket/prefix`. */
+  readonly id: Output<string>;
   /** What users get to see of it. */
   readonly description: Output<{
     readonly bucket: string;
@@ -22,22 +24,29 @@ export interface Archive {
   readonly ready: readonly Resource[];
 }
 
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** The archive that config declares: the stack's own (`server`), or an endpoint of the user's. */
 export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: ArchiveServer | undefined): Archive {
   const { archive } = config;
-  const describe = (endpoint: { readonly host: string; readonly port: number }) =>
+  const describe = (endpoint: Endpoint) =>
     output({
       bucket: archive.bucket,
       endpoint: `https://${endpoint.host}:${endpoint.port}`,
       prefix: archive.prefix,
       stanza: config.clusterName,
     });
+  const identify = ({ host, port }: Endpoint) => output(`${host}:${port}/${archive.bucket}/${archive.prefix}`);
   switch (archive.server) {
     case "own": {
       if (!server) throw new Error("the target made no server for the archive");
       return {
         access: server.access,
         caCertificate: server.signedBy === "stack" ? keys.caCertificate : output(""),
+        id: identify(server.endpoint),
         description: describe(server.endpoint),
         ready: server.ready,
       };
@@ -48,6 +57,7 @@ export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: Arch
       return {
         access: secret({ endpoint, accessKey, secretKey, uriStyle, caFile, verifyTls }),
         caCertificate: output(caCertificate ?? ""),
+        id: identify(endpoint),
         description: describe(endpoint),
         ready: [],
       };

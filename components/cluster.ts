@@ -128,11 +128,11 @@ export class PostgresCluster extends ComponentResource {
       {
         update,
         command: "node scripts/steps/preflight.ts",
-        stdin: all([intent.intentId, keys.clusterId, hosts, absent, members]).apply(
-          ([intentId, clusterId, known, unreached, { members: listed, retired }]) =>
+        stdin: all([intent.intentId, keys.clusterId, hosts, absent, members, archive.id]).apply(
+          ([intentId, clusterId, known, unreached, { members: listed, retired }, archiveId]) =>
             JSON.stringify({
               ...{ intent: intentId, clusterId, ...declaration(config), hosts: known, absent: unreached },
-              ...{ members: listed.map(({ name }) => name), retired },
+              ...{ members: listed.map(({ name }) => name), retired, archive: archiveId },
             }),
         ),
         remembers: true,
@@ -140,7 +140,10 @@ export class PostgresCluster extends ComponentResource {
       },
       {
         ...parent,
-        ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts, absent, members }),
+        ...previewed({
+          ...{ declaration: declaration(config), clusterId: keys.clusterId, archive: archive.id },
+          ...{ hosts, absent, members },
+        }),
       },
     );
     const asked = reported("preflight", preflight.outcome, preflightOutcome);

@@ -260,7 +260,7 @@ result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-
   'token#' "$token" \
   verdict "$verdict" 'joined#' "$joined" changedBy "$changed_by" 'kept#' "[${kept#,}]" \
   'disk#' "{\"totalBytes\":$total,\"freeBytes\":$free}" \
-  'archive#' "{\"ready\":$ready}" \
+  'archive#' "{\"ready\":$ready}" archiveKnown "$(cat "$state/archive-known" 2>/dev/null || true)" \
   'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard}" \
   'rewindable#' "$([[ $checksums == true || $hints == true ]] && echo true || echo false)" \
   'backup#' "$backup" \

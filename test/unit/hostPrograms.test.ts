@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
+import { floorSettings } from "../../model/hostFacts.ts";
 import { hostScripts } from "../../model/hostScripts.ts";
 
 /** Runs commands behind `lib.sh`, as a step has it. */
@@ -32,6 +33,15 @@ describe("programs on the hosts", () => {
       assert.notEqual(kept, undefined, `${program}: ${first}`);
       assert.doesNotMatch(kept as string, /LANG|LC_|BASH|ENV|PATH/, program);
     }
+  });
+});
+
+describe("what a standby may not run with less of", () => {
+  it("is the same list here and on the hosts", () => {
+    const { outcome } = inStep(`printf '%s\\n' "\${!floor_settings[@]}" >&3; echo "$floor_names" >&3`);
+    const [names, ...onHosts] = outcome.trim().split("\n").reverse();
+    assert.deepEqual(onHosts.sort(), [...floorSettings].sort());
+    assert.deepEqual(names?.split(",").sort(), floorSettings.map((name) => `'${name}'`).sort());
   });
 });
 

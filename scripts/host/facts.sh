@@ -237,7 +237,7 @@ volume=''
 [[ -f $marker ]] && volume=$(<"$marker")
 claimed=$(claimed_intent)
 verdict=''
-[[ -f /run/understudy-verdict ]] && verdict=$(</run/understudy-verdict)
+[[ -f $verdict_file ]] && verdict=$(<"$verdict_file")
 joined=0
 if [[ -f $state/joined ]]; then read -r joined <"$state/joined" || true; fi
 is_epoch "$joined" || joined=0

@@ -301,6 +301,9 @@ in_recovery() {
 
 # What the running server was started with; the guard keeps it.
 readonly started_configuration=/run/understudy-started.conf
+# What the guard let the running server start as. The file of a boot.
+# shellcheck disable=SC2034  # the guard's, and for whoever asks
+readonly verdict_file=/run/understudy-verdict
 
 # Of these a hot standby refuses to run with less than its primary. With PostgreSQL's defaults, the same in all majors from 13 to 18.
 # https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN

@@ -45,6 +45,29 @@ describe("what a standby may not run with less of", () => {
   });
 });
 
+describe("a server that waits read-only", () => {
+  const settle = /^settle\(\) \{\n[\s\S]*?^\}/m.exec(readFileSync("scripts/host/handover", "utf8"))?.[0] ?? "";
+
+  /** What is done, and how many answers are left, where these are the answers to "may it lead?" and the guard's verdicts at each start. */
+  function settled(answers: readonly string[], verdicts: readonly string[]): string[] {
+    const { outcome } = inStep(`
+      work=$(mktemp -d); token_state=leads
+      printf '%s\\n' ${answers.join(" ")} >"$work/answers"; printf '%s\\n' ${verdicts.join(" ")} >"$work/verdicts"
+      leads_by_token() { true; }; read_token() { true; }; nap() { true; }
+      next() { head -n 1 "$work/$1"; sed -i 1d "$work/$1"; }
+      systemctl() { echo "$1" >&3; next verdicts >"$work/verdict"; }
+      ${settle.replaceAll('"$here/guard" may-lead', "next answers").replaceAll("$verdict_file", "$work/verdict")}
+      settle; wc -l <"$work/answers" >&3; rm -r "$work"`);
+    return outcome.trim().split("\n");
+  }
+
+  it("asks until it is known who leads, and goes on where that is forgotten by the time of the start", () => {
+    assert.deepEqual(settled(["wait", "lead", "lead"], ["lead"]), ["restart", "1"]);
+    assert.deepEqual(settled(["lead", "wait", "lead"], ["wait", "lead"]), ["restart", "restart", "0"]);
+    assert.deepEqual(settled(["stay", "lead"], ["stay"]), ["restart", "1"]);
+  });
+});
+
 describe("the outcome of a step", () => {
   it("is one line of JSON", () => {
     const { outcome } = inStep(

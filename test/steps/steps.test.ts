@@ -137,8 +137,8 @@ describe("a step that failed runs again in the next update, whatever is declared
         for (const mend of kills) await mend();
       };
     },
-    synchronous: () => killedOn("node-a", "synchronous"),
     archive: () => killedOn("node-a", "archive"),
+    synchronous: () => killedOn("node-a", "synchronous"),
     receipt: () => killedHere("receipt"),
   };
 

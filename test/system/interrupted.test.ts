@@ -4,15 +4,21 @@ import { type Interruption, interruptedUp, type Moment, showMoment } from "../su
 import { type HandoverCluster, onSharedCluster } from "../support/handover.ts";
 import { until } from "../support/until.ts";
 
-/** What an update does for a change of primary, step by step. `<old>` and `<new>` are the nodes between which it moves. */
-const steps = [
-  ...["intent", "preflight", "announce-<old>", "announce-<new>", "prepare", "demote-<old>", "promote"],
-  ...["slots", "follow-<old>", "archive", "receipt"],
-];
-const moments = steps.flatMap((step): Moment[] => [
-  { step, when: "starts" },
-  { step, when: "ends" },
-]);
+/**
+ * What an update does for a change of primary; `<old>` and `<new>` are the nodes between which it moves. In each part the step that CI cuts off is
+ * the first.
+ */
+const steps = {
+  "before the change": ["announce-<new>", "announce-<old>", "preflight", "intent"],
+  "in the change": ["promote", "demote-<old>", "prepare"],
+  "after the change": ["follow-<old>", "slots", "archive", "receipt"],
+};
+const moments = Object.entries(steps).flatMap(([part, names]) =>
+  names.flatMap((step): (Moment & { readonly part: string })[] => [
+    { part, step, when: "starts" },
+    { part, step, when: "ends" },
+  ]),
+);
 const interruptions: readonly Interruption[] = ["SIGKILL", "Ctrl-C", "Ctrl-C twice"];
 const cuts = moments.flatMap((moment) => interruptions.map((how) => ({ moment, how })));
 const ways = ["forward", "back"] as const;
@@ -21,8 +27,8 @@ const ways = ["forward", "back"] as const;
 const cases = inFull
   ? cuts.flatMap((cut) => ways.map((way) => ({ row: [cut], way })))
   : deal(
-      spread(cuts, ({ moment, how }) => [moment.step, moment.when, how]),
-      4,
+      spread(cuts, ({ moment: { part, when }, how }) => [`${part} ${when}`, how]),
+      2,
     ).map((row, index) => ({ row, way: ways[index % 2] }));
 
 /** On one cluster: after each test a node leads and the others follow. */

@@ -12,6 +12,6 @@ const config = (() => {
   }
 })();
 
-const cluster = new PostgresCluster(config.clusterName, { config });
+const cluster = new PostgresCluster(config.clusterName, { config, resourcePrefix: "" });
 
 export default stackOutputs(config, cluster);

@@ -1,6 +1,5 @@
 import {
   all,
-  ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
   type Input,
@@ -25,6 +24,7 @@ import { clusterMembers } from "./members.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
 import { reported } from "./outcome.ts";
+import { ClusterPart } from "./part.ts";
 import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
 import { previewed } from "./preflightHook.ts";
 import { RemoteStep } from "./remoteStep.ts";
@@ -35,6 +35,13 @@ import { Update } from "./update.ts";
 export interface PostgresClusterArgs {
   /** The declared world: parsed and checked. A change of it is what an update carries out. */
   readonly config: ClusterConfig;
+  /**
+   * What the names of all its resources begin with, so that a stack can have several clusters. `""` is for a stack that has one. A change of it makes every
+   * resource another one: never change it on a cluster that exists.
+   *
+   * @default the cluster's name and `-`
+   */
+  readonly resourcePrefix?: string;
 }
 
 /**
@@ -45,7 +52,7 @@ export interface PostgresClusterArgs {
  * The engine's order is for speed and for reading. That it is safe rests on the hosts alone: each step proves there, for this
  * intent, that it may act.
  */
-export class PostgresCluster extends ComponentResource {
+export class PostgresCluster extends ClusterPart {
   /** The one writable primary, as the hosts report it. */
   readonly primary: Output<string>;
   /** How it came to be the primary, as the hosts wrote it down. */
@@ -65,8 +72,12 @@ export class PostgresCluster extends ComponentResource {
   /** How to log in to hosts that only this program's key opens; undefined: the hosts are the user's, and so are the keys. */
   readonly ssh: Output<string> | undefined;
 
-  constructor(name: string, { config }: PostgresClusterArgs, opts?: ComponentResourceOptions) {
-    super("understudy:index:PostgresCluster", name, {}, opts);
+  constructor(
+    name: string,
+    { config, resourcePrefix = `${name}-` }: PostgresClusterArgs,
+    opts?: ComponentResourceOptions,
+  ) {
+    super("understudy:index:PostgresCluster", name, opts, resourcePrefix);
     const parent = { parent: this };
     const keys = clusterKeys(config, parent);
     const update = new Update(config, parent);
@@ -140,7 +151,7 @@ export class PostgresCluster extends ComponentResource {
       },
       {
         ...parent,
-        ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts, absent, members }),
+        ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts, absent, members }, parent),
       },
     );
     const asked = reported("preflight", preflight.outcome, preflightOutcome);
@@ -308,7 +319,7 @@ export class PostgresCluster extends ComponentResource {
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
-    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys) : undefined;
+    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys, parent) : undefined;
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
 }

@@ -15,6 +15,7 @@ import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { scramVerifier } from "../model/scram.ts";
+import { named } from "./part.ts";
 import type { Machine } from "./targets/machine.ts";
 
 /** Parent and other options of the resource that keeps a secret. */
@@ -171,7 +172,7 @@ function made(
   opts: SecretOptions,
 ): Output<Readonly<Record<string, string>>> {
   const command = new local.Command(
-    name,
+    named(name, opts),
     {
       create: `node scripts/make-secret.mjs ${kind}`,
       ...(parameters === undefined ? {} : { stdin: secret(parameters).apply((known) => JSON.stringify(known)) }),

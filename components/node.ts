@@ -1,4 +1,4 @@
-import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
 import { digestOf, hostScripts } from "../model/hostScripts.ts";
 import { type InstalledHost, installedHost } from "../model/installedHost.ts";
@@ -13,6 +13,7 @@ import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
+import { ClusterPart } from "./part.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -31,7 +32,7 @@ export interface ClusterNodeArgs {
 const scripts = digestOf(hostScripts());
 
 /** A host with PostgreSQL on it, configured, whatever its role: the steps `install` and `configure`. */
-export class ClusterNode extends ComponentResource {
+export class ClusterNode extends ClusterPart {
   readonly node: NodeConfig;
   readonly machine: Machine;
   readonly found: Output<InstalledHost>;
@@ -41,7 +42,7 @@ export class ClusterNode extends ComponentResource {
   private readonly install: Resource;
 
   constructor(name: string, args: ClusterNodeArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:ClusterNode", name, {}, opts);
+    super("understudy:index:ClusterNode", name, opts);
     const { update, config, node, machine, keys } = args;
     const install = new LocalStep(
       `install-${name}`,

@@ -16,6 +16,7 @@ import {
 import type { Members } from "../model/members.ts";
 import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/preflight.ts";
 import type { PreflightInput } from "../model/stepInputs.ts";
+import { named } from "./part.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
@@ -36,10 +37,10 @@ interface ReachedHost {
  * Lets `pulumi preview` refuse what the step `preflight` would refuse: commands don't run in a preview, hooks do. In an update it
  * does nothing, since there the step itself looks. It changes nothing, and asks the hosts once a run.
  */
-export function previewed(args: PreviewedPreflight): Pick<CustomResourceOptions, "hooks"> {
+export function previewed(args: PreviewedPreflight, opts: CustomResourceOptions): Pick<CustomResourceOptions, "hooks"> {
   let check: Promise<void> | undefined;
   const hook = new ResourceHook(
-    "preflight",
+    named("preflight", opts),
     (found) => {
       if (!runtime.isDryRun()) return;
       check ??= look(args, found);

@@ -3,6 +3,7 @@ import { local } from "@pulumi/command";
 import { type CustomResourceOptions, type Output, output, type Resource, secret } from "@pulumi/pulumi";
 import type { ClusterConfig } from "../model/config/config.ts";
 import { outcomesFit } from "./outcome.ts";
+import { named, prefixOf } from "./part.ts";
 import { type StoredStep, storedSteps } from "./stackState.ts";
 
 /** In the order of time; without Node, whose start takes longer than all the rest of the command. */
@@ -26,15 +27,16 @@ export class Update {
   /** An input of every step. It stays what it is until another update is left unfinished, or `reconcile` changes. */
   readonly again: Output<Again>;
   /** What the stack's state held of each step when the program started. */
-  readonly stored: Promise<(step: string) => StoredStep | undefined> = storedSteps();
+  readonly stored: Promise<(step: string) => StoredStep | undefined>;
   readonly #started: local.Command;
   readonly #opts: CustomResourceOptions;
   readonly #steps: Resource[] = [];
 
   constructor(config: ClusterConfig, opts: CustomResourceOptions) {
     this.#opts = opts;
+    this.stored = storedSteps(prefixOf(opts));
     this.#started = new local.Command(
-      "started",
+      named("started", opts),
       {
         create: freshId,
         // A secret: passwords could be guessed from it.
@@ -68,7 +70,7 @@ export class Update {
   /** Called once all steps are declared. */
   end(): void {
     new local.Command(
-      "finished",
+      named("finished", this.#opts),
       {
         create: 'echo "$UPDATE"',
         environment: { UPDATE: this.#started.stdout.apply((text) => text.trim()) },

@@ -1,6 +1,5 @@
 import { local, type types } from "@pulumi/command";
 import {
-  ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
   type Output,
@@ -10,6 +9,7 @@ import {
 } from "@pulumi/pulumi";
 import type { NodeState, PoolerConfig, SshClusterConfig, SshLogin, SshNodeConfig } from "../../model/config/config.ts";
 import type { Endpoint } from "../../model/host.ts";
+import { ClusterPart, named } from "../part.ts";
 import { sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
@@ -20,7 +20,7 @@ export interface SshMachineArgs {
 }
 
 /** A host that the user already has. Nothing is made for it, and nothing of it goes when it is removed from config. */
-export class SshMachine extends ComponentResource implements Machine {
+export class SshMachine extends ClusterPart implements Machine {
   readonly node: string;
   readonly connection: Output<types.input.remote.ConnectionArgs>;
   readonly address: Output<string>;
@@ -37,7 +37,7 @@ export class SshMachine extends ComponentResource implements Machine {
   readonly ready: readonly Resource[] = [];
 
   constructor(name: string, { config, pooler }: SshMachineArgs, opts?: ComponentResourceOptions) {
-    super("understudy:index:SshMachine", name, {}, opts);
+    super("understudy:index:SshMachine", name, opts);
     this.node = config.name;
     this.connection = sshConnection({ ...login(config), proxy: config.proxy && login(config.proxy) });
     this.address = output(config.address);
@@ -74,7 +74,7 @@ export function sshFences(config: SshClusterConfig, change: FenceChange, opts: C
       const { name, address, port, postgresPort, fence } = node;
       const how = fence?.command === undefined ? `stated: ${fence?.statement}` : `command: ${fence.command}`;
       const step = new local.Command(
-        `power-${name}`,
+        named(`power-${name}`, opts),
         {
           create: fence?.command === undefined ? "true" : fence.command,
           environment: { CHANGE: change.proof },

@@ -18,7 +18,7 @@ async function graphOf(config: object, state: Readonly<Record<string, object>> =
   for (const [name, outputs] of Object.entries(state)) {
     stored[`urn:pulumi:dev::understudy::command:local:Command::${name}`] = { type: "command:local:Command", outputs };
   }
-  new PostgresCluster("dev", { config: declare(config) });
+  new PostgresCluster("dev", { config: declare(config), resourcePrefix: "" });
   // Every step is behind it.
   await until("the end", 20, () => registered.some(({ name }) => name === "finished"));
   return registered.map(({ type, name }) => `${type} ${name}`).sort();

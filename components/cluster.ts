@@ -12,7 +12,7 @@ import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../mo
 import { targets } from "../model/config/targets/registry.ts";
 import { monitorRole, replicationRole, slotName } from "../model/names.ts";
 import { preflightOutcome } from "../model/preflight/preflight.ts";
-import { armOutcome, configureOutcome, type Handover, leadOutcome, receiptOutcome } from "../model/receipt.ts";
+import { configureOutcome, type Handover, prepareOutcome, promoteOutcome, receiptOutcome } from "../model/receipt.ts";
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
@@ -159,13 +159,13 @@ export class PostgresCluster extends ClusterPart {
     const kind = asked.apply((known) => known.kind);
 
     const released = asked.apply((known) => known.released.join(" "));
-    const claims = everywhere((node) => step(`claim-${node.node.name}`, node, { kind, released }, [preflight]));
+    const announced = everywhere((node) => step(`announce-${node.node.name}`, node, { kind, released }, [preflight]));
 
     const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
     const slotNames = followers.map(({ node }) => slotName(node.name)).join(" ");
     const leader = all([asked.from, upstreams]).apply(([from, known]) => known.find(({ name }) => name === from));
-    const arm = step(
-      "arm",
+    const prepare = step(
+      "prepare",
       declaredPrimary,
       {
         kind,
@@ -178,13 +178,13 @@ export class PostgresCluster extends ClusterPart {
         system_identifier: asked.systemIdentifier,
         ...followParameters(config, declaredPrimary.node, leader),
       },
-      claims,
+      announced,
       "as primary",
     );
-    const armed = reported("arm", arm.outcome, armOutcome);
+    const armed = reported("prepare", prepare.outcome, prepareOutcome);
     const epoch = armed.apply((outcome) => String(outcome.epoch));
 
-    const fenced = target.fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [arm] });
+    const fenced = target.fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [prepare] });
 
     const pauses = pooler
       ? everywhere((node) =>
@@ -192,14 +192,14 @@ export class PostgresCluster extends ClusterPart {
             `pause-${node.node.name}`,
             node,
             pauseParameters(pooler, { target: declaredPrimary.machine, kind, leader }),
-            [arm],
+            [prepare],
           ),
         )
       : [];
 
-    const yields = everywhere((node) =>
+    const demotions = everywhere((node) =>
       step(
-        `yield-${node.node.name}`,
+        `demote-${node.node.name}`,
         node,
         {
           primary: config.primary,
@@ -208,30 +208,32 @@ export class PostgresCluster extends ClusterPart {
           system_identifier: asked.systemIdentifier,
           ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
         },
-        [arm, ...pauses],
+        [prepare, ...pauses],
         role(config, node.node),
       ),
     );
 
-    const lead = step(
-      "lead",
+    const promote = step(
+      "promote",
       declaredPrimary,
       {
         fresh,
         slots: slotNames,
-        armed: arm.outcome,
+        armed: prepare.outcome,
         fenced: fencedParameter(fenced),
         replication_verifier: verifier(keys, replicationRole, keys.replicationPassword),
         monitor_verifier: verifier(keys, monitorRole, keys.monitorPassword),
       },
-      [...yields, ...fenced.map((fence) => fence.step)],
+      [...demotions, ...fenced.map((fence) => fence.step)],
       "as primary",
     );
-    const led = reported("lead", lead.outcome, leadOutcome);
-    target.followPrimary?.(led.primary);
+    const promoted = reported("promote", promote.outcome, promoteOutcome);
+    target.followPrimary?.(promoted.primary);
 
     const resumes = pooler
-      ? everywhere((node) => step(`resume-${node.node.name}`, node, resumeParameters(led.primary, nodes), [lead]))
+      ? everywhere((node) =>
+          step(`resume-${node.node.name}`, node, resumeParameters(promoted.primary, nodes), [promote]),
+        )
       : [];
 
     const databases = step(
@@ -245,25 +247,25 @@ export class PostgresCluster extends ClusterPart {
           .map(({ name: database, owner }) => `${database} ${owner}`)
           .join("\n"),
         ...lookupParameters(pooler, keys, nodes),
-        lead: lead.outcome,
+        promoted: promote.outcome,
       },
-      [lead],
+      [promote],
     );
 
-    const slots = step("slots", declaredPrimary, { slots: slotNames, lead: lead.outcome }, [lead]);
+    const slots = step("slots", declaredPrimary, { slots: slotNames, promoted: promote.outcome }, [promote]);
 
     const follows = everywhere((node) =>
       step(
         `follow-${node.node.name}`,
         node,
         {
-          primary: led.primary,
-          epoch: led.apply((outcome) => String(outcome.epoch)),
-          from: led.apply((outcome) => outcome.from),
-          system_identifier: led.systemIdentifier,
+          primary: promoted.primary,
+          epoch: promoted.apply((outcome) => String(outcome.epoch)),
+          from: promoted.apply((outcome) => outcome.from),
+          system_identifier: promoted.systemIdentifier,
           ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
         },
-        [lead],
+        [promote],
         role(config, node.node),
       ),
     );
@@ -278,9 +280,9 @@ export class PostgresCluster extends ClusterPart {
               {
                 standby: node.name,
                 awaited: asked.apply((known) => known.synchronous?.id ?? ""),
-                lead: lead.outcome,
+                promoted: promote.outcome,
               },
-              [lead, follows[index] as Resource],
+              [promote, follows[index] as Resource],
               node.name,
             ),
           ]
@@ -288,17 +290,17 @@ export class PostgresCluster extends ClusterPart {
     );
 
     // Beside the followers, not behind them: the first backup and the first copies take their time together.
-    const archived = step("archive", declaredPrimary, { lead: lead.outcome }, [slots]);
+    const archived = step("archive", declaredPrimary, { promoted: promote.outcome }, [slots]);
 
     const receipt = new LocalStep(
       "receipt",
       {
         update,
         command: "node scripts/steps/receipt.ts",
-        stdin: all([intent.intentId, led, hosts]).apply(([intentId, outcome, known]) =>
+        stdin: all([intent.intentId, promoted, hosts]).apply(([intentId, outcome, known]) =>
           JSON.stringify({
             intent: intentId,
-            lead: outcome,
+            promoted: outcome,
             fences: fenced.map(({ node, how }) => ({ node, how })),
             hosts: known,
           }),
@@ -309,7 +311,7 @@ export class PostgresCluster extends ClusterPart {
     );
     update.end();
 
-    this.primary = led.primary;
+    this.primary = promoted.primary;
     this.handover = reported("receipt", receipt.outcome, receiptOutcome).handover;
     this.nodes = nodes;
     this.aside = [...target.absent, ...fenced.map(({ machine }) => machine)];
@@ -387,7 +389,7 @@ function upstreamOf({ node, machine }: ClusterNode): Output<Upstream> {
   return machine.address.apply((address) => ({ name: node.name, address, port: machine.postgresPort }));
 }
 
-/** How `node` follows a primary: for `follow`; for `yield`, whose node follows as soon as it may; for `arm` where the target of a change has to join the one that leads first. */
+/** How `node` follows a primary: for `follow`; for `demote`, whose node follows as soon as it may; for `prepare` where the target of a change has to join the one that leads first. */
 function followParameters(config: ClusterConfig, node: NodeConfig, primary: Output<Upstream | undefined>) {
   return {
     primary_address: primary.apply((known) => known?.address ?? ""),
@@ -402,7 +404,7 @@ function followParameters(config: ClusterConfig, node: NodeConfig, primary: Outp
   };
 }
 
-/** The parameter of `lead.sh`: a line for each node that is proven to be off. */
+/** The parameter of `promote.sh`: a line for each node that is proven to be off. */
 function fencedParameter(fences: readonly Fence[]): Output<string> {
   return all(
     fences.map(

@@ -4,7 +4,7 @@ import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { installedHost } from "../model/installedHost.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { preflightOutcome } from "../model/preflight/preflight.ts";
-import { armOutcome, leadOutcome, receiptOutcome } from "../model/receipt.ts";
+import { prepareOutcome, promoteOutcome, receiptOutcome } from "../model/receipt.ts";
 import type { StoredStep } from "./stackState.ts";
 
 /** What the step `name` reported, checked. A step whose stored outcome does not fit runs again: see `outcomesFit`. */
@@ -23,8 +23,8 @@ HINT: run 'pulumi up' again: then every step runs anew. If it says the same agai
 export function outcomesFit(config: ClusterConfig, stored: (step: string) => StoredStep | undefined): boolean {
   const schemas: Record<string, z.ZodType> = {
     preflight: preflightOutcome,
-    arm: armOutcome,
-    lead: leadOutcome,
+    prepare: prepareOutcome,
+    promote: promoteOutcome,
     receipt: receiptOutcome,
     ...Object.fromEntries(nodesOf(config).map(({ name }) => [`install-${name}`, installedHost])),
   };

@@ -12,6 +12,7 @@ import {
 } from "@pulumi/pulumi";
 import { dialFailure } from "../model/dialFailure.ts";
 import { renderParameters } from "../model/render/parameters.ts";
+import { formerName } from "../model/steps.ts";
 import { named } from "./part.ts";
 import { loginOf } from "./targets/connection.ts";
 import type { Machine } from "./targets/machine.ts";
@@ -58,7 +59,14 @@ export class RemoteStep extends remote.Command {
         logging: remote.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
-      { ...opts, ...explained(args.machine, opts), dependsOn: [...args.machine.ready, ...args.after] },
+      {
+        ...opts,
+        ...explained(args.machine, opts),
+        aliases: [formerName(name)]
+          .filter((former) => former !== undefined)
+          .map((former) => ({ name: named(former, opts) })),
+        dependsOn: [...args.machine.ready, ...args.after],
+      },
     );
     args.update.add(this);
     this.outcome = this.stdout.apply((text) => text.trim());

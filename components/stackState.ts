@@ -1,4 +1,5 @@
 import { getStack, runtime } from "@pulumi/pulumi";
+import { formerName } from "../model/steps.ts";
 
 /** What the stack's own state holds of a step. */
 export interface StoredStep {
@@ -13,11 +14,15 @@ interface StoredResource {
 
 /** The steps of the last update that came to them, by name without the cluster's prefix. The engine answers from its snapshot: no host is asked. */
 export async function storedSteps(prefix: string): Promise<(name: string) => StoredStep | undefined> {
-  const answer = await readState();
-  return (name) =>
-    Object.entries(answer.outputs ?? {}).find(
+  const { outputs = {} } = await readState();
+  const find = (name: string) =>
+    Object.entries(outputs).find(
       ([urn, { type }]) => /^command:(?:local|remote):Command$/.test(type) && urn.endsWith(`::${prefix}${name}`),
     )?.[1].outputs;
+  return (name) => {
+    const former = formerName(name);
+    return find(name) ?? (former === undefined ? undefined : find(former));
+  };
 }
 
 /** Whether the stack has a resource of that type and name, from an earlier update. */

@@ -43,7 +43,7 @@ export interface HostFacts {
     readonly timeline: number;
     /** Where the latest checkpoint is; where it was shut down cleanly, this is its last record. */
     readonly checkpointBytes: number;
-    /** Where the WAL of a server that takes no SQL ends; null with SQL, and without data. */
+    /** Where the WAL on disk ends, of a server that takes no SQL or has received nothing since it was started; else null. */
     readonly endBytes: number | null;
     /** Where its timeline left the one before; null on the first. */
     readonly forkedAtBytes: number | null;

@@ -99,8 +99,8 @@ export interface ReceiptOutcome {
   readonly missing: Readonly<Record<string, string>>;
 }
 
-/** What `arm.sh` reports. */
-export interface ArmOutcome {
+/** What `prepare.sh` reports. */
+export interface PrepareOutcome {
   /** candidate: nobody hands over; it takes over once who led is proven to be off. */
   readonly armed: "no" | "armed" | "candidate";
   /** Number of the change that it is armed for; where it is not, of the last one. */
@@ -108,8 +108,8 @@ export interface ArmOutcome {
   readonly from: string;
 }
 
-/** What `lead.sh` reports. */
-export interface LeadOutcome {
+/** What `promote.sh` reports. */
+export interface PromoteOutcome {
   readonly primary: string;
   /** Who led before; "": nobody. */
   readonly from: string;
@@ -192,13 +192,13 @@ export const receiptOutcome: z.ZodType<ReceiptOutcome> = z.object({
 /** What `configure.sh` reports: the digest of the postgresql.conf that waits for a restart; "" or nothing: none does. */
 export const configureOutcome = z.object({ waiting: text.optional() });
 
-export const armOutcome: z.ZodType<ArmOutcome> = z.object({
+export const prepareOutcome: z.ZodType<PrepareOutcome> = z.object({
   armed: z.enum(["no", "armed", "candidate"]),
   epoch,
   from: text,
 });
 
-export const leadOutcome: z.ZodType<LeadOutcome> = z.object({
+export const promoteOutcome: z.ZodType<PromoteOutcome> = z.object({
   primary: text,
   from: text,
   systemIdentifier: z.string().regex(/^\d{1,20}$/),
@@ -221,7 +221,7 @@ const storedLine = z.object({ stored: z.array(z.unknown()).max(most) });
 export interface ReceiptSources {
   /** The present one. */
   readonly intent: string;
-  readonly lead: LeadOutcome;
+  readonly promoted: PromoteOutcome;
   readonly journals: readonly JournalEntry[];
   /** The last changes that the database knows of, any order. */
   readonly stored: readonly StoredChange[];
@@ -231,24 +231,24 @@ export interface ReceiptSources {
 
 /** The receipt of the change by which the present primary leads: the stored one, amended, or a new one. */
 export function handoverOf(sources: ReceiptSources): Handover {
-  const { lead, stored } = sources;
-  const known = stored.find(({ epoch, to }) => epoch === lead.epoch && to === lead.primary)?.receipt;
+  const { promoted, stored } = sources;
+  const known = stored.find(({ epoch, to }) => epoch === promoted.epoch && to === promoted.primary)?.receipt;
   if (!known) return newHandover(sources);
   if (known.lost !== null) return known;
   return { ...known, lost: lostBy(awaited(known), sources, startOf(known)) };
 }
 
 function newHandover(sources: ReceiptSources): Handover {
-  const { lead, journals, stored, fences } = sources;
-  const { primary: to, epoch } = lead;
+  const { promoted, journals, stored, fences } = sources;
+  const { primary: to, epoch } = promoted;
   const last = (step: string, node: string, accepts: (entry: JournalEntry) => boolean = () => true) =>
     journals.findLast((entry) => entry.step === step && entry.node === node && accepts(entry));
   const promise = last("promise", to, ({ detail }) => detail?.epoch === epoch);
   // What the hosts did for the change stands behind the promise, whichever update it was that saw it through.
   const since = (entry: JournalEntry) => promise !== undefined && entry.startedMs >= promise.startedMs;
-  const promote = last("promote", to, (entry) => since(entry) && entry.detail?.timeline === lead.timeline);
+  const writable = last("writable", to, (entry) => since(entry) && entry.detail?.timeline === promoted.timeline);
   const take = last("take", to, (entry) => since(entry) && entry.outcome === "finished");
-  const from = lead.from === "" ? null : lead.from;
+  const from = promoted.from === "" ? null : promoted.from;
   const stop =
     from === null || take?.detail?.shutdownLsn === undefined
       ? undefined
@@ -264,12 +264,12 @@ function newHandover(sources: ReceiptSources): Handover {
     epoch,
     timelines: {
       before: stored.filter((row) => row.epoch < epoch).sort((a, b) => b.epoch - a.epoch)[0]?.timeline ?? null,
-      after: lead.timeline,
+      after: promoted.timeline,
     },
     shutdownLsn: plainLsn(take?.detail?.shutdownLsn) ?? null,
-    promotedLsn: plainLsn(promote?.detail?.promotedLsn) ?? null,
-    steps: stepsOf(sources, [promise, stop, take, promote]),
-    writeGapMs: stop && promote?.detail?.writableMs ? promote.detail.writableMs - stop.startedMs : null,
+    promotedLsn: plainLsn(writable?.detail?.promotedLsn) ?? null,
+    steps: stepsOf(sources, [promise, stop, take, writable]),
+    writeGapMs: stop && writable?.detail?.writableMs ? writable.detail.writableMs - stop.startedMs : null,
     atRisk: promise?.detail?.atRisk ?? null,
     lost: nothingLost,
     fence: off.map((node) => ({
@@ -289,11 +289,11 @@ function plainLsn(lsn: string | undefined): string | undefined {
 
 const nothingLost: Lost = { bytes: 0, transactions: 0, from: null, to: null };
 
-function kindOf(promised: Kind | undefined, { lead, stored }: ReceiptSources): Handover["kind"] {
+function kindOf(promised: Kind | undefined, { promoted, stored }: ReceiptSources): Handover["kind"] {
   if (promised !== undefined && promised !== "none") return promised;
-  if (lead.from === "") return "provisioned";
+  if (promoted.from === "") return "provisioned";
   // Nobody promised anything: this one has led since before there were receipts.
-  return stored.some(({ epoch }) => epoch < lead.epoch) ? "switchover" : "provisioned";
+  return stored.some(({ epoch }) => epoch < promoted.epoch) ? "switchover" : "provisioned";
 }
 
 /** Who may have written what the new primary never got. Who handed over by a planned change has not. */

@@ -3,7 +3,7 @@
  */
 import type { Host, SshConnection } from "./host.ts";
 import type { Declared } from "./preflight/preflight.ts";
-import type { FenceProof, LeadOutcome } from "./receipt.ts";
+import type { FenceProof, PromoteOutcome } from "./receipt.ts";
 
 /** What the step `install` gets on its standard input, as `components/node.ts` makes it. */
 export interface InstallInput {
@@ -56,7 +56,7 @@ export interface RestartInput {
 /** What the step `receipt` gets on its standard input. */
 export interface ReceiptInput {
   readonly intent: string;
-  readonly lead: LeadOutcome;
+  readonly promoted: PromoteOutcome;
   readonly fences: readonly FenceProof[];
   readonly hosts: readonly Host[];
 }

@@ -3,6 +3,8 @@
  * hold the graph (`components/cluster.ts`) and the locks on the hosts (`scripts/host/lib.sh`) against it.
  */
 interface Step {
+  /** What its resources were called in stacks of earlier versions; undefined: the same. */
+  readonly formerly?: string;
   /** Where it runs: on each node, on the declared primary, or on the operator's machine. */
   readonly on: "every node" | "declared primary" | "operator's machine";
   /** With which targets, or under which condition, it is there; undefined: always. */
@@ -29,7 +31,7 @@ export const steps = {
     only: "targets docker and aws; with every target, a node that is fenced",
     after: [],
     followsRoles: false,
-    makesTrue: "the host runs; a fenced one is off, proven for this change (then it comes after `arm`)",
+    makesTrue: "the host runs; a fenced one is off, proven for this change (then it comes after `prepare`)",
   },
   boot: {
     on: "operator's machine",
@@ -86,17 +88,19 @@ export const steps = {
     followsRoles: true,
     makesTrue: "nothing stands against what is asked; no role was touched before this line",
   },
-  claim: {
+  announce: {
+    formerly: "claim",
     on: "every node",
     lock: "roles",
     after: ["preflight"],
     followsRoles: true,
     makesTrue: "the node knows the intent; steps of older ones refuse",
   },
-  arm: {
+  prepare: {
+    formerly: "arm",
     on: "declared primary",
     lock: "roles",
-    after: ["claim"],
+    after: ["announce"],
     followsRoles: true,
     makesTrue: "it is ready to take over the moment it may: token, slots, and a unit that waits",
   },
@@ -104,21 +108,23 @@ export const steps = {
     on: "every node",
     only: "with `pooler.enabled`",
     lock: "pooler",
-    after: ["arm"],
+    after: ["prepare"],
     followsRoles: true,
     makesTrue: "clients can be held back, and will be from the primary's stop on, for a bounded time",
   },
-  yield: {
+  demote: {
+    formerly: "yield",
     on: "every node",
     lock: "roles",
-    after: ["arm", "pause"],
+    after: ["prepare", "pause"],
     followsRoles: true,
     makesTrue: "this node has stepped down if it was primary and is not declared to be: checkpoint, fast stop",
   },
-  lead: {
+  promote: {
+    formerly: "lead",
     on: "declared primary",
     lock: "roles",
-    after: ["yield"],
+    after: ["demote"],
     followsRoles: true,
     makesTrue: "this node is the one writable primary, proven, with a slot for each streaming standby",
   },
@@ -126,28 +132,28 @@ export const steps = {
     on: "every node",
     only: "with `pooler.enabled`",
     lock: "pooler",
-    after: ["lead"],
+    after: ["promote"],
     followsRoles: true,
     makesTrue: "clients go to the primary",
   },
   databases: {
     on: "declared primary",
     lock: "databases",
-    after: ["lead"],
+    after: ["promote"],
     followsRoles: true,
     makesTrue: "users and databases are there as declared",
   },
   slots: {
     on: "declared primary",
     lock: "roles",
-    after: ["lead"],
+    after: ["promote"],
     followsRoles: true,
     makesTrue: "no slot of ours is left over",
   },
   follow: {
     on: "every node",
     lock: "roles",
-    after: ["lead"],
+    after: ["promote"],
     followsRoles: true,
     makesTrue: "a standby receives WAL from the primary: by a base backup, repointed, rewound or copied",
   },
@@ -155,7 +161,7 @@ export const steps = {
     on: "declared primary",
     only: "for every node that is declared `synchronous`",
     lock: "roles",
-    after: ["lead", "follow"],
+    after: ["promote", "follow"],
     followsRoles: true,
     makesTrue: "commits wait for it: once it streams and has caught up, and not before",
   },
@@ -182,3 +188,10 @@ export const steps = {
 } as const satisfies Readonly<Record<string, Step>>;
 
 export type StepName = keyof typeof steps;
+
+/** What the resource of a step was called in stacks of earlier versions; undefined: the same. */
+export function formerName(resource: string): string | undefined {
+  const [step, ...node] = resource.split("-") as [StepName, ...string[]];
+  const row: Step | undefined = steps[step];
+  return row?.formerly === undefined ? undefined : [row.formerly, ...node].join("-");
+}

@@ -239,7 +239,9 @@ export function isLeftBehind({ leadership }: Scene, { node, joined, token, verdi
 /** Up to where a node has WAL, in bytes. */
 export function receivedBytes({ sql, wal }: NodeFacts): number {
   if (sql?.primary) return sql.primary.currentBytes;
-  if (sql?.standby) return Math.max(sql.standby.receivedBytes ?? 0, sql.standby.replayedBytes ?? 0);
+  if (sql?.standby) {
+    return Math.max(sql.standby.receivedBytes ?? wal.endBytes ?? 0, sql.standby.replayedBytes ?? 0);
+  }
   return wal.endBytes ?? wal.checkpointBytes;
 }
 

@@ -109,7 +109,7 @@ function summarizeNode(node: NodeObservation, primary: ClusterSummary["primary"]
     declared,
     role,
     activity: activityOf(node, role, sender),
-    timeline: sql?.timeline ?? (host && host.data.timeline > 0 ? host.data.timeline : undefined),
+    timeline: sql?.timeline ?? (host && host.wal.timeline > 0 ? host.wal.timeline : undefined),
     lsn: sql?.currentLsn ?? sql?.replayLsn ?? sender?.replayLsn ?? replayedBy(warm),
     lagBytes: lag?.bytes,
     lagSeconds: lag?.seconds,

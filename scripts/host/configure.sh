@@ -134,7 +134,7 @@ waiting='' pending=''
 if ! has_data; then
   mv -f "$candidate" "$conf"
 elif ! is_active; then
-  # It is tried when `lead` or `follow` start it.
+  # It is tried when `promote` or `follow` start it.
   if cmp -s "$conf" "$candidate"; then rm -f "$candidate"; else begin_trial; fi
 else
   changed=$(needs_start)

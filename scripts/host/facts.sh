@@ -60,6 +60,8 @@ from (select pg_is_in_recovery() as recovering) as server;
 SQL
 }
 
+segments() { find "$wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' "$@"; }
+
 # The beginning of the segment that recovery reads, as its process says in its title; empty where it does not. What comes before is replayed.
 recovering_from() {
   local size segment
@@ -69,21 +71,58 @@ recovering_from() {
   printf '%d' "$((16#${segment:8:8} * 0x100000000 + 16#${segment:16:8} * size))"
 }
 
-# Where the WAL of a server that takes no SQL ends: what its WAL receiver says, else what is found by reading on from where
-# recovery has got at least: its control file knows that from the last restart point on only.
-end_of_wal() {
-  local received from output
-  look_at_receiver "$(receiver_pid)"
-  if [[ -n $received ]]; then
-    bytes "$received"
-    return 0
+# The last segment file of an unbroken row that begins with the one that holds position $1. Each begins with the address that its name says, which a
+# recycled one does not; where two timelines have a file of one segment, the later one counts. Empty: there is none.
+last_segment() {
+  local -A newest=()
+  local -a row=()
+  local name number size per_log found='' timeline=0 address
+  size=$(checked number "$(value 'Bytes per WAL segment')")
+  per_log=$((0x100000000 / size))
+  while IFS= read -r name; do newest[${name:8}]=$name; done < <(segments -printf '%f\n' | sort)
+  for ((number = $1 / size; ; number++)); do
+    printf -v name '%08X%08X' $((number / per_log)) $((number % per_log))
+    name=${newest[$name]:-}
+    if [[ -z $name ]] || ((16#${name:0:8} < timeline)); then break; fi
+    timeline=$((16#${name:0:8}))
+    row+=("$name")
+  done
+  number=$(($1 / size))
+  # shellcheck disable=SC2016 # the inner shell expands them
+  while read -r address; do
+    [[ $address == $((number * size)) ]] || break
+    found=${row[0]} row=("${row[@]:1}") number=$((number + 1))
+  done < <(((${#row[@]} == 0)) || as_postgres timeout 5 bash -c 'for name; do od -An -tu8 -j8 -N8 "$0/$name" || exit; done' "$wal" "${row[@]}" 2>/dev/null)
+  printf '%s' "$found"
+}
+
+# Finds where the WAL on disk ends, from position $1 on, which recovery has got to at least: sets `end` and `wal_timeline`.
+read_on_from() {
+  local segment size begins output
+  end=$1
+  segment=$(last_segment "$1")
+  [[ -n $segment ]] || return 0
+  wal_timeline=$((16#${segment:0:8}))
+  size=$(value 'Bytes per WAL segment')
+  begins=$((16#${segment:8:8} * 0x100000000 + 16#${segment:16:8} * size))
+  if ((begins > end)); then end=$begins; fi
+  output=$(as_postgres timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$(lsn "$end")" 2>&1 >/dev/null || true)
+  if [[ $output =~ at\ ([0-9A-F]{1,8}/[0-9A-F]{1,8})(:|,|$)[^/]*$ ]]; then
+    end=$(bytes "${BASH_REMATCH[1]}")
+  elif [[ $output == *"could not find file"* || $output == *"could not open file"* ]]; then
+    end=$((begins + size))
   fi
-  from=$(value 'Minimum recovery ending location')
-  [[ -n $from && $from != 0/0 ]] || from=$(value 'Latest checkpoint location')
-  if [[ -n $replays_from ]] && ((replays_from > $(bytes "$from"))); then from=$(printf '%X/%X' $((replays_from >> 32)) $((replays_from & 0xFFFFFFFF))); fi
-  output=$(as_postgres timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$from" 2>&1 >/dev/null || true)
-  if [[ $output =~ at\ ([0-9A-F]{1,8}/[0-9A-F]{1,8})(:|,|$)[^/]*$ ]]; then from=${BASH_REMATCH[1]}; fi
-  bytes "$from"
+}
+
+lsn() { printf '%X/%X' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
+
+# Up to where recovery has got at least: its control file knows that from the last restart point on only.
+recovered() {
+  local position
+  position=$(value 'Minimum recovery ending location')
+  [[ -n $position && $position != 0/0 ]] || position=$(value 'Latest checkpoint location')
+  position=$(bytes "$position")
+  printf '%d' "$((${1:-0} > position ? $1 : position))"
 }
 
 # What a running server that takes no SQL runs with, as JSON. To ask for each takes a tenth of a second, so the answers are kept until it is
@@ -154,6 +193,8 @@ answer='' in_recovery=null
 if [[ ${units[0]:-} == active ]] && answer=$(ask_postgres); then
   [[ $answer =~ \"inRecovery\"\ :\ (true|false) ]] && in_recovery=${BASH_REMATCH[1]}
   if [[ $answer =~ \"timeline\"\ :\ ([1-9][0-9]{0,9}) ]] && ((BASH_REMATCH[1] > wal_timeline)); then wal_timeline=${BASH_REMATCH[1]}; fi
+  # A standby that was started and has received nothing since: it may have more than it has replayed.
+  if [[ $answer =~ \"receivedBytes\"\ :\ null.*\"replayedBytes\"\ :\ ([0-9]{1,18}) ]]; then read_on_from "$(recovered "${BASH_REMATCH[1]}")"; fi
 else
   answer=''
 fi
@@ -162,13 +203,15 @@ if [[ $data_state == cluster ]]; then
   if [[ -z $answer ]]; then
     replays_from=$(recovering_from)
     if [[ ${units[0]:-} == active ]]; then warm=$(warm_server); fi
-    end=$(end_of_wal)
+    read_on_from "$(recovered "$replays_from")"
+    look_at_receiver "$(receiver_pid)"
+    if [[ -n $received ]] && (($(bytes "$received") > end)); then end=$(bytes "$received"); fi
   fi
   fork=$(fork_of "$wal_timeline")
   [[ -z $fork ]] || forked_at=$(bytes "$fork")
-  newest=$(find "$wal" -maxdepth 1 -type f -regextype posix-extended -regex '.*/[0-9A-F]{24}' -printf '%T@\n' | sort -n | tail -n 1)
-  newest=${newest%.*}
-  ! is_number "$newest" || heard=$((EPOCHSECONDS - newest))
+  last_write=$(segments -printf '%T@\n' | sort -n | tail -n 1)
+  last_write=${last_write%.*}
+  ! is_number "$last_write" || heard=$((EPOCHSECONDS - last_write))
 fi
 
 read_token

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A standby that receives WAL from the primary. Sourced by the steps `follow` and `arm`, and by `handover give`.
+# A standby that receives WAL from the primary. Sourced by the steps `follow` and `prepare`, and by `handover give`.
 
 conninfo="host=$primary_address port=$primary_port user=understudy_replication passfile=$etc/pgpass sslmode=verify-full"
 conninfo+=" sslrootcert=$etc/tls/ca.crt connect_timeout=5 application_name=$node"

@@ -10,7 +10,7 @@ readonly handover_unit=understudy-handover.service
 # router that attends to it, until its clients wait. 2: by the primary, which is about to stop. 3: by a router whose clients can't be held back.
 readonly stop_locks=1970168947
 
-# What `yield` leaves for the unit that it starts: by which parameters this node will follow the target.
+# What `demote` leaves for the unit that it starts: by which parameters this node will follow the target.
 # shellcheck disable=SC2034  # handover's and yield's
 readonly join_file=/run/understudy-join
 
@@ -222,7 +222,7 @@ finish_promotion() {
   rm -f "$handover_flag" "$state/resumes"
   record_change
   sql -c checkpoint
-  journal promote finished "$began" "{\"timeline\":$(timeline_now),\"promotedLsn\":\"$(switch_lsn)\",\"writableMs\":$writable}"
+  journal writable finished "$began" "{\"timeline\":$(timeline_now),\"promotedLsn\":\"$(switch_lsn)\",\"writableMs\":$writable}"
 }
 
 timeline_now() {

@@ -50,7 +50,7 @@ ${said:-$(recent_log)}" "Correct 'settings' in the stack's config, then run 'pul
     end_trial
   fi
 else
-  # It is tried when `lead` or `follow` start it.
+  # It is tried when `promote` or `follow` start it.
   begin_trial
 fi
 result node "$node" restarted "$restarted"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# None of our slots is left over: `lead` has made one for each follower. Slots that others made are not ours to touch.
+# None of our slots is left over: `promote` has made one for each follower. Slots that others made are not ours to touch.
 #
 # parameters: intent slots (names, separated by spaces)
 # outcome: {"slots"}

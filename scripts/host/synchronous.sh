@@ -3,7 +3,7 @@
 # time is left out.
 #
 # parameters: intent standby (its name) awaited (by this name preflight knows, in the standbys' data, since when commits wait; empty: it does not)
-#             lead (what `lead` reported)
+#             promoted (what `promote` reported)
 # outcome: {"standby","awaited"}: awaited is yes, no, or primary (it is this node)
 
 require_claim

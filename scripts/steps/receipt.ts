@@ -2,7 +2,7 @@
  * The step `receipt`: how the primary came to be the one that it is, put together from what the hosts wrote in their journals, and
  * kept with the data. A host that is gone is named, and stops nothing: what it did is done. Run by `components/cluster.ts`.
  *
- * stdin   JSON: { intent, lead, fences: [{ node, how }], hosts: [{ name, connection }] }
+ * stdin   JSON: { intent, promoted, fences: [{ node, how }], hosts: [{ name, connection }] }
  * stdout  JSON: a ReceiptOutcome
  */
 import { text } from "node:stream/consumers";
@@ -20,7 +20,7 @@ import { renderParameters } from "../../model/render/parameters.ts";
 import type { ReceiptInput } from "../../model/stepInputs.ts";
 import { type Run, withHost } from "../ssh/ssh.ts";
 
-const { hosts, intent, lead, fences } = JSON.parse(await text(process.stdin)) as ReceiptInput;
+const { hosts, intent, promoted, fences } = JSON.parse(await text(process.stdin)) as ReceiptInput;
 const missing: Record<string, string> = {};
 const journals: JournalEntry[] = [];
 let stored: readonly StoredChange[] = [];
@@ -32,21 +32,21 @@ async function collect(node: string, run: Run): Promise<void> {
     return;
   }
   const lines = result.stdout.split("\n").filter((line) => line !== "");
-  if (node === lead.primary) stored = lines.flatMap((line) => parseStored(line) ?? []);
+  if (node === promoted.primary) stored = lines.flatMap((line) => parseStored(line) ?? []);
   journals.push(...parseJournal(lines));
 }
 
 async function store(handover: Handover, run: Run): Promise<void> {
   const stdin = renderParameters({ intent, epoch: String(handover.epoch), receipt: JSON.stringify(handover) });
-  const result = await run(`understudy record ${lead.primary}`, { stdin });
+  const result = await run(`understudy record ${promoted.primary}`, { stdin });
   if (result.ok) return;
   console.error(
-    `receipt: it could not be stored on ${lead.primary}, and is in the output 'handover' only: ${result.message}`,
+    `receipt: it could not be stored on ${promoted.primary}, and is in the output 'handover' only: ${result.message}`,
   );
 }
 
-const primary = hosts.find(({ name }) => name === lead.primary);
-if (!primary) throw new Error(`no host ${lead.primary}`);
+const primary = hosts.find(({ name }) => name === promoted.primary);
+if (!primary) throw new Error(`no host ${promoted.primary}`);
 const handover = await withHost(primary, async (run) => {
   const others = hosts.filter((host) => host !== primary);
   await Promise.all([
@@ -54,7 +54,7 @@ const handover = await withHost(primary, async (run) => {
     ...others.map((host) => withHost(host, (there) => collect(host.name, there))),
   ]);
   journals.sort((a, b) => a.startedMs - b.startedMs);
-  const made = handoverOf({ intent, lead, journals, stored, fences });
+  const made = handoverOf({ intent, promoted, journals, stored, fences });
   const kept = stored.find(({ epoch }) => epoch === made.epoch)?.receipt;
   if (!missing[primary.name] && !isDeepStrictEqual(kept, made)) await store(made, run);
   return made;

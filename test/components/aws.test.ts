@@ -201,11 +201,11 @@ describe("machines of the target aws", function () {
       return found?.options.dependsOn.map((urn) => urn.split("::").at(-1)) ?? [];
     };
     assert.ok(behind("install-node-a").includes("boot-node-a"));
-    for (const name of ["power-node-c", "role-policy-node-c"]) assert.ok(behind(name).includes("arm"), name);
+    for (const name of ["power-node-c", "role-policy-node-c"]) assert.ok(behind(name).includes("prepare"), name);
     for (const name of ["power-node-a", "role-policy-node-a", "host-node-c"])
-      assert.ok(!behind(name).includes("arm"), name);
-    assert.ok(behind("lead").includes("power-node-c"));
-    assert.ok(behind("endpoint-primary").includes("lead"));
+      assert.ok(!behind(name).includes("prepare"), name);
+    assert.ok(behind("promote").includes("power-node-c"));
+    assert.ok(behind("endpoint-primary").includes("promote"));
     assert.ok(!registered.some(({ name }) => /^(?:install|boot)-node-[cd]$/.test(name)));
 
     const remote = (name: string) => String(unwrapped(inputsOf(name, "command:remote:Command").stdin).value);
@@ -216,7 +216,7 @@ describe("machines of the target aws", function () {
     assert.match(remote("configure-node-a"), /^metrics_conf=[\s\S]*namespace=[\s\S]*Understudy\/dev/m);
     const install = JSON.parse(String(unwrapped(inputsOf("install-node-a").stdin).value)) as InstallInput;
     assert.equal(install.parameters.further_packages, "curl");
-    assert.match(remote("lead"), /^fenced='node-c intent-1:0 10\./m);
+    assert.match(remote("promote"), /^fenced='node-c intent-1:0 10\./m);
     const { value: certificate } = unwrapped(inputsOf("certificate-node-a").stdin);
     const { dnsNames } = JSON.parse(String(certificate)) as { dnsNames: string[] };
     assert.deepEqual(dnsNames, ["10.42.0.107", "node-a", "pooler.orders.db.internal", "primary.orders.db.internal"]);

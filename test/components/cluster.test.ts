@@ -79,7 +79,7 @@ describe("the cluster's graph", function () {
     });
   }
 
-  it("pauses poolers before the primary yields, and resumes them behind the one that leads", async () => {
+  it("pauses poolers before the primary steps down, and resumes them behind the one that leads", async () => {
     const pooler = { enabled: true, pauseTimeout: "2500ms" };
     const graph = await graphOf({ primary: "node-b", nodes, pooler });
     for (const node of Object.keys(nodes)) {
@@ -107,9 +107,21 @@ describe("the cluster's graph", function () {
     assert.deepEqual(graphs[0], graphs[1]);
   });
 
+  it("takes steps of earlier versions for what they are now", async () => {
+    await graphOf({ primary: "node-a", nodes });
+    const aliases = registered.flatMap(({ name, options }) => options.aliases.map((former) => `${former} → ${name}`));
+    const each = (former: string, step: string) =>
+      Object.keys(nodes).map((node) => `${former}-${node} → ${step}-${node}`);
+    const expected = [...each("claim", "announce"), "arm → prepare", ...each("yield", "demote"), "lead → promote"];
+    assert.deepEqual(
+      aliases.map((alias) => alias.replace(/^urn:\S*::/, "")),
+      expected,
+    );
+  });
+
   it("says in the open what a step is about, and hides all that it is given", async () => {
     await graphOf({ primary: "node-a", nodes });
-    assert.deepEqual(created("lead"), { secret: false, value: "understudy lead node-a as primary" });
+    assert.deepEqual(created("promote"), { secret: false, value: "understudy promote node-a as primary" });
     assert.deepEqual(created("follow-node-b"), {
       secret: false,
       value: "understudy follow node-b as hot standby of node-a",
@@ -198,7 +210,7 @@ describe("the cluster's graph", function () {
   it("sends no password to a host where a verifier does", async () => {
     await graphOf({ primary: "node-a", nodes });
     assert.match(parameters("databases"), /app SCRAM-SHA-256\$/);
-    assert.doesNotMatch(parameters("databases") + parameters("lead"), /s3cret/);
+    assert.doesNotMatch(parameters("databases") + parameters("promote"), /s3cret/);
   });
 
   it("stops the host of a fenced node for the change that was armed, and tells lead what proves it", async () => {
@@ -212,7 +224,7 @@ describe("the cluster's graph", function () {
     assert.match(String(power.create), /host stop understudy-dev node-a/);
     const { CHANGE: proof } = power.environment as { CHANGE: string };
     assert.equal(proof, "intent-1:0");
-    assert.match(parameters("lead"), new RegExp(`^fenced='node-a ${proof} 10\\.0\\.0\\.9 22 5432'$`, "m"));
+    assert.match(parameters("promote"), new RegExp(`^fenced='node-a ${proof} 10\\.0\\.0\\.9 22 5432'$`, "m"));
     assert.match(String(inputsOf("power-node-b").create), /host start/);
   });
 });

@@ -52,7 +52,9 @@ async function identities(config: ClusterConfig): Promise<string> {
   const lines = registered.map(({ type, name, inputs, options }) => {
     const parent = options.parent.split("::").slice(2).join(" ");
     const commands = [inputs.create, inputs.delete].filter((command) => type === "command:local:Command" && command);
-    return [`${parent} > ${type} ${name}`, ...commands].join("\n  ");
+    // A step that was called otherwise once is known to the stack by that name.
+    const [former] = type === "command:remote:Command" ? options.aliases : [];
+    return [`${parent} > ${type} ${former?.split("::").at(-1) ?? name}`, ...commands].join("\n  ");
   });
   return `${lines.sort().join("\n")}\n`;
 }

@@ -60,7 +60,7 @@ export interface Scenario {
   readonly epochs: number;
   /** Power losses, crashes and stops of PostgreSQL, killed units: how many of them all in all. */
   readonly faults: number;
-  /** `arm` reads the archive's epochs some time before it writes its own: others may have gone on in between. */
+  /** `prepare` reads the archive's epochs some time before it writes its own: others may have gone on in between. */
   readonly staleReads?: boolean;
   readonly dropped?: readonly Rule[];
 }
@@ -99,12 +99,12 @@ interface Node {
   /** The guard left it read-only and goes on asking; or a candidate asks. */
   asking: boolean;
   heard: number;
-  /** The highest epoch that `arm` has read of in the archive; others may have gone on since. */
+  /** The highest epoch that `prepare` has read of in the archive; others may have gone on since. */
   highest: number;
   giving: Giving | undefined;
 }
 
-/** How far the unit of `yield` has come. */
+/** How far the unit of `demote` has come. */
 interface Giving {
   readonly step: "checked" | "declared" | "marked" | "stopped";
   readonly epoch: number;

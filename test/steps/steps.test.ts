@@ -120,11 +120,11 @@ describe("a step that failed runs again in the next update, whatever is declared
     restart: () => () => undefined,
     pooler: () => mounted("node-b", "/etc/understudy/pooler/pooler.conf"),
     preflight: () => killedHere("preflight"),
-    claim: () => mounted("node-b", "/var/lib/understudy/state/intent"),
-    arm: () => killedOn("node-a", "arm"),
+    announce: () => mounted("node-b", "/var/lib/understudy/state/intent"),
+    prepare: () => killedOn("node-a", "prepare"),
     pause: () => killedOn("node-b", "pause"),
-    yield: () => killedOn("node-b", "yield"),
-    lead: () => killedOn("node-a", "lead"),
+    demote: () => killedOn("node-b", "demote"),
+    promote: () => killedOn("node-a", "promote"),
     "resume databases slots follow": () => {
       const kills = [
         killedOn("node-b", "resume"),

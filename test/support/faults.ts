@@ -129,7 +129,7 @@ export type Interruption = "SIGKILL" | "Ctrl-C" | "Ctrl-C twice";
 
 /** A moment of an update, by what the engine prints then. */
 export interface Moment {
-  /** Name of the resource, such as `lead`. */
+  /** Name of the resource, such as `promote`. */
   readonly step: string;
   readonly when: "starts" | "ends";
 }

@@ -26,6 +26,8 @@ export interface RegisteredOptions {
   readonly deletedWith: string;
   readonly ignoreChanges: readonly string[];
   readonly secretOutputs: readonly string[];
+  /** Names and URNs of earlier versions. */
+  readonly aliases: readonly string[];
 }
 
 /** What the program has registered since the last `forget`. */
@@ -71,9 +73,9 @@ function printed(command: string): string {
   if (command.includes("steps/receipt.ts")) return JSON.stringify(receipt);
   if (command.includes("steps/install.ts"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
-  if (command.includes("understudy arm")) return '{"armed":"no","epoch":0,"from":""}';
-  const lead = /understudy lead (\S+)/.exec(command);
-  if (lead) return `{"primary":"${lead[1]}","from":"","systemIdentifier":"700","timeline":1,"epoch":1}`;
+  if (command.includes("understudy prepare")) return '{"armed":"no","epoch":0,"from":""}';
+  const promote = /understudy promote (\S+)/.exec(command);
+  if (promote) return `{"primary":"${promote[1]}","from":"","systemIdentifier":"700","timeline":1,"epoch":1}`;
   return "{}";
 }
 
@@ -112,6 +114,10 @@ function optionsOf(asked: RegisterResourceRequest): RegisteredOptions {
     deletedWith: asked.getDeletedwith(),
     ignoreChanges: asked.getIgnorechangesList(),
     secretOutputs: asked.getAdditionalsecretoutputsList(),
+    aliases: [
+      ...asked.getAliasurnsList(),
+      ...asked.getAliasesList().map((alias) => alias.getSpec()?.getName() ?? alias.getUrn()),
+    ],
   };
 }
 

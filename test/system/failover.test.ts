@@ -174,9 +174,9 @@ describe("a failover", () => {
   const moments: readonly Moment[] = [
     "power-<old>",
     "preflight",
-    "claim-<new>",
-    "arm",
-    "lead",
+    "announce-<new>",
+    "prepare",
+    "promote",
     "follow-<third>",
   ].flatMap((step): Moment[] => [
     { step, when: "starts" },

@@ -138,7 +138,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     archive = { ...cluster.archive, endpoint: cluster.archive.endpoint.replace(":443", ":444") };
     const { said } = await refused();
     assert.match(
-      said("lead"),
+      said("promote"),
       /node-a: the archive cannot be reached from this node\n(.*\n)+ *HINT: Check archive\.endpoint/,
     );
     await noDatabase();
@@ -148,7 +148,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     archive = { ...cluster.archive, endpoint: cluster.s3.endpointByOtherName };
     const { said } = await refused();
     assert.match(
-      said("lead"),
+      said("promote"),
       /node-a: the archive's certificate does not name the endpoint\n.*unable to find hostname 'elsewhere\.understudy\.test'(.*\n)+ *HINT: Set archive\.endpoint/,
     );
     const { caFile: _, ...unknown } = cluster.archive;
@@ -156,7 +156,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     archive = unknown;
     const { said: then } = await refused();
     assert.match(
-      then("lead"),
+      then("promote"),
       /node-a: the archive's certificate is not trusted\n.*unable to verify certificate(.*\n)+ *HINT: Set archive\.caFile/,
     );
     await noDatabase();
@@ -165,7 +165,10 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
   it("an archive that refuses the credentials", async () => {
     archive = { ...cluster.archive, secretKey: "wrong-secret-key-of-tests" };
     const { said, result } = await refused();
-    assert.match(said("lead"), /node-a: the archive refuses the credentials\n(.*\n)+ *HINT: Check archive\.accessKey/);
+    assert.match(
+      said("promote"),
+      /node-a: the archive refuses the credentials\n(.*\n)+ *HINT: Check archive\.accessKey/,
+    );
     assert.doesNotMatch(result.output, /wrong-secret-key-of-tests/);
     await noDatabase();
   });
@@ -173,7 +176,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
   it("a bucket that does not exist", async () => {
     archive = { ...cluster.archive, bucket: "another-bucket" };
     const { said } = await refused();
-    assert.match(said("lead"), /node-a: the archive's bucket does not exist\n(.*\n)+ *HINT: Create the bucket/);
+    assert.match(said("promote"), /node-a: the archive's bucket does not exist\n(.*\n)+ *HINT: Create the bucket/);
     await noDatabase();
     archive = cluster.archive;
   });

@@ -28,41 +28,41 @@ interface Case {
 const at = (step: string, when: Moment["when"] = "starts"): Moment => ({ step, when });
 
 const cases: readonly Case[] = [
-  ...[at("arm", "ends"), at("yield-<old>"), at("yield-<old>", "ends"), at("lead")].map((moment) => ({
+  ...[at("prepare", "ends"), at("demote-<old>"), at("demote-<old>", "ends"), at("promote")].map((moment) => ({
     what: "the target loses its power",
     moment,
     befall: ({ cluster }: HandoverCluster, _: string, to: string) => cutPower(cluster, to),
   })),
-  ...[at("arm", "ends"), at("yield-<old>"), at("yield-<old>", "ends"), at("lead")].map((moment) => ({
+  ...[at("prepare", "ends"), at("demote-<old>"), at("demote-<old>", "ends"), at("promote")].map((moment) => ({
     what: "the old primary loses its power",
     moment,
     befall: ({ cluster }: HandoverCluster, from: string) => cutPower(cluster, from),
   })),
-  ...[at("preflight"), at("arm"), at("arm", "ends"), at("yield-<old>"), at("lead"), at("follow-<old>")].map(
+  ...[at("preflight"), at("prepare"), at("prepare", "ends"), at("demote-<old>"), at("promote"), at("follow-<old>")].map(
     (moment) => ({
       what: "the network between the two is cut",
       moment,
       befall: ({ cluster }: HandoverCluster, from: string, to: string) => cutNetwork(cluster, from, [to]),
     }),
   ),
-  ...[at("preflight"), at("arm", "ends"), at("lead"), at("archive")].map((moment) => ({
+  ...[at("preflight"), at("prepare", "ends"), at("promote"), at("archive")].map((moment) => ({
     what: "the archive is off",
     moment,
     befall: ({ cluster }: HandoverCluster) => stopArchive(cluster),
   })),
-  ...[at("arm"), at("yield-<old>")].map((moment) => ({
+  ...[at("prepare"), at("demote-<old>")].map((moment) => ({
     what: "the archive hangs",
     moment,
     befall: ({ cluster }: HandoverCluster) => hangArchive(cluster),
   })),
-  ...[at("preflight"), at("yield-<old>")].map((moment) => ({
+  ...[at("preflight"), at("demote-<old>")].map((moment) => ({
     what: "PostgreSQL on the third node hangs",
     moment,
     longestGapMs: 5000,
     befall: (host: HandoverCluster, from: string, to: string) =>
       freezePostgres(host.cluster, host.others(from, to)[0] as string),
   })),
-  ...[at("arm", "ends"), at("yield-<old>")].map((moment) => ({
+  ...[at("prepare", "ends"), at("demote-<old>")].map((moment) => ({
     what: "PostgreSQL on the target hangs",
     moment,
     befall: ({ cluster }: HandoverCluster, _: string, to: string) => freezePostgres(cluster, to),
@@ -70,13 +70,13 @@ const cases: readonly Case[] = [
   {
     // The plugin waits for the greeting of an SSH server for as long as the connection stands.
     what: "the target hangs as a whole for a while",
-    moment: at("yield-<old>"),
+    moment: at("demote-<old>"),
     mendAfterMs: 20_000,
     befall: ({ cluster }, _, to) => freezeHost(cluster, to),
   },
   {
     what: "the old primary is cut off from everybody",
-    moment: at("yield-<old>"),
+    moment: at("demote-<old>"),
     befall: (host, from) => cutNetwork(host.cluster, from, [...host.others(from), archiveHost]),
   },
 ];
@@ -131,7 +131,9 @@ describe("a switchover in which", () => {
     });
   }
 
-  for (const moment of partOf([at("arm", "ends"), at("preflight"), at("arm"), at("lead")], () => ["full disk"])) {
+  for (const moment of partOf([at("prepare", "ends"), at("preflight"), at("prepare"), at("promote")], () => [
+    "full disk",
+  ])) {
     it(`the target's disk is full when ${showMoment(moment)}`, async () => {
       await host.watched(async () => {
         const from = await host.primary();

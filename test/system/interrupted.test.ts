@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 
 /** What an update does for a change of primary, step by step. `<old>` and `<new>` are the nodes between which it moves. */
 const steps = [
-  ...["intent", "preflight", "claim-<old>", "claim-<new>", "arm", "yield-<old>", "lead"],
+  ...["intent", "preflight", "announce-<old>", "announce-<new>", "prepare", "demote-<old>", "promote"],
   ...["slots", "follow-<old>", "archive", "receipt"],
 ];
 const moments = steps.flatMap((step): Moment[] => [
@@ -56,7 +56,7 @@ describe("a change of primary that is cut off", () => {
       const from = await host.primary();
       const to = host.next(from);
       await host.declare({ primary: to });
-      await interruptedUp(host.cluster.stack, { step: "lead", when: "starts" }, "SIGKILL");
+      await interruptedUp(host.cluster.stack, { step: "promote", when: "starts" }, "SIGKILL");
       await until(`${from} to stream from ${to}`, 60, () => {
         const streaming = `select count(*) from pg_stat_replication where application_name = '${from}' and state = 'streaming'`;
         return host.cluster.sql(to, streaming) === "1";
@@ -76,8 +76,8 @@ describe("a change of primary that is cut off", () => {
 
   for (const args of [
     ["--target", "**lead"],
-    ["--exclude", "**yield-*"],
-    ["--target", "**yield-*"],
+    ["--exclude", "**demote-*"],
+    ["--target", "**demote-*"],
   ]) {
     it(`does nothing by halves (${args.join(" ")}): refused, or right; then as usual`, async () => {
       await host.watched(async () => {

@@ -18,7 +18,7 @@ const stacks = [
   [
     / host-node-a creating/,
     / power-node-b creating/,
-    / lead creating .*initdb/,
+    / promote creating .*initdb/,
     / follow-node-b creating .*base backup/,
     / receipt creating/,
   ],

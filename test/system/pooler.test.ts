@@ -191,7 +191,7 @@ describe("poolers", function () {
     const client = await writer(clientConfig(by("node-b", uri), ca), 0);
     await cluster.stack.setConfig("primary", "node-b");
     const update = cluster.stack.spawnUp({ killAfterMs: 120_000 });
-    await update.waitFor(patternOf({ step: "yield-node-a", when: "starts" }));
+    await update.waitFor(patternOf({ step: "demote-node-a", when: "starts" }));
     cluster.exec("node-a", "systemctl", "kill", "--signal=STOP", "understudy-pooler");
     try {
       const { exitCode, output } = await update.result;

@@ -95,12 +95,12 @@ describe("hosts that restart", () => {
     },
   };
   const moments: readonly Moment[] = [
-    { step: "arm", when: "starts" },
-    { step: "arm", when: "ends" },
-    { step: "yield-<old>", when: "starts" },
-    { step: "yield-<old>", when: "ends" },
-    { step: "lead", when: "starts" },
-    { step: "lead", when: "ends" },
+    { step: "prepare", when: "starts" },
+    { step: "prepare", when: "ends" },
+    { step: "demote-<old>", when: "starts" },
+    { step: "demote-<old>", when: "ends" },
+    { step: "promote", when: "starts" },
+    { step: "promote", when: "ends" },
     { step: "follow-<old>", when: "starts" },
   ];
   const cases = moments.flatMap((moment) => Object.keys(disturbances).map((what) => ({ moment, what })));

@@ -345,6 +345,36 @@ describe("preflight refuses", () => {
     }
   });
 
+  it("to lose what a standby has and has not replayed, also after a restart of it", async () => {
+    const conf = "/etc/understudy/standby.conf";
+    shell(
+      "node-b",
+      `cp -p ${conf} /tmp/kept; echo "recovery_min_apply_delay = '1h'" >>${conf}; systemctl reload understudy-postgresql`,
+    );
+    await until("the delay", 30, () => cluster.sql("node-b", "show recovery_min_apply_delay") === "1h");
+    signalReceiver("node-c", "STOP");
+    try {
+      cluster.sql("node-a", "create table held ()");
+      write(2 * MiB);
+      const had = "select count(*) from pg_stat_replication where flush_lsn = pg_current_wal_lsn()";
+      await until("node-b to have it", 30, () => cluster.sql("node-a", had) === "1");
+      shell("node-b", "systemctl restart understudy-postgresql");
+      const received = "select pg_last_wal_receive_lsn() is null and to_regclass('held') is null";
+      await until("node-b to answer", 30, () => cluster.sql("node-b", received) === "t");
+      shell("node-a", "systemctl stop ssh.socket ssh 2>/dev/null || systemctl stop ssh");
+      assert.match(
+        await refused({ ...toC, nodes: activeNodes({ "node-a": { state: "fenced" } }) }),
+        /node-c is not the furthest ahead: node-b is .* MB further HINT: pulumi config set primary node-b/,
+      );
+    } finally {
+      shell("node-a", "systemctl start ssh");
+      signalReceiver("node-c", "CONT");
+      shell("node-b", `cp -p /tmp/kept ${conf}; systemctl restart understudy-postgresql`);
+      await host.settled("node-a");
+      cluster.sql("node-a", "drop table held");
+    }
+  });
+
   it("hosts that cannot be reached from where the preview runs: it says so, and does not fail", async () => {
     for (const node of HandoverCluster.nodes)
       shell(node, "systemctl stop ssh.socket ssh 2>/dev/null || systemctl stop ssh");

@@ -28,7 +28,7 @@ const situations: Readonly<Record<string, (cluster: DockerCluster) => Promise<vo
   "an update towards node-b is killed": async (cluster) => {
     await cluster.stack.setConfig("primary", "node-b");
     const update = cluster.stack.spawnUp();
-    await update.waitFor(/:Command yield-node-a updating/);
+    await update.waitFor(/:Command demote-node-a updating/);
     update.signal("SIGKILL");
     await update.result;
     await until("the hosts to end what they began", 60, () =>

@@ -24,7 +24,7 @@ describe("a planned change of primary", () => {
     const { exitCode, output, steps } = await host.cluster.stack.preview();
     assert.equal(exitCode, 0, output);
     assert.deepEqual([...new Set(steps.map(({ op }) => op))], ["update"]);
-    for (const step of ["arm", "yield-node-a", "lead", "follow-node-a"]) {
+    for (const step of ["prepare", "demote-node-a", "promote", "follow-node-a"]) {
       assert.ok(
         steps.some(({ name }) => name === step),
         `no ${step} among ${steps.map(({ name }) => name)}`,
@@ -81,7 +81,7 @@ describe("a planned change of primary", () => {
       let window: Window | undefined;
       await host.declare({ primary: to });
       const update = host.cluster.stack.spawnUp({ killAfterMs: 300_000 });
-      await update.waitFor(patternOf({ step: `yield-${from}`, when: "starts" }));
+      await update.waitFor(patternOf({ step: `demote-${from}`, when: "starts" }));
       const thaw = freezeHost(host.cluster, archiveHost);
       try {
         ({ window } = await audit.during(async () => {

@@ -74,7 +74,7 @@ describe("a synchronous standby", () => {
       await loseDataOfC();
       await host.declare({ reconcile: "failed" });
       const update = host.cluster.stack.spawnUp();
-      await update.waitFor(patternOf({ step: "claim-node-a", when: "ends" }));
+      await update.waitFor(patternOf({ step: "announce-node-a", when: "ends" }));
       await undisturbed(audit, () => update.result);
       const { exitCode, output } = await update.result;
       assert.equal(exitCode, 0, output);

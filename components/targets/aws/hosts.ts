@@ -5,7 +5,7 @@ import { type AwsImage, imageProblem, imageQuery } from "../../../model/aws/imag
 import type { Architecture } from "../../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../../model/aws/userData.ts";
 import { parseOutcome } from "../../../model/outcome.ts";
-import { leadOutcome } from "../../../model/receipt.ts";
+import { promoteOutcome } from "../../../model/receipt.ts";
 import type { Update } from "../../update.ts";
 import { sdk } from "./sdk.ts";
 
@@ -71,12 +71,12 @@ export function imageId(image: AwsImage, architecture: Architecture, opts: Custo
  * primary in the same update its host would be gone before it has handed over. Rejects, in the preview too.
  */
 export async function maintainable(node: string, { stored }: Pick<Update, "stored">): Promise<void> {
-  const { stdout } = (await stored)("lead") ?? {};
+  const { stdout } = (await stored)("promote") ?? {};
   if (stdout === undefined) return;
-  const led = parseOutcome(leadOutcome, stdout);
+  const led = parseOutcome(promoteOutcome, stdout);
   if (led === undefined)
     throw new RunError(
-      `aws.maintain: it is not known who leads: what 'lead' has reported is not what it should be
+      `aws.maintain: it is not known who leads: what 'promote' has reported is not what it should be
 HINT: run 'pulumi up' without aws.maintain first.`,
     );
   if (led.primary === node)

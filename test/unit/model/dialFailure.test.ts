@@ -30,6 +30,9 @@ describe("a failed SSH connection", () => {
   });
 
   it("is not what a failing script is", () => {
-    assert.equal(explain('Process exited with status 1: running "understudy lead node-b":\nno space left'), undefined);
+    assert.equal(
+      explain('Process exited with status 1: running "understudy promote node-b":\nno space left'),
+      undefined,
+    );
   });
 });

@@ -3,7 +3,7 @@ import {
   type Handover,
   handoverOf,
   type JournalEntry,
-  type LeadOutcome,
+  type PromoteOutcome,
   parseJournal,
   type ReceiptSources,
   type StoredChange,
@@ -27,7 +27,7 @@ const entry = (
   ...(detail ? { detail } : {}),
 });
 
-const lead: LeadOutcome = { primary: "node-b", from: "node-a", systemIdentifier: "7", timeline: 2, epoch: 2 };
+const promoted: PromoteOutcome = { primary: "node-b", from: "node-a", systemIdentifier: "7", timeline: 2, epoch: 2 };
 const provisioned: StoredChange = {
   epoch: 1,
   from: null,
@@ -40,24 +40,24 @@ const nothing = { known: true, bytes: 0, lastHeardSeconds: null, why: "" };
 const some = { known: false, bytes: 512, lastHeardSeconds: 3, why: "node-a cannot be asked" };
 
 const switchover = [
-  entry(0, "node-b", "claim"),
+  entry(0, "node-b", "announce"),
   entry(8, "node-b", "promise", {}, { kind: "switchover", epoch: 2, atRisk: nothing }),
-  entry(10, "node-b", "arm"),
+  entry(10, "node-b", "prepare"),
   entry(20, "node-a", "checkpoint"),
   entry(30, "node-a", "stop", {}, { shutdownLsn: "0/5000028" }),
   entry(90, "node-b", "take", {}, { shutdownLsn: "0/05000028" }),
-  entry(95, "node-b", "promote", {}, { timeline: 2, promotedLsn: "0/50000A0", writableMs: start + 140 }),
+  entry(95, "node-b", "writable", {}, { timeline: 2, promotedLsn: "0/50000A0", writableMs: start + 140 }),
   entry(200, "node-a", "follow"),
 ];
 const failover = [
   entry(8, "node-b", "promise", {}, { kind: "failover", epoch: 2, atRisk: some }),
   entry(90, "node-b", "take", {}, { fenced: "node-a" }),
-  entry(95, "node-b", "promote", {}, { timeline: 2, promotedLsn: "0/5000200", writableMs: start + 140 }),
+  entry(95, "node-b", "writable", {}, { timeline: 2, promotedLsn: "0/5000200", writableMs: start + 140 }),
 ];
 const made = (change: Partial<ReceiptSources>): Handover =>
   handoverOf({
     intent: "i2",
-    lead,
+    promoted,
     journals: switchover,
     stored: [provisioned],
     fences: [{ node: "node-a", how: "its container is stopped" }],
@@ -89,12 +89,15 @@ describe("the receipt of a change of primary", () => {
       lost: { bytes: 0, transactions: 0, from: null, to: null },
       fence: [],
     });
-    assert.equal(steps[0], "2026-03-01T03:00:00.000Z claim node-b finished 5 ms");
+    assert.equal(steps[0], "2026-03-01T03:00:00.000Z announce node-b finished 5 ms");
     assert.equal(steps.length, switchover.length - 1, "what was promised is no step");
   });
 
   it("of a new cluster", () => {
-    const receipt = made({ lead: { ...lead, primary: "node-a", from: "", timeline: 1, epoch: 1 }, journals: [] });
+    const receipt = made({
+      promoted: { ...promoted, primary: "node-a", from: "", timeline: 1, epoch: 1 },
+      journals: [],
+    });
     assert.deepEqual(
       [receipt.kind, receipt.from, receipt.timelines, receipt.atRisk, receipt.lost?.bytes],
       ["provisioned", null, { before: null, after: 1 }, null, 0],
@@ -144,8 +147,8 @@ describe("the receipt of a change of primary", () => {
 
   it("of a primary that took its role back", () => {
     const receipt = made({
-      lead: { ...lead, primary: "node-a", timeline: 1 },
-      journals: [entry(30, "node-a", "stop", {}, { shutdownLsn: "0/5000028" }), entry(900, "node-a", "lead")],
+      promoted: { ...promoted, primary: "node-a", timeline: 1 },
+      journals: [entry(30, "node-a", "stop", {}, { shutdownLsn: "0/5000028" }), entry(900, "node-a", "promote")],
     });
     assert.deepEqual(
       [receipt.kind, receipt.from, receipt.to, receipt.timelines, receipt.lost?.bytes],
@@ -154,7 +157,7 @@ describe("the receipt of a change of primary", () => {
   });
 
   it("reads journals that end in the middle of a line", () => {
-    const line = JSON.stringify(entry(0, "node-a", "claim"));
+    const line = JSON.stringify(entry(0, "node-a", "announce"));
     assert.equal(parseJournal([line, line.slice(0, 30)]).length, 1);
   });
 });

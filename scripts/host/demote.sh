@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Whoever is primary and not declared to be, is not any more.
 #
-# parameters: intent primary (declared) kind epoch (of the change, as `arm` reported it)
+# parameters: intent primary (declared) kind epoch (of the change, as `prepare` reported it)
 #             primary_address primary_port system_identifier standby_conf slot source (to follow it by: as for `follow`)
 # outcome: {"node","yielded"}: no, given (the target has taken over) or conceded (this node did not serve)
 

@@ -2,7 +2,7 @@
 # This node is the one writable primary, with a physical slot of ours for each of its followers.
 #
 # parameters: intent slots (of its followers, separated by spaces) fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
-#             armed (what `arm` reported)
+#             armed (what `prepare` reported)
 #             fenced (nodes that are proven to be off, a line each: name, intent of the proof, address, SSH port, PostgreSQL's port)
 # outcome: {"primary","from","systemIdentifier","timeline","epoch"}
 

@@ -17,6 +17,8 @@ import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
 import { type Archive, archiveOf } from "./archive.ts";
+import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";
+import { type ConnectionStrings, connectionStrings } from "./connections.ts";
 import { Intent } from "./intent.ts";
 import { clusterKeys, verifier } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
@@ -32,18 +34,6 @@ import type { Fence, Machine } from "./targets/machine.ts";
 import { hostsFor, machineOf } from "./targets/machines.ts";
 import { Update } from "./update.ts";
 
-export interface PostgresClusterArgs {
-  /** The declared world: parsed and checked. A change of it is what an update carries out. */
-  readonly config: ClusterConfig;
-  /**
-   * What the names of all its resources begin with, so that a stack can have several clusters. `""` is for a stack that has one. A change of it makes every
-   * resource another one: never change it on a cluster that exists.
-   *
-   * @default the cluster's name and `-`
-   */
-  readonly resourcePrefix?: string;
-}
-
 /**
  * A PostgreSQL primary, its standbys and their archive. The resource graph is the runbook: every step of it is one resource,
  * and the dependencies between them are its order. Names never change when roles do: every step exists for every active node
@@ -53,6 +43,10 @@ export interface PostgresClusterArgs {
  * intent, that it may act.
  */
 export class PostgresCluster extends ClusterPart {
+  /** What was declared: checked, with all defaults. */
+  readonly config: ClusterConfig;
+  /** How clients connect: secrets. */
+  readonly connections: ConnectionStrings;
   /** The one writable primary, as the hosts report it. */
   readonly primary: Output<string>;
   /** How it came to be the primary, as the hosts wrote it down. */
@@ -72,11 +66,9 @@ export class PostgresCluster extends ClusterPart {
   /** How to log in to hosts that only this program's key opens; undefined: the hosts are the user's, and so are the keys. */
   readonly ssh: Output<string> | undefined;
 
-  constructor(
-    name: string,
-    { config, resourcePrefix = `${name}-` }: PostgresClusterArgs,
-    opts?: ComponentResourceOptions,
-  ) {
+  constructor(name: string, args: PostgresClusterArgs, opts?: ComponentResourceOptions) {
+    const config = configOf(name, args);
+    const { resourcePrefix = `${name}-` } = args;
     super("understudy:index:PostgresCluster", name, opts, resourcePrefix);
     const parent = { parent: this };
     const keys = clusterKeys(config, parent);
@@ -311,6 +303,7 @@ export class PostgresCluster extends ClusterPart {
     );
     update.end();
 
+    this.config = config;
     this.primary = promoted.primary;
     this.handover = reported("receipt", receipt.outcome, receiptOutcome).handover;
     this.nodes = nodes;
@@ -322,6 +315,7 @@ export class PostgresCluster extends ClusterPart {
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
     this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys, parent) : undefined;
+    this.connections = connectionStrings(config, this);
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
 }

@@ -15,6 +15,7 @@ import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { scramVerifier } from "../model/scram.ts";
+import { given } from "./given.ts";
 import { named } from "./part.ts";
 import type { Machine } from "./targets/machine.ts";
 
@@ -128,7 +129,7 @@ export function clusterKeys(config: ClusterConfig, opts: SecretOptions): Cluster
     passwords: Object.fromEntries(
       Object.values(config.users).map((user) => [
         user.name,
-        user.password === undefined ? password(`password-${user.name}`, opts) : secret(user.password),
+        user.password === undefined ? password(`password-${user.name}`, opts) : secret(given(user.password)),
       ]),
     ),
   };

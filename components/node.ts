@@ -10,6 +10,7 @@ import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
 import type { HostSize } from "../model/settings/sizing.ts";
 import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
+import { given } from "./given.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
@@ -97,16 +98,17 @@ export class ClusterNode extends ClusterPart {
           ),
           pg_ident_conf: "",
           pgpass: keys.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
-          pgbackrest_conf: all([archive.access, this.found]).apply(([access, { cpus, pgbackrest }]) =>
-            renderPgbackrestConf({
-              stanza: config.clusterName,
-              major: config.postgresVersion,
-              node,
-              archive: config.archive,
-              access,
-              cpus,
-              version: pgbackrest,
-            }),
+          pgbackrest_conf: all([archive.access, given(config.archive), this.found]).apply(
+            ([access, declared, { cpus, pgbackrest }]) =>
+              renderPgbackrestConf({
+                stanza: config.clusterName,
+                major: config.postgresVersion,
+                node,
+                archive: declared,
+                access,
+                cpus,
+                version: pgbackrest,
+              }),
           ),
           archive_ca_crt: archive.caCertificate,
           ca_crt: keys.caCertificate,

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import { local } from "@pulumi/command";
-import { type CustomResourceOptions, type Output, output, type Resource, secret } from "@pulumi/pulumi";
-import type { ClusterConfig } from "../model/config/config.ts";
+import { type CustomResourceOptions, type Output, output, type Resource, RunError, secret } from "@pulumi/pulumi";
+import { type ClusterConfig, problemsOnceKnown } from "../model/config/config.ts";
+import type { Known } from "../model/config/later.ts";
+import { formatProblems } from "../model/config/problems.ts";
+import { given } from "./given.ts";
 import { outcomesFit } from "./outcome.ts";
 import { named, prefixOf } from "./part.ts";
 import { type StoredStep, storedSteps } from "./stackState.ts";
@@ -40,7 +43,7 @@ export class Update {
       {
         create: freshId,
         // A secret: passwords could be guessed from it.
-        stdin: secret(createHash("sha256").update(JSON.stringify(config)).digest("hex")),
+        stdin: secret(given(config).apply(digestOf)),
         environment: output(this.stored.then((step) => lastUnfinished(config, step))).apply((id) => ({
           ...(id === "" ? {} : { CONTINUES: id }),
           ...(config.reconcile === "" ? {} : { RECONCILE: config.reconcile }),
@@ -80,6 +83,13 @@ export class Update {
       { ...this.#opts, dependsOn: this.#steps },
     );
   }
+}
+
+/** Of the whole config, before any step runs: so this is also where rules between values are looked at that were not known before. */
+function digestOf(config: Known<ClusterConfig>): string {
+  const problems = problemsOnceKnown(config);
+  if (problems.length > 0) throw new RunError(formatProblems(problems));
+  return createHash("sha256").update(JSON.stringify(config)).digest("hex");
 }
 
 /**

@@ -180,8 +180,7 @@ describe("machines of the target aws", function () {
 
   it("that are behind what is declared are known to status", async () => {
     ec2.instanceType = "m7g.medium";
-    const config = parseAws(smallest);
-    const outputs = stackOutputs(config, new PostgresCluster("dev", { config, resourcePrefix: "" }));
+    const outputs = stackOutputs(new PostgresCluster("dev", { ...smallest, resourcePrefix: "" }));
     const { nodes, bastionBehind } = await resolved(outputs.monitoring);
     assert.deepEqual(bastionBehind, ["instanceType"]);
     assert.deepEqual(
@@ -192,9 +191,8 @@ describe("machines of the target aws", function () {
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {
-    const config = parseAws(everything);
-    const cluster = new PostgresCluster("dev", { config, resourcePrefix: "" });
-    const outputs = stackOutputs(config, cluster) as unknown as { aws: typeof cluster.primary };
+    const cluster = new PostgresCluster("dev", { ...everything, resourcePrefix: "" });
+    const outputs = stackOutputs(cluster) as unknown as { aws: typeof cluster.primary };
     await settled();
     const behind = (name: string, type?: string) => {
       const found = registered.find((resource) => resource.name === name && resource.type === (type ?? resource.type));

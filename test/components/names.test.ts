@@ -1,52 +1,44 @@
 import assert from "node:assert/strict";
 import { PostgresCluster } from "../../components/cluster.ts";
-import { type ClusterConfig, parseConfig } from "../../model/config/config.ts";
-import { everything, parseAws } from "../support/awsConfigs.ts";
+import type { PostgresClusterArgs } from "../../components/clusterArgs.ts";
+import { everything } from "../support/awsConfigs.ts";
 import { assertGolden } from "../support/golden.ts";
 import { forget, inputsOf, registered, settled, stored } from "../support/mockEngine.ts";
 import { newKey } from "../support/sshKey.ts";
 import { until } from "../support/until.ts";
 
-const key = newKey();
-const context = { stack: "dev", readFile: () => key.private };
-const login = { user: "admin", privateKeyFile: "key", hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==" };
+const login = { user: "admin", privateKey: newKey().private, hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==" };
 
 /** One for each target, with every part that has names of its own. */
-const stacks: Readonly<Record<string, ClusterConfig>> = {
-  docker: parseConfig(
-    {
-      target: "docker",
-      primary: "node-a",
-      nodes: {
-        "node-a": {},
-        "node-b": { synchronous: true },
-        "node-c": { state: "fenced" },
-        "node-d": { state: "absent" },
-      },
-      pooler: { enabled: true },
+const stacks: Readonly<Record<string, PostgresClusterArgs>> = {
+  docker: {
+    target: "docker",
+    primary: "node-a",
+    nodes: {
+      "node-a": {},
+      "node-b": { synchronous: true },
+      "node-c": { state: "fenced" },
+      "node-d": { state: "absent" },
     },
-    context,
-  ),
-  ssh: parseConfig(
-    {
-      target: "ssh",
-      primary: "db-1",
-      nodes: {
-        "db-1": { host: "10.0.0.1", ...login },
-        "db-2": { host: "10.0.0.2", ...login },
-        "db-3": { host: "10.0.0.3", ...login, state: "fenced", fence: { command: "power off" } },
-      },
-      archive: { endpoint: "s3.example.com", bucket: "acme", accessKey: "AK", secretKey: "SK" },
+    pooler: { enabled: true },
+  },
+  ssh: {
+    target: "ssh",
+    primary: "db-1",
+    nodes: {
+      "db-1": { host: "10.0.0.1", ...login },
+      "db-2": { host: "10.0.0.2", ...login },
+      "db-3": { host: "10.0.0.3", ...login, state: "fenced", fence: { command: "power off" } },
     },
-    context,
-  ),
-  aws: parseAws(everything),
+    archive: { endpoint: "s3.example.com", bucket: "acme", accessKey: "AK", secretKey: "SK" },
+  },
+  aws: everything,
 };
 
 /** What a resource's URN is made of, and what of its inputs would make a secret or a host anew. */
-async function identities(config: ClusterConfig): Promise<string> {
+async function identities(args: PostgresClusterArgs): Promise<string> {
   forget();
-  new PostgresCluster(config.clusterName, { config, resourcePrefix: "" });
+  new PostgresCluster("dev", { ...args, resourcePrefix: "" });
   await until("the end", 20, () => registered.some(({ name }) => name === "finished"));
   await settled();
   const lines = registered.map(({ type, name, inputs, options }) => {
@@ -61,9 +53,9 @@ async function identities(config: ClusterConfig): Promise<string> {
 
 describe("the names of an existing stack's resources", function () {
   this.timeout(120_000);
-  for (const [target, config] of Object.entries(stacks)) {
+  for (const [target, args] of Object.entries(stacks)) {
     it(`are what they were: ${target}`, async () => {
-      assertGolden(`identities-${target}.txt`, await identities(config));
+      assertGolden(`identities-${target}.txt`, await identities(args));
     });
   }
 });
@@ -76,8 +68,7 @@ describe("two clusters in one stack", function () {
     for (const [name, outputs] of Object.entries(state)) {
       stored[`urn:pulumi:dev::understudy::command:local:Command::${name}`] = { type: "command:local:Command", outputs };
     }
-    const config = stacks[target] as ClusterConfig;
-    for (const name of ["orders", "reports"]) new PostgresCluster(name, { config: { ...config, clusterName: name } });
+    for (const name of ["orders", "reports"]) new PostgresCluster(name, stacks[target] as PostgresClusterArgs);
     await until("both ends", 40, () => registered.filter(({ name }) => name.endsWith("-finished")).length === 2);
     await settled();
   }

@@ -35,8 +35,9 @@ export function renderArguments(): string {
     ),
     interfaces("Database", "A database.", databaseOptions),
     interfaces("User", "A user.", userOptions),
-    "",
-  ].join("\n\n");
+  ]
+    .join("\n\n")
+    .concat("\n");
 }
 
 /** The interface of a table, and those of the tables in it. */

@@ -29,6 +29,7 @@ import { reported } from "./outcome.ts";
 import { ClusterPart } from "./part.ts";
 import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
 import { previewed } from "./preflightHook.ts";
+import { command } from "./programs.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Fence, Machine } from "./targets/machine.ts";
 import { hostsFor, machineOf } from "./targets/machines.ts";
@@ -130,7 +131,7 @@ export class PostgresCluster extends ClusterPart {
       "preflight",
       {
         update,
-        command: "node scripts/steps/preflight.ts",
+        command: command("steps/preflight.ts"),
         stdin: all([intent.intentId, keys.clusterId, hosts, absent, members]).apply(
           ([intentId, clusterId, known, unreached, { members: listed, retired }]) =>
             JSON.stringify({
@@ -288,7 +289,7 @@ export class PostgresCluster extends ClusterPart {
       "receipt",
       {
         update,
-        command: "node scripts/steps/receipt.ts",
+        command: command("steps/receipt.ts"),
         stdin: all([intent.intentId, promoted, hosts]).apply(([intentId, outcome, known]) =>
           JSON.stringify({
             intent: intentId,
@@ -339,7 +340,7 @@ function restarts(
     "restart",
     {
       update,
-      command: unsecret(waiting).apply((hosts) => (hosts.length === 0 ? "true" : "node scripts/steps/restart.ts")),
+      command: unsecret(waiting).apply((hosts) => (hosts.length === 0 ? "true" : command("steps/restart.ts"))),
       stdin: jsonInput<RestartInput>({ hosts: waiting }),
       after: configured,
     },

@@ -17,6 +17,7 @@ import { parseOutcome } from "../model/outcome.ts";
 import { scramVerifier } from "../model/scram.ts";
 import { given } from "./given.ts";
 import { named } from "./part.ts";
+import { command } from "./programs.ts";
 import type { Machine } from "./targets/machine.ts";
 
 /** Parent and other options of the resource that keeps a secret. */
@@ -172,10 +173,10 @@ function made(
   parameters: Input<object> | undefined,
   opts: SecretOptions,
 ): Output<Readonly<Record<string, string>>> {
-  const command = new local.Command(
+  const making = new local.Command(
     named(name, opts),
     {
-      create: `node scripts/make-secret.mjs ${kind}`,
+      create: command("make-secret.mjs", kind),
       ...(parameters === undefined ? {} : { stdin: secret(parameters).apply((known) => JSON.stringify(known)) }),
       logging: local.Logging.None,
       // Otherwise the old secret would be in the environment of the process that makes the new one.
@@ -183,7 +184,7 @@ function made(
     },
     { ...opts, additionalSecretOutputs: ["stdout"] },
   );
-  return secret(command.stdout).apply((text) => {
+  return secret(making.stdout).apply((text) => {
     const known = parseOutcome(madeSecret, text);
     if (known === undefined)
       throw new RunError(`${name}: what it has made is not what it should be\nHINT: please report it.`);

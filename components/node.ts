@@ -15,6 +15,7 @@ import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
 import { ClusterPart } from "./part.ts";
+import { command } from "./programs.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -49,7 +50,7 @@ export class ClusterNode extends ClusterPart {
       `install-${name}`,
       {
         update,
-        command: "node scripts/steps/install.ts",
+        command: command("steps/install.ts"),
         stdin: jsonInput<InstallInput>({
           name,
           connection: machine.connection,

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import type { types } from "@pulumi/command";
 import {
   type CustomResourceOptions,
@@ -17,6 +16,7 @@ import type { Members } from "../model/members.ts";
 import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/preflight.ts";
 import type { PreflightInput } from "../model/stepInputs.ts";
 import { named } from "./part.ts";
+import { pathOf } from "./programs.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
@@ -82,8 +82,7 @@ async function look(args: PreviewedPreflight, found: ResourceHookArgs): Promise<
 
 /** Runs the step's own script, in a process of its own: it has the SSH client, which the program has no use for. */
 async function preview(input: PreflightInput, previous: string | undefined): Promise<PreviewedVerdict> {
-  const script = fileURLToPath(new URL("../scripts/steps/preflight.ts", import.meta.url));
-  const child = spawn(process.execPath, [script, "preview"], {
+  const child = spawn(process.execPath, [pathOf("steps/preflight.ts"), "preview"], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...(previous === undefined ? {} : { PULUMI_COMMAND_STDOUT: previous }) },
   });

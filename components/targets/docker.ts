@@ -24,12 +24,12 @@ import type { Endpoint } from "../../model/host.ts";
 import type { ClusterKeys, SshKeyPair } from "../keys.ts";
 import { reported } from "../outcome.ts";
 import { ClusterPart, clusterScope, named } from "../part.ts";
+import { command } from "../programs.ts";
 import type { Update } from "../update.ts";
 import { sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
-const script = (name: string, ...words: readonly (string | number)[]) =>
-  ["./scripts/docker", name].join("/").concat(" ", words.join(" "));
+const script = (name: string, ...words: readonly (string | number)[]) => command(`docker/${name}`, ...words);
 
 /** What all hosts of a stack share: the name that goes before all names, their network, and whether data is protected. */
 export interface DockerStack {

@@ -19,6 +19,7 @@ import type { BootInput } from "../../../model/stepInputs.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
 import { ClusterPart } from "../../part.ts";
+import { command } from "../../programs.ts";
 import type { Update } from "../../update.ts";
 import { sshConnection } from "../connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
@@ -202,7 +203,7 @@ export class AwsNode extends ClusterPart implements Machine {
               `boot-${name}`,
               {
                 update: args.update,
-                command: "node scripts/steps/boot.ts",
+                command: command("steps/boot.ts"),
                 stdin: jsonInput<BootInput>({
                   name,
                   connection: this.connection,

@@ -12,6 +12,8 @@ export interface Archive {
   readonly access: Output<ArchiveAccess>;
   /** PEM of the CA to trust; "": the hosts' own trust store does. */
   readonly caCertificate: Output<string>;
+  /** Which one it is: `host:port/bucket/prefix`. */
+  readonly id: Output<string>;
   /** What users get to see of it. */
   readonly description: Output<{
     readonly bucket: string;
@@ -23,21 +25,28 @@ export interface Archive {
   readonly ready: readonly Resource[];
 }
 
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** The archive that config declares: the stack's own (`server`), or an endpoint of the user's. */
 export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: ArchiveServer | undefined): Archive {
   const { archive } = config;
-  const describe = (bucket: string, endpoint: { readonly host: string; readonly port: number }) => ({
+  const describe = (bucket: string, endpoint: Endpoint) => ({
     bucket,
     endpoint: `https://${endpoint.host}:${endpoint.port}`,
     prefix: archive.prefix,
     stanza: config.clusterName,
   });
+  const identify = (bucket: string, { host, port }: Endpoint) => `${host}:${port}/${bucket}/${archive.prefix}`;
   switch (archive.server) {
     case "own": {
       if (!server) throw new Error("the target made no server for the archive");
       return {
         access: server.access,
         caCertificate: server.signedBy === "stack" ? keys.caCertificate : output(""),
+        id: output(identify(archive.bucket, server.endpoint)),
         description: output(describe(archive.bucket, server.endpoint)),
         ready: server.ready,
       };
@@ -51,6 +60,7 @@ export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: Arch
       return {
         access: secret(access),
         caCertificate: unsecret(known.apply(({ caCertificate }) => caCertificate ?? "")),
+        id: unsecret(known.apply(({ bucket, endpoint }) => identify(bucket, endpoint))),
         description: unsecret(known.apply(({ bucket, endpoint }) => describe(bucket, endpoint))),
         ready: [],
       };

@@ -132,11 +132,11 @@ export class PostgresCluster extends ClusterPart {
       {
         update,
         command: command("steps/preflight.ts"),
-        stdin: all([intent.intentId, keys.clusterId, hosts, absent, members]).apply(
-          ([intentId, clusterId, known, unreached, { members: listed, retired }]) =>
+        stdin: all([intent.intentId, keys.clusterId, hosts, absent, members, archive.id]).apply(
+          ([intentId, clusterId, known, unreached, { members: listed, retired }, archiveId]) =>
             JSON.stringify({
               ...{ intent: intentId, clusterId, ...declaration(config), hosts: known, absent: unreached },
-              ...{ members: listed.map(({ name }) => name), retired },
+              ...{ members: listed.map(({ name }) => name), retired, archive: archiveId },
             }),
         ),
         remembers: true,
@@ -144,7 +144,13 @@ export class PostgresCluster extends ClusterPart {
       },
       {
         ...parent,
-        ...previewed({ declaration: declaration(config), clusterId: keys.clusterId, hosts, absent, members }, parent),
+        ...previewed(
+          {
+            ...{ declaration: declaration(config), clusterId: keys.clusterId, archive: archive.id },
+            ...{ hosts, absent, members },
+          },
+          parent,
+        ),
       },
     );
     const asked = reported("preflight", preflight.outcome, preflightOutcome);

@@ -1,9 +1,10 @@
-import { all, type CustomResourceOptions, type Output, output } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, type Output, output, RunError } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
-import { type Member, type Members, membersOf, parseMembers } from "../model/members.ts";
+import { keptMembers, type Member, type Members, membersOf, membersOutcome } from "../model/members.ts";
 import { LocalStep } from "./localStep.ts";
 import type { ClusterNode } from "./node.ts";
+import { reported } from "./outcome.ts";
 import type { StoredStep } from "./stackState.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -35,7 +36,7 @@ export function clusterMembers(
     },
     opts,
   );
-  return step.outcome.apply(parseMembers);
+  return reported("members", step.outcome, membersOutcome);
 }
 
 function place({ node, address, sshPort }: Machine): Output<Omit<Member, "hostKey">> {
@@ -48,7 +49,12 @@ async function remembered(
   update: Update,
 ): Promise<{ readonly remembered: Members; readonly off: string[] }> {
   const step = await update.stored;
-  const known = parseMembers(step("members")?.stdout);
+  const known = keptMembers(step("members")?.stdout);
+  // To take one that can't be read for none would leave out nodes that may lead.
+  if (known === undefined) {
+    throw new RunError(`members: the list of the cluster's nodes in the stack's state cannot be read
+HINT: take an earlier state ('pulumi stack history', 'pulumi stack import'), then run 'pulumi up' again. No host was touched.`);
+  }
   const removed = known.members.map(({ name }) => name).filter((name) => config.nodes[name] === undefined);
   // What an update that did not reach its end has left proves nothing.
   const whole = step("finished")?.stdout?.trim() === step("started")?.stdout?.trim();

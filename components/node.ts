@@ -111,6 +111,7 @@ export class ClusterNode extends ClusterPart {
                 version: pgbackrest,
               }),
           ),
+          archive_id: archive.id,
           archive_ca_crt: archive.caCertificate,
           ca_crt: keys.caCertificate,
           server_crt: this.certificate.certificate,

@@ -20,8 +20,9 @@ import { pathOf } from "./programs.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
-  readonly declaration: Omit<PreflightInput, "clusterId" | "hosts" | "absent" | "members" | "retired">;
+  readonly declaration: Omit<PreflightInput, "clusterId" | "archive" | "hosts" | "absent" | "members" | "retired">;
   readonly clusterId: Input<string>;
+  readonly archive: Output<string>;
   /** The active nodes, and how each is reached. */
   readonly hosts: readonly ReachedHost[];
   readonly absent: readonly ReachedHost[];
@@ -60,7 +61,7 @@ async function look(args: PreviewedPreflight, found: ResourceHookArgs): Promise<
   const { members = [], retired = [] } = (await known(args.members)) ?? {};
   const input = {
     ...{ ...args.declaration, clusterId: knownId, hosts: asked, absent: await reachable(args.absent) },
-    ...{ members: members.map(({ name }) => name), retired },
+    ...{ members: members.map(({ name }) => name), retired, archive: await known(args.archive) },
   };
   const { reasons, warnings, summary, silent } = await preview(input, previous);
   if (silent.length === asked.length) {

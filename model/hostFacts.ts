@@ -36,6 +36,8 @@ export interface HostFacts {
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number };
   /** Segments that wait to be archived. */
   readonly archive: { readonly ready: number };
+  /** The archive in which it has looked for changes of primary so far, `host:port/bucket/prefix`; "": in none. */
+  readonly archiveKnown: string;
   /** Only where there is a pooler. */
   readonly pooler?: PoolerFacts | undefined;
   readonly wal: {
@@ -249,6 +251,7 @@ const schema = z.object({
   kept: z.array(z.object({ path: text, bytes: number.nullable() })).max(most),
   disk: z.object({ totalBytes: number, freeBytes: number }),
   archive: z.object({ ready: number }),
+  archiveKnown: text,
   pooler: z.object({ units: z.record(z.string(), text), paused: z.boolean(), route: text }).optional(),
   wal: z.object({
     timeline: number,

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { parseJson } from "./hostFacts.ts";
+import { parseOutcome } from "./outcome.ts";
 import type { Witness } from "./preflight/preflight.ts";
 
 const member = z.object({
@@ -9,13 +10,15 @@ const member = z.object({
   /** Type and base64; "": not known, so that the node cannot be asked. */
   hostKey: z.string(),
 });
-const members = z.object({ members: z.array(member), retired: z.array(z.string()) });
+
+/** What the step `members` reports. */
+export const membersOutcome = z.object({ members: z.array(member), retired: z.array(z.string()) });
 
 /** Where the other nodes find a member, to ask it who leads. */
 export type Member = z.infer<typeof member>;
 
 /** Who counts for the question who leads: whoever was ever declared, until it is retired with proof (docs/decisions/members.md). */
-export type Members = z.infer<typeof members>;
+export type Members = z.infer<typeof membersOutcome>;
 
 export interface MembersInput {
   /** What config declares, and how it is reached as far as that is known. */
@@ -46,9 +49,9 @@ function byName(a: Member, b: Member): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** Parses what the step `members` has kept; text undefined: there is nothing yet. */
-export function parseMembers(text: string | undefined): Members {
-  return members.safeParse(text === undefined ? undefined : JSON.parse(text)).data ?? { members: [], retired: [] };
+/** Reads what the step `members` has kept; text undefined: there is nothing yet. Undefined where it is something else. */
+export function keptMembers(text: string | undefined): Members | undefined {
+  return text === undefined ? { members: [], retired: [] } : parseOutcome(membersOutcome, text);
 }
 
 const listing = z.record(z.string(), z.object({ time: z.number().min(0).max(1e10).default(0) }));

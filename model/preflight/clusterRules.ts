@@ -3,7 +3,9 @@ import { factsOf, setState } from "./scene.ts";
 
 /** What must hold of the cluster as a whole, whatever is declared about roles. */
 export function clusterReasons(scene: Scene): readonly Reason[] {
-  return [volumes, oneCluster, dataOfPrimary, recordedCluster, tokensAgree, guard].flatMap((rule) => rule(scene));
+  return [volumes, oneCluster, dataOfPrimary, recordedCluster, tokensAgree, guard, sameArchive].flatMap((rule) =>
+    rule(scene),
+  );
 }
 
 function volumes({ known, declared }: Scene): Reason[] {
@@ -73,6 +75,27 @@ function guard({ declared, leadership: { epoch, leader } }: Scene): Reason[] {
     {
       what: `the primary has been changed since this config was written: the cluster is at epoch ${epoch}${real}; the config knows ${declared.epoch}`,
       hint: `Check that 'primary' is what you want, then: pulumi config set epoch ${epoch}`,
+    },
+  ];
+}
+
+/** Who took over is written in the archive, for members that were away. So nobody may be away when it becomes another one. */
+function sameArchive({ declared, known, leadership: { leader } }: Scene): Reason[] {
+  const before = known.map(({ archiveKnown }) => archiveKnown).filter((id) => id !== "" && id !== declared.archive);
+  const [from] = before;
+  if (declared.archive === undefined || from === undefined) return [];
+  const what = `the archive changes from ${from} to ${declared.archive}`;
+  const away = declared.members.filter((name) => !known.some(({ node }) => node === name));
+  const reasons = away.map((name) => ({
+    what: `${what}, and ${name} does not take part: it could not learn who has taken over since`,
+    hint: `Set 'archive' back. Change it while every node is active; who is lost for good is retired first (docs/decisions/members.md).`,
+  }));
+  if (leader === undefined || leader === declared.primary) return reasons;
+  return [
+    ...reasons,
+    {
+      what: `${what}, and the primary from ${leader} to ${declared.primary}, in one update`,
+      hint: `Change one after the other: pulumi config set primary ${leader} && pulumi up`,
     },
   ];
 }

@@ -28,6 +28,8 @@ export interface Declared {
   readonly intent?: string | undefined;
   readonly primary: string;
   readonly clusterId: string;
+  /** Which archive: `host:port/bucket/prefix`; undefined: a preview can't tell yet. */
+  readonly archive?: string | undefined;
   /** All nodes, whatever their state; fenced ones are not asked. */
   readonly nodes: readonly DeclaredNode[];
   /** Whoever was ever declared and is not retired; and who is: names. */

@@ -7,6 +7,7 @@
 
 require_volume
 printf '%s\n' "$intent" | write_file "$state/intent" root:root 600 || true
+write_file "$state/archive-known" root:root 600 <"$etc/archive" || true
 if revoke_token; then
   say "was to take over by change $token_epoch, and is not any more"
 fi

@@ -2,7 +2,7 @@
 # Rendered files in place, and in force where no start of PostgreSQL is needed for that. Knows nothing of roles: the same on a primary and on
 # a standby.
 #
-# parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_ca_crt
+# parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_id archive_ca_crt
 #             peers ("name address ssh-port" a line: all members, this one too) peer_known_hosts retired (names) peer_private_key
 #             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
 # outcome: {"node","waiting"}: digest of the postgresql.conf that waits for `restart`; empty: none does
@@ -62,6 +62,7 @@ if [[ -n $archive_ca_crt ]]; then
   put "$etc/tls/archive-ca.crt" "$archive_ca_crt" root:postgres 644
 fi
 put "$etc/pgbackrest.conf" "$pgbackrest_conf" postgres:postgres 600
+put "$etc/archive" "$archive_id" root:root 644
 
 schedule_backups() {
   local type=$1 calendar=$2 timer=understudy-backup-$1.timer

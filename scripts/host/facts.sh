@@ -11,7 +11,7 @@ wal=$pgdata/pg_wal
 # One call for everything that PostgreSQL is asked.
 ask_postgres() {
   as_postgres env PGCONNECT_TIMEOUT=3 PGOPTIONS="$superuser_options -c statement_timeout=4s" \
-    timeout 5 "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -p "$port" -d postgres <<'SQL'
+    timeout 5 "$pgbin/psql" -XAtq -v ON_ERROR_STOP=1 -v capacity="$floor_names,'max_replication_slots'" -h /run/postgresql -p "$port" -d postgres <<'SQL'
 \set awaited null
 select to_regclass('understudy.handover') is not null as known \gset
 \if :known
@@ -21,8 +21,7 @@ select coalesce((select json_build_object('epoch', epoch, 'id', line->>'synchron
 select json_build_object(
   'major', current_setting('server_version_num')::int / 10000,
   'inRecovery', recovering,
-  'settings', (select json_object_agg(name, setting::bigint) from pg_settings where name in ('max_connections',
-    'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction', 'max_replication_slots')),
+  'settings', (select json_object_agg(name, setting::bigint) from pg_settings where name in (:capacity)),
   'slots', (select coalesce(json_agg(json_build_object(
       'name', slot_name, 'type', slot_type, 'database', database, 'temporary', temporary,
       'failover', coalesce((row->>'failover')::boolean, false),
@@ -131,7 +130,7 @@ readonly warm_settings=/run/understudy-warm-settings
 settings_of_warm_server() {
   local name delay settings=''
   if [[ ! $warm_settings -nt $started_configuration || ! $warm_settings -nt $etc/standby.conf ]]; then
-    for name in max_connections max_worker_processes max_wal_senders max_prepared_transactions max_locks_per_transaction max_replication_slots; do
+    for name in "${!floor_settings[@]}" max_replication_slots; do
       settings+=",\"$name\":$(setting_of_warm_server "$name")"
     done
     delay=$(setting_of_warm_server recovery_min_apply_delay)
@@ -238,7 +237,7 @@ volume=''
 [[ -f $marker ]] && volume=$(<"$marker")
 claimed=$(claimed_intent)
 verdict=''
-[[ -f /run/understudy-verdict ]] && verdict=$(</run/understudy-verdict)
+[[ -f $verdict_file ]] && verdict=$(<"$verdict_file")
 joined=0
 if [[ -f $state/joined ]]; then read -r joined <"$state/joined" || true; fi
 is_epoch "$joined" || joined=0
@@ -260,7 +259,7 @@ result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-
   'token#' "$token" \
   verdict "$verdict" 'joined#' "$joined" changedBy "$changed_by" 'kept#' "[${kept#,}]" \
   'disk#' "{\"totalBytes\":$total,\"freeBytes\":$free}" \
-  'archive#' "{\"ready\":$ready}" \
+  'archive#' "{\"ready\":$ready}" archiveKnown "$(cat "$state/archive-known" 2>/dev/null || true)" \
   'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard}" \
   'rewindable#' "$([[ $checksums == true || $hints == true ]] && echo true || echo false)" \
   'backup#' "$backup" \

@@ -107,6 +107,12 @@ $detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up
 # strength of an older proof, finds that there. Never removed. It is pushed beside the timelines' history files, because that is the one way
 # in which every pgBackRest writes a file of one's own (repo-put was never documented, and is gone from 2.60 on).
 
+# The archive in which this node has looked for witnesses so far. Another one may lack those that are there: it counts once preflight has seen that
+# all members take part in the change.
+is_known_archive() {
+  [[ ! -f $state/archive-known || ! -f $etc/archive ]] || cmp -s "$state/archive-known" "$etc/archive"
+}
+
 # leave_witness EPOCH armed|candidate
 leave_witness() {
   local file pushed=0
@@ -131,6 +137,10 @@ all_witnesses() {
 witnesses() {
   local listed name epoch by kind number
   local -A retired=()
+  is_known_archive || {
+    echo "it is another one than before" >&2
+    return 1
+  }
   listed=$(all_witnesses --output=text) || return 1
   if [[ -f $etc/retired ]]; then
     while read -r name number; do

@@ -300,7 +300,7 @@ set_aside() {
 
 # --- what it runs with -----------------------------------------------------------------------------------------------
 
-readonly needed_settings="name in ('max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')"
+readonly needed_settings="name in ($floor_names)"
 
 runs_with_less() {
   tr ',' '\n' <<<"$runs_with" | awk -v file="$state/needs" '

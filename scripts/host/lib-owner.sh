@@ -40,7 +40,7 @@ own_state() {
     chmod 00755 "$state"
     while IFS= read -r -d '' file; do
       case ${file##*/} in
-        intent | joined | changed | needs | resumes | rewinding | journal | token)
+        archive-known | intent | joined | changed | needs | resumes | rewinding | journal | token)
           if [[ -f $file && ! -L $file ]]; then
             cat "$file" >"$file.own"
             mv -f "$file.own" "$file"

@@ -2,7 +2,8 @@
 # The token: who leads, as far as this node knows, and what it has promised (docs/decisions/handover.md). Sourced by lib.sh and by
 # `peer`, which runs as a user of its own: so the directory of the token is writable for that group, and for nobody else.
 
-# `took` is the last change in which this node took over: a token that has moved on still answers for it.
+# `took` is the last change in which this node took over: a token that has moved on still answers for it. The first token of a node that was made
+# anew knows nothing of the changes before it: of none of them the node can say that it did not take over.
 # Empty variables where there is none, and where the file holds something else.
 read_token() {
   local rest=''
@@ -64,6 +65,7 @@ token_line() {
   local took
   read_token
   took=$token_took
+  [[ -n $token_to ]] || took=$(($1 - 1))
   case $4 in
     taken | leads) [[ $3 != "$node" || $2 == "$node" || -z $2 ]] || took=$1 ;;
   esac

@@ -301,6 +301,17 @@ in_recovery() {
 
 # What the running server was started with; the guard keeps it.
 readonly started_configuration=/run/understudy-started.conf
+# What the guard let the running server start as. The file of a boot.
+# shellcheck disable=SC2034  # the guard's, and for whoever asks
+readonly verdict_file=/run/understudy-verdict
+
+# Of these a hot standby refuses to run with less than its primary. With PostgreSQL's defaults, the same in all majors from 13 to 18.
+# https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN
+declare -rA floor_settings=([max_connections]=100 [max_worker_processes]=8 [max_wal_senders]=10 [max_prepared_transactions]=0
+  [max_locks_per_transaction]=64)
+floor_names=$(printf ",'%s'" "${!floor_settings[@]}")
+# shellcheck disable=SC2034  # in statements
+readonly floor_names=${floor_names#,}
 
 # reload_postgres: sets `pending` to what only a restart puts in force. A warm standby takes no SQL: there the files are compared.
 reload_postgres() {

@@ -136,7 +136,7 @@ if ! is_writable; then
   [[ ${why##*$'\n'} != wait ]] || refuse "this node may not take writes yet, and stays read-only
 $(head -n -1 <<<"$why" | indented)" "Bring back who does not answer, or the archive: then it goes on by itself. Whoever is lost for good: pulumi config set --path 'nodes.<node>.state' fenced"
   # It came up read-only, and nothing asks on its behalf any more.
-  if [[ $(cat /run/understudy-verdict 2>/dev/null) == wait ]] && ! systemctl is-active --quiet understudy-settle.service; then
+  if [[ $(cat "$verdict_file" 2>/dev/null) == wait ]] && ! systemctl is-active --quiet understudy-settle.service; then
     systemctl restart "$unit"
   fi
 fi

@@ -39,7 +39,15 @@ export function freezePostgres(cluster: DockerCluster, node: string): Undo {
 
 /** Stops a whole host without its knowing: it is there, and answers nobody. */
 export function freezeHost(cluster: DockerCluster, host: string): Undo {
-  docker("pause", cluster.container(host));
+  // The kernel gives up on it where one of the processes does not stop in time.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      docker("pause", cluster.container(host));
+      break;
+    } catch (error) {
+      if (attempt >= 5 || !String(error).includes("unable to freeze")) throw error;
+    }
+  }
   return () => {
     docker("unpause", cluster.container(host));
   };

@@ -60,7 +60,8 @@ const receipt: ReceiptOutcome = {
   missing: {},
 };
 
-function printed(command: string): string {
+function printed(command: string, stdin: unknown): string {
+  if (command === "cat") return String(unwrapped(stdin).value);
   if (command.includes("make-secret.mjs password")) return '{"password":"s3cret"}';
   if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
   if (command.includes("make-secret.mjs")) return '{"certificate":"CERTIFICATE","privateKey":"PRIVATE"}';
@@ -90,7 +91,7 @@ runtime.setMocks(
       registered.push({ type, name, inputs, options: optionsOf(request) });
       const aws = awsState(type, name);
       if (aws) return { id: aws.id ?? name, state: { ...inputs, ...aws.outputs } };
-      return { id: name, state: { ...inputs, stdout: printed(String(inputs.create)) } };
+      return { id: name, state: { ...inputs, stdout: printed(String(inputs.create), inputs.stdin) } };
     },
   },
   "understudy",

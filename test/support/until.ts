@@ -18,7 +18,7 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
   throw new Error(
     `gave up waiting for ${what} after ${seconds} s; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,

@@ -6,7 +6,7 @@ import { DockerCluster } from "../support/dockerCluster.ts";
 import { until } from "../support/until.ts";
 
 /** Whether the tests of the change of primary would see what must not happen. In the end the cluster is broken on purpose. */
-describe("the audit client sees", () => {
+describe("the audit client sees [full]", () => {
   let cluster: DockerCluster;
 
   before(async () => {

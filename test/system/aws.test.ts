@@ -147,7 +147,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.behind(now), { "node-a": [], "node-b": ["ami"] });
   });
 
-  it("another instance type stops and starts the host that is maintained, and it follows again", async () => {
+  it("another instance type stops and starts the host that is maintained, and it follows again [full]", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "node-a" } });
     await cluster.up();
@@ -156,7 +156,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.behind(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
   });
 
-  it("a volume grows while it is used, and can't shrink", async () => {
+  it("a volume grows while it is used, and can't shrink [full]", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge" }, nodes: grownNodes });
     const update = await cluster.stack.up();
@@ -225,7 +225,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     await streams("node-a");
   });
 
-  it("the bastion is replaced behind its address, and lets in as before", async () => {
+  it("the bastion is replaced behind its address, and lets in as before [full]", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "bastion" } });
     await cluster.up();
@@ -251,7 +251,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.match(again.output, /archive\.bucket: '\S+' is there already, and this stack has not made it\n *HINT: /);
   });
 
-  it("a second stack in the account, with everything on and no way out but to S3, goes without a trace", async () => {
+  it("a second stack in the account, with everything on and no way out but to S3, goes without a trace [full]", async () => {
     const before = cluster.cloud.state.things.map(({ id }) => id).sort();
     const other = await AwsCluster.in(cluster.cloud);
     try {

@@ -39,7 +39,7 @@ describe("a failover", () => {
     assert.throws(() => host.cluster.exec(node, "true"), `${node} runs`);
   };
 
-  it("needs a fence: a primary that is merely dead is no reason to promote another", async () => {
+  it("needs a fence: a primary that is merely dead is no reason to promote another [full]", async () => {
     await host.watched(async () => {
       const from = await host.primary();
       const to = host.next(from);
@@ -93,7 +93,7 @@ describe("a failover", () => {
     assert.ok((lost?.bytes ?? 0) >= (atRisk?.bytes ?? Number.NaN), "less was lost than was certain to be");
   });
 
-  it("needs the archive, which whoever is powered on later asks", async () => {
+  it("needs the archive, which whoever is powered on later asks [full]", async () => {
     const from = await host.primary();
     const to = host.next(from);
     const { audit } = await host.audited(async () => {
@@ -114,7 +114,7 @@ describe("a failover", () => {
     assert.deepEqual(audit.violations, []);
   });
 
-  it("whose former primary loses its power while it is rewound: it is copied, and what it had is kept", async () => {
+  it("whose former primary loses its power while it is rewound: it is copied, and what it had is kept [full]", async () => {
     const from = await host.primary();
     const { pgRewind, state } = {
       pgRewind: "/usr/lib/postgresql/17/bin/pg_rewind",
@@ -153,7 +153,7 @@ describe("a failover", () => {
   });
 
   for (const [how, befall] of Object.entries({
-    "that hangs": freezeHost,
+    "that hangs [full]": freezeHost,
     "that is cut off, and goes on taking writes": (cluster: HandoverCluster["cluster"], node: string) =>
       cutNetwork(cluster, node, [...host.others(node), archiveHost]),
   })) {
@@ -206,7 +206,7 @@ describe("a failover", () => {
   }
 
   for (const befall of inFull ? [cutPower, freezeHost] : [cutPower]) {
-    it(`with synchronous standbys loses nothing, and needs no leave to (${befall.name})`, async () => {
+    it(`with synchronous standbys loses nothing, and needs no leave to (${befall.name}) [full]`, async () => {
       const synchronous = Object.fromEntries(HandoverCluster.nodes.map((node) => [node, { synchronous: true }]));
       await host.declare({ nodes: activeNodes(synchronous), maxLossBytes: 0 });
       await host.up();

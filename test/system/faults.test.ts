@@ -47,7 +47,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
       .host(node)
       .exec("find /var/lib/understudy /etc/understudy /etc/systemd/system/understudy* 2>/dev/null | sort || true");
 
-  it("a wrong SSH key, a host that is not there", async () => {
+  it("a wrong SSH key, a host that is not there [full]", async () => {
     const wrong = join(cluster.stack.directory, "keys", "wrong");
     const maker = join(REPOSITORY, "scripts/make-secret.mjs");
     const key = JSON.parse(execFileSync(process.execPath, [maker, "ssh-key"], { input: "", encoding: "utf8" }));
@@ -144,7 +144,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     await noDatabase();
   });
 
-  it("an archive whose certificate is for another name, and one whose certificate nobody here knows", async () => {
+  it("an archive whose certificate is for another name, and one whose certificate nobody here knows [full]", async () => {
     archive = { ...cluster.archive, endpoint: cluster.s3.endpointByOtherName };
     const { said } = await refused();
     assert.match(
@@ -209,7 +209,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     await streams();
   });
 
-  it("a data volume that is not mounted on a later run: nothing is written into its mount point", async () => {
+  it("a data volume that is not mounted on a later run: nothing is written into its mount point [full]", async () => {
     const host = cluster.host("node-b");
     await host.exec("systemctl stop understudy-postgresql && mount -t tmpfs -o size=1g none /var/lib/understudy");
     const { said } = await refused({ epoch: 1 });

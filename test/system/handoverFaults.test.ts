@@ -15,6 +15,7 @@ import {
 import { activeNodes, HandoverCluster, onSharedCluster } from "../support/handover.ts";
 
 interface Case {
+  readonly kind: "power" | "network" | "archive" | "hang";
   readonly what: string;
   readonly moment: Moment;
   /** After how long it mends by itself. @default when the update has ended */
@@ -29,33 +30,39 @@ const at = (step: string, when: Moment["when"] = "starts"): Moment => ({ step, w
 
 const cases: readonly Case[] = [
   ...[at("prepare", "ends"), at("demote-<old>"), at("demote-<old>", "ends"), at("promote")].map((moment) => ({
+    kind: "power" as const,
     what: "the target loses its power",
     moment,
     befall: ({ cluster }: HandoverCluster, _: string, to: string) => cutPower(cluster, to),
   })),
   ...[at("prepare", "ends"), at("demote-<old>"), at("demote-<old>", "ends"), at("promote")].map((moment) => ({
+    kind: "power" as const,
     what: "the old primary loses its power",
     moment,
     befall: ({ cluster }: HandoverCluster, from: string) => cutPower(cluster, from),
   })),
   ...[at("preflight"), at("prepare"), at("prepare", "ends"), at("demote-<old>"), at("promote"), at("follow-<old>")].map(
     (moment) => ({
+      kind: "network" as const,
       what: "the network between the two is cut",
       moment,
       befall: ({ cluster }: HandoverCluster, from: string, to: string) => cutNetwork(cluster, from, [to]),
     }),
   ),
   ...[at("preflight"), at("prepare", "ends"), at("promote"), at("archive")].map((moment) => ({
+    kind: "archive" as const,
     what: "the archive is off",
     moment,
     befall: ({ cluster }: HandoverCluster) => stopArchive(cluster),
   })),
   ...[at("prepare"), at("demote-<old>")].map((moment) => ({
+    kind: "archive" as const,
     what: "the archive hangs",
     moment,
     befall: ({ cluster }: HandoverCluster) => hangArchive(cluster),
   })),
   ...[at("preflight"), at("demote-<old>")].map((moment) => ({
+    kind: "hang" as const,
     what: "PostgreSQL on the third node hangs",
     moment,
     longestGapMs: 5000,
@@ -63,18 +70,21 @@ const cases: readonly Case[] = [
       freezePostgres(host.cluster, host.others(from, to)[0] as string),
   })),
   ...[at("prepare", "ends"), at("demote-<old>")].map((moment) => ({
+    kind: "hang" as const,
     what: "PostgreSQL on the target hangs",
     moment,
     befall: ({ cluster }: HandoverCluster, _: string, to: string) => freezePostgres(cluster, to),
   })),
   {
     // The plugin waits for the greeting of an SSH server for as long as the connection stands.
+    kind: "hang",
     what: "the target hangs as a whole for a while",
     moment: at("demote-<old>"),
     mendAfterMs: 20_000,
     befall: ({ cluster }, _, to) => freezeHost(cluster, to),
   },
   {
+    kind: "network",
     what: "the old primary is cut off from everybody",
     moment: at("demote-<old>"),
     befall: (host, from) => cutNetwork(host.cluster, from, [...host.others(from), archiveHost]),
@@ -97,7 +107,7 @@ describe("a switchover in which", () => {
     { nodes: activeNodes(memory) },
   );
 
-  const kindsOf = ({ what, moment }: Case) => [what, moment.step];
+  const kindsOf = ({ kind, moment }: Case) => [kind, moment.step];
   for (const { what, moment, mendAfterMs, longestGapMs = Number.POSITIVE_INFINITY, befall } of partOf(cases, kindsOf)) {
     it(`${what} when ${showMoment(moment)}`, async () => {
       await host.watched(async (audit) => {

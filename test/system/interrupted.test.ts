@@ -66,7 +66,7 @@ describe("a change of primary that is cut off", () => {
     });
   });
 
-  it("works one step at a time (--parallel 1)", async () => {
+  it("works one step at a time (--parallel 1) [full]", async () => {
     await host.watched(async () => {
       const to = host.next(await host.primary());
       await host.moveTo(to, { args: ["--parallel", "1"] });
@@ -75,11 +75,11 @@ describe("a change of primary that is cut off", () => {
   });
 
   for (const args of [
-    ["--target", "**lead"],
+    ["--target", "**promote"],
     ["--exclude", "**demote-*"],
     ["--target", "**demote-*"],
   ]) {
-    it(`does nothing by halves (${args.join(" ")}): refused, or right; then as usual`, async () => {
+    it(`does nothing by halves (${args.join(" ")}): refused, or right; then as usual [full]`, async () => {
       await host.watched(async () => {
         const from = await host.primary();
         const to = host.next(from);

@@ -24,8 +24,8 @@ const stacks = [
   ],
 ];
 
-for (const moments of stacks) {
-  describe(`pulumi up, killed at ${moments.join(", then at ")}`, () => {
+for (const [index, moments] of stacks.entries()) {
+  describe(`pulumi up, killed at ${moments.join(", then at ")}${index === 0 ? "" : " [full]"}`, () => {
     let cluster: DockerCluster;
     let converged: RunResult;
 

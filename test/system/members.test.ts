@@ -113,6 +113,14 @@ describe("two nodes, of which one is powered on after the other has taken over",
     cutPower(cluster, "node-b");
     await operator().types("pulumi config rm maxLossBytes", state("node-a", "active"), state("node-b", "fenced"));
     await operator().types(primary("node-a"));
+
+    // Another archive knows nothing of node-b's change.
+    await operator().types("pulumi config set --path archive.prefix elsewhere");
+    await operator().isRefused(/the archive changes from \S+ to \S+\/elsewhere, and node-b does not take part/);
+    cutPower(cluster, "node-a");
+    await operator().powersOn("node-a");
+    await operator().types("pulumi config rm --path archive.prefix");
+
     await operator().isRefused(
       /node-b led last, by change 2 of .*node-a has not joined it since: .*; maxLossBytes is not set HINT: .*maxLossBytes/,
     );

@@ -133,7 +133,7 @@ describe("poolers", function () {
     await client.end();
   });
 
-  it("tell the primary, which is about to stop, that a transaction stays open, and go on", async () => {
+  it("tell the primary, which is about to stop, that a transaction stays open, and go on [full]", async () => {
     assert.match(pause("node-a", { timeout_ms: 800, lease_seconds: 20 }), /"attends":true/);
     const client = new pg.Client(clientConfig(by("node-a", uri), ca));
     await client.connect();
@@ -144,7 +144,7 @@ describe("poolers", function () {
     await client.end();
   });
 
-  it("tell the primary, which is about to stop, that they hang, and go on once they don't", async () => {
+  it("tell the primary, which is about to stop, that they hang, and go on once they don't [full]", async () => {
     assert.match(pause("node-a", { timeout_ms: 800, lease_seconds: 4 }), /"attends":true/);
     cluster.exec("node-a", "systemctl", "kill", "--signal=STOP", "understudy-pooler");
     try {
@@ -166,7 +166,7 @@ describe("poolers", function () {
     assert.ok(waited > 1000 && waited < 8000, `waited for ${waited} ms`);
   });
 
-  it("that hang or are down refuse within seconds", async () => {
+  it("that hang or are down refuse within seconds [full]", async () => {
     const began = Date.now();
     cluster.exec("node-b", "systemctl", "kill", "--signal=STOP", "understudy-pooler");
     try {

@@ -25,7 +25,7 @@ describe("hosts that restart", () => {
     });
   });
 
-  it("all at once, without an archive", async () => {
+  it("all at once, without an archive [full]", async () => {
     await host.watched(async () => {
       const primary = await host.primary();
       const startArchive = stopArchive(host.cluster);

@@ -173,7 +173,7 @@ describe("preflight refuses", () => {
     );
     try {
       await until("replay to stop", 60, () => cluster.sql("node-b", "select pg_is_wal_replay_paused()") === "t");
-      const text = await refused(toB, "up");
+      const text = await refused(toB);
       saysOnly(
         text,
         /replay is paused on node-b HINT: .*pg_wal_replay_resume/,
@@ -240,7 +240,7 @@ describe("preflight refuses", () => {
     );
   });
 
-  it("an archive that takes nothing", async () => {
+  it("an archive that takes nothing [full]", async () => {
     const conf = "/etc/understudy/pgbackrest.conf";
     shell("node-a", `cp -p ${conf} /tmp/kept; sed -i 's/^repo1-s3-key-secret=.*/repo1-s3-key-secret=wrong/' ${conf}`);
     try {
@@ -430,7 +430,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("a promotion by hand, until it is declared", async () => {
+  it("a promotion by hand, until it is declared [full]", async () => {
     cluster.sql("node-c", "select pg_promote()");
     cluster.sql("node-c", "checkpoint");
     saysOnly(
@@ -449,7 +449,7 @@ describe("preflight refuses", () => {
     await host.settled("node-c");
   });
 
-  it("a config that is older than the last change", async () => {
+  it("a config that is older than the last change [full]", async () => {
     const now = { primary: "node-c", maxLossBytes: "64MB" };
     saysOnly(
       await refused({ ...now, epoch: 1 }),

@@ -68,7 +68,7 @@ describe("a synchronous standby", () => {
     });
   });
 
-  it("that has failed, and comes back by a copy, holds up no commit from the time on when the update has seen that", async () => {
+  it("that has failed, and comes back by a copy, holds up no commit from the time on when the update has seen that [full]", async () => {
     await host.watched(async (audit) => {
       cutPower(host.cluster, "node-c")();
       await loseDataOfC();

@@ -7,9 +7,9 @@ import { until } from "../support/until.ts";
 
 /** Besides 17, which all other tests use. What a standby that takes no SQL needs differs most from major to major. */
 const majors = [
-  { major: 13, standby: "warm" },
-  { major: 15, standby: "hot" },
-  { major: 18, standby: "warm" },
+  { major: 13, standby: "warm", full: "" },
+  { major: 15, standby: "hot", full: " [full]" },
+  { major: 18, standby: "warm", full: " [full]" },
 ];
 
 /** What `npm run status -- --json` prints. */
@@ -18,8 +18,8 @@ async function statusOf({ stack }: DockerCluster): Promise<StatusReport> {
   return JSON.parse(output) as StatusReport;
 }
 
-for (const { major, standby } of majors) {
-  describe(`PostgreSQL ${major}`, () => {
+for (const { major, standby, full } of majors) {
+  describe(`PostgreSQL ${major}${full}`, () => {
     let cluster: DockerCluster;
 
     before(async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
+import { floorSettings } from "../../model/hostFacts.ts";
 import { hostScripts } from "../../model/hostScripts.ts";
 
 /** Runs commands behind `lib.sh`, as a step has it. */
@@ -32,6 +33,38 @@ describe("programs on the hosts", () => {
       assert.notEqual(kept, undefined, `${program}: ${first}`);
       assert.doesNotMatch(kept as string, /LANG|LC_|BASH|ENV|PATH/, program);
     }
+  });
+});
+
+describe("what a standby may not run with less of", () => {
+  it("is the same list here and on the hosts", () => {
+    const { outcome } = inStep(`printf '%s\\n' "\${!floor_settings[@]}" >&3; echo "$floor_names" >&3`);
+    const [names, ...onHosts] = outcome.trim().split("\n").reverse();
+    assert.deepEqual(onHosts.sort(), [...floorSettings].sort());
+    assert.deepEqual(names?.split(",").sort(), floorSettings.map((name) => `'${name}'`).sort());
+  });
+});
+
+describe("a server that waits read-only", () => {
+  const settle = /^settle\(\) \{\n[\s\S]*?^\}/m.exec(readFileSync("scripts/host/handover", "utf8"))?.[0] ?? "";
+
+  /** What is done, and how many answers are left, where these are the answers to "may it lead?" and the guard's verdicts at each start. */
+  function settled(answers: readonly string[], verdicts: readonly string[]): string[] {
+    const { outcome } = inStep(`
+      work=$(mktemp -d); token_state=leads
+      printf '%s\\n' ${answers.join(" ")} >"$work/answers"; printf '%s\\n' ${verdicts.join(" ")} >"$work/verdicts"
+      leads_by_token() { true; }; read_token() { true; }; nap() { true; }
+      next() { head -n 1 "$work/$1"; sed -i 1d "$work/$1"; }
+      systemctl() { echo "$1" >&3; next verdicts >"$work/verdict"; }
+      ${settle.replaceAll('"$here/guard" may-lead', "next answers").replaceAll("$verdict_file", "$work/verdict")}
+      settle; wc -l <"$work/answers" >&3; rm -r "$work"`);
+    return outcome.trim().split("\n");
+  }
+
+  it("asks until it is known who leads, and goes on where that is forgotten by the time of the start", () => {
+    assert.deepEqual(settled(["wait", "lead", "lead"], ["lead"]), ["restart", "1"]);
+    assert.deepEqual(settled(["lead", "wait", "lead"], ["wait", "lead"]), ["restart", "restart", "0"]);
+    assert.deepEqual(settled(["stay", "lead"], ["stay"]), ["restart", "1"]);
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Members, membersOf, parseMembers, parseWitnesses } from "../../model/members.ts";
+import { keptMembers, type Members, membersOf, parseWitnesses } from "../../model/members.ts";
 
 const at = (name: string, address = `10.0.0.${name.charCodeAt(5)}`) => ({
   name,
@@ -33,8 +33,11 @@ describe("members", () => {
   });
 
   it("are read back as they were kept", () => {
-    assert.deepEqual(parseMembers(JSON.stringify(three)), three);
-    assert.deepEqual(parseMembers(undefined), nothing);
+    assert.deepEqual(keptMembers(JSON.stringify(three)), three);
+    assert.deepEqual(keptMembers(undefined), nothing);
+    for (const text of ["", "{}", '{"members":[{"name":"node-a"}],"retired":[]}']) {
+      assert.equal(keptMembers(text), undefined, text);
+    }
   });
 });
 

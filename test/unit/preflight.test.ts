@@ -57,6 +57,37 @@ const afterDeath = (
 });
 
 describe("preflight: no change of primary", () => {
+  describe("a changed archive", () => {
+    const moved = { archive: "s3:443/other/" };
+    const { "node-c": _away, ...two } = well;
+
+    it("is passed where every member takes part, and where it is not known yet", () => {
+      assert.deepEqual(whats(well, moved), []);
+      assert.deepEqual(
+        whats({ ...well, "node-c": null }, { archive: undefined }, { "node-c": { state: "absent" } }),
+        [],
+      );
+      assert.deepEqual(whats({ ...well, "node-b": empty }, moved), []);
+    });
+
+    refuses([
+      {
+        name: "while a member is fenced",
+        world: two,
+        change: moved,
+        nodes: { "node-c": { state: "fenced" } },
+        what: /the archive changes from s3:443\/bucket\/ to s3:443\/other\/, and node-c does not take part/,
+        hint: /Set 'archive' back/,
+      },
+      {
+        name: "in the update that changes the primary",
+        world: well,
+        change: { ...moved, ...toB },
+        what: /the archive changes from .*, and the primary from node-a to node-b, in one update/,
+      },
+    ]);
+  });
+
   it("lets a new cluster be made where no node has data", () => {
     const { reasons, outcome } = look({ "node-a": empty, "node-b": empty });
     assert.deepEqual(reasons, []);

@@ -30,6 +30,7 @@ export const declared = (
 ): Declared => ({
   primary: "node-a",
   clusterId: "cluster-1",
+  archive: "s3:443/bucket/",
   commitsWait: true,
   nodes: ["node-a", "node-b", "node-c"].map((name) => node(name, nodes[name])),
   members: ["node-a", "node-b", "node-c"],
@@ -81,6 +82,7 @@ export const empty: HostFacts = {
   kept: [],
   disk: { totalBytes: 100 * 1024 * MiB, freeBytes: 50 * 1024 * MiB },
   archive: { ready: 0 },
+  archiveKnown: "s3:443/bucket/",
   wal: { timeline: 0, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null },
   rewindable: false,
   backup: false,

@@ -49,6 +49,7 @@ export const host = (change: Partial<HostFacts> = {}): HostFacts => ({
   kept: [],
   disk: { totalBytes: 100 * GiB, freeBytes: 71 * GiB },
   archive: { ready: 0 },
+  archiveKnown: "s3:443/bucket/",
   wal: { timeline: 3, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null },
   rewindable: true,
   backup: false,

@@ -121,4 +121,20 @@ describe("what a node takes for a token", () => {
     assert.equal(run("only_tokens a || echo none", "1000007 a b leads 0\n"), "1000007 a b leads 0\n");
     assert.equal(run("only_tokens a || echo none", "1000008 a b leads 0\n"), "none\n");
   });
+
+  it("of a node that was made anew denies no change before it", () => {
+    const first = (what: string) => {
+      rmSync(join(state, "token"), { force: true });
+      return run(`lock_token; put_token ${what}; unlock_token; cat token`);
+    };
+    assert.equal(first("4 a c leads"), "4 a c leads 3\n");
+    assert.equal(first("4 a b armed"), "4 a b armed 3\n");
+    assert.equal(first("4 a b taken"), "4 a b taken 4\n");
+    writeFileSync(join(state, "token"), "3 b c yielding 1\n");
+    const heard = (answer: string) => run(`read_token; became "${answer}"`).trim();
+    assert.deepEqual(
+      ["5 c a leads 4", "5 a c revoked 3", "5 c a leads 1", "3 b c revoked 1", "3 b c armed 2", ""].map(heard),
+      ["taken", "taken", "revoked", "revoked", "open", "open"],
+    );
+  });
 });

@@ -115,13 +115,13 @@ read_on_from() {
 
 lsn() { printf '%X/%X' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
 
-# Up to where recovery has got at least: its control file knows that from the last restart point on only.
+# recovered [POSITION]: up to where recovery has got at least. Its control file knows that from the last restart point on only.
 recovered() {
-  local position
+  local position replayed=${1:-0}
   position=$(value 'Minimum recovery ending location')
   [[ -n $position && $position != 0/0 ]] || position=$(value 'Latest checkpoint location')
   position=$(bytes "$position")
-  printf '%d' "$((${1:-0} > position ? $1 : position))"
+  printf '%d' "$((replayed > position ? replayed : position))"
 }
 
 # What a running server that takes no SQL runs with, as JSON. To ask for each takes a tenth of a second, so the answers are kept until it is

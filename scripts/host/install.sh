@@ -81,8 +81,6 @@ for pooler_port in $pooler_ports; do
 done
 
 require_roots_above
-# Directories above it are for everybody to pass.
-(umask 022 && mkdir -p "$data_directory")
 has_data || require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
 
 # Debian's package makes and starts a cluster of its own, on the port that ours is to have. What its user wants it to do otherwise is not changed.
@@ -129,6 +127,8 @@ if ((${#missing[@]})); then
     without_debians_cluster apt install --no-install-recommends "${missing[@]}"
 fi
 
+# Directories above it are for everybody to pass.
+(umask 022 && mkdir -p "$data_directory")
 mkdir -p "$etc/tls"
 chown root:root "$etc" "$data_directory"
 chmod 755 "$etc" "$data_directory"

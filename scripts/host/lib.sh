@@ -434,14 +434,11 @@ $(recent_log)" "Look at /var/log/understudy/$step.log and 'journalctl -u $unit' 
   done
 }
 
-free_bytes() {
-  df --output=avail -B1 "$1" | tail -n 1 | tr -d ' '
-}
-
 # require_free_space BYTES WHY
 require_free_space() {
-  local free
-  free=$(free_bytes "$data_directory")
+  local free there=$data_directory
+  while [[ ! -e $there ]]; do there=$(dirname "$there"); done
+  free=$(df --output=avail -B1 "$there" | tail -n 1 | tr -d ' ')
   ((free >= $1)) || refuse "not enough free disk in $data_directory: $((free / 1048576)) MB free, $(($1 / 1048576)) MB needed $2" \
     "Make the data volume larger or free space on it, then run 'pulumi up' again."
 }

@@ -193,7 +193,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     const events = cluster.events(happened);
     const stopped = events.find(({ event }) => event === "stop")?.time as string;
     const { handover } = await cluster.outputs();
-    const taken = handover.steps.find((step) => / lead node-a /.test(step))?.split(" ")[0] as string;
+    const taken = handover.steps.find((step) => / promote node-a /.test(step))?.split(" ")[0] as string;
     assert.ok(stopped < taken, `stopped ${stopped}, taken ${taken}`);
     assert.ok(events.some(({ name }) => name === "role-policy-node-b"));
     assert.equal(handover.kind, "failover");

@@ -1,4 +1,7 @@
-/** Who may be primary: pure decisions over what a node knows, the ledger, and what others answer. See docs/decisions/leadership.md. */
+/**
+ * Who may be primary: pure decisions over what a node knows, the ledger, and what others answer. The search in `test/model/leadership/` runs them; the
+ * hosts do not yet: there `scripts/host/guard` decides (docs/decisions/leadership.md).
+ */
 export * from "./answer.ts";
 export * from "./change.ts";
 export * from "./claim.ts";

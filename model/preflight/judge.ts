@@ -3,9 +3,9 @@ import { clusterReasons } from "./clusterRules.ts";
 import { type Decision, decide } from "./decision.ts";
 import { atRisk, lossReasons, nothingAtRisk } from "./loss.ts";
 import {
+  type Answer,
   type AtRisk,
   type Declared,
-  type Finding,
   type Further,
   factsOf,
   type Outcome,
@@ -28,10 +28,10 @@ export interface Verdict {
 
 /**
  * Whether the declared world may be made of the real one. Nothing has been changed when this is asked; a reason to refuse is
- * a difference that nobody declared, or something that a change of primary would break (DESIGN: what must hold).
+ * a difference that nobody declared, or something that a change of primary would break.
  */
-export function judge(declared: Declared, findings: readonly Finding[], further?: Further): Verdict {
-  const scene = sceneOf(declared, findings, further);
+export function judge(declared: Declared, answers: readonly Answer[], further?: Further): Verdict {
+  const scene = sceneOf(declared, answers, further);
   const decision = decide(scene);
   const { risk, reasons, warnings } = decision.applies
     ? judgeChange(scene, decision)

@@ -5,7 +5,7 @@ import { epoch, type HostFacts, most, number, text } from "../hostFacts.ts";
 import { type Leadership, laterLeader, leadershipOf, type Witness } from "./leadership.ts";
 
 /** A node as preflight found it: its facts, or why there are none. */
-export type Finding =
+export type Answer =
   | { readonly node: string; readonly reachable: true; readonly facts: HostFacts }
   | { readonly node: string; readonly reachable: false; readonly reason: string };
 
@@ -181,10 +181,10 @@ export interface Further {
 
 export function sceneOf(
   declared: Declared,
-  findings: readonly Finding[],
+  answers: readonly Answer[],
   { absent = [], witnesses }: Further = {},
 ): Scene {
-  const known = findings.flatMap((finding) => (finding.reachable ? [{ ...finding.facts, node: finding.node }] : []));
+  const known = answers.flatMap((answer) => (answer.reachable ? [{ ...answer.facts, node: answer.node }] : []));
   const withData = known.filter(({ data }) => data.state === "cluster");
   const asked = [...known, ...absent];
   const byTokens = leadershipOf(asked);
@@ -194,7 +194,7 @@ export function sceneOf(
     declared,
     known,
     absent,
-    unreachable: findings.flatMap((finding) => (finding.reachable ? [] : [finding])),
+    unreachable: answers.flatMap((answer) => (answer.reachable ? [] : [answer])),
     withData,
     writers: asked.filter(({ postgres }) => postgres.inRecovery === false).map(({ node }) => node),
     leadership: later

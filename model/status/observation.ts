@@ -2,7 +2,7 @@ import type { NodeState } from "../config/clusterConfig.ts";
 import type { HostFacts } from "../hostFacts.ts";
 
 /**
- * Everything that was read in one look at the cluster, and what is declared about it. The judgement (`judge`) and all
+ * Everything that was read in one look at the cluster, and what is declared about it. The judgement (`assess`) and all
  * output are functions of this value.
  */
 export interface Observation {

@@ -1,5 +1,5 @@
+import { assess } from "./assess.ts";
 import type { Finding } from "./finding.ts";
-import { judge } from "./judge.ts";
 import { type Archiver, type Observation, type Reading, readValue, type Slot } from "./observation.ts";
 import { type Activity, type NodeSummary, type RealRole, summarize } from "./summary.ts";
 import { exitCodeOf, type Level } from "./thresholds.ts";
@@ -82,7 +82,7 @@ export interface BackupReport {
 /** Everything that status says, as plain data: `--json` prints it, and the table is drawn from it. */
 export function reportOf(observation: Observation): StatusReport {
   const summary = summarize(observation);
-  const { level, findings } = judge(observation, summary);
+  const { level, findings } = assess(observation, summary);
   const { leader, leaderEpoch } = summary.leadership;
   const backups = readValue(observation.backups);
   const last = backups?.filter(({ error }) => !error).at(-1);

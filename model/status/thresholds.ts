@@ -18,7 +18,7 @@ export interface Threshold {
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
-/** All the figures that `judge` goes by. */
+/** All the figures that `assess` goes by. */
 export const thresholds = {
   lagBytes: {
     unit: "bytes",

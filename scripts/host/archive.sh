@@ -4,7 +4,7 @@
 # parameters: intent
 # outcome: {"stanza"}
 
-require_claim
+require_intent
 leads_by_token || refuse "this node does not lead" "Run 'pulumi up' again."
 
 # The WAL files that the archive has to hold: from the beginning of the last backup along the present timeline's history, up to the

@@ -5,7 +5,7 @@
 #             primary_address primary_port system_identifier standby_conf slot source (to follow it by: as for `follow`)
 # outcome: {"node","yielded"}: no, given (the target has taken over) or conceded (this node did not serve)
 
-require_claim
+require_intent
 require_volume
 
 # concede: it leads by its token but does not serve: it gives its role up for good, so that the declared primary may take it.

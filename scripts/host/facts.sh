@@ -235,7 +235,7 @@ backup=false
 if pgrep -f '^[^ ]*pgbackrest .*[^-]\bbackup(:|$| )' >/dev/null; then backup=true; fi
 volume=''
 [[ -f $marker ]] && volume=$(<"$marker")
-claimed=$(claimed_intent)
+last_intent=$(known_intent)
 verdict=''
 [[ -f $verdict_file ]] && verdict=$(<"$verdict_file")
 joined=0
@@ -253,7 +253,7 @@ for directory in "$data_directory"/kept/* "$pgdata".aside-*; do
 done
 read -r total free < <(df --output=size,avail -B1 "$data_directory" | tail -n 1)
 
-result node "$node" clusterId "$volume" intent "$claimed" handover "${units[1]:-inactive}" \
+result node "$node" clusterId "$volume" intent "$last_intent" handover "${units[1]:-inactive}" \
   'data#' "{\"state\":\"$data_state\",\"systemIdentifier\":\"$system_identifier\",\"timeline\":$timeline,\"controlState\":\"$control_state\"}" \
   'postgres#' "{\"unit\":\"${units[0]:-inactive}\",\"inRecovery\":$in_recovery}" \
   'token#' "$token" \

@@ -5,7 +5,7 @@
 #             epoch from (of the change by which the primary leads)
 # outcome: {"node","role","upstream"}
 
-require_claim
+require_intent
 require_volume
 
 if [[ $node == "$primary" ]]; then

@@ -75,17 +75,17 @@ take_role_back() {
 }
 
 # The one that this node knows; empty: none.
-claimed_intent() {
-  local claimed=''
-  { read -r claimed <"$state/intent"; } 2>/dev/null || true
-  ! is_intent "$claimed" || printf '%s' "$claimed"
+known_intent() {
+  local known=''
+  { read -r known <"$state/intent"; } 2>/dev/null || true
+  ! is_intent "$known" || printf '%s' "$known"
 }
 
 # in_background VERB…: `handover VERB`, on its own.
 in_background() {
   ! systemctl is-active --quiet "understudy-$1.service" || return 0
   systemctl reset-failed "understudy-$1.service" 2>/dev/null || true
-  systemd-run --quiet --collect --no-block --unit="understudy-$1" "$here/handover" "$1" "${intent:-$(claimed_intent)}"
+  systemd-run --quiet --collect --no-block --unit="understudy-$1" "$here/handover" "$1" "${intent:-$(known_intent)}"
 }
 
 # Empty where no WAL is being received.

@@ -244,13 +244,13 @@ CapabilityBoundingSet='
 
 # --- intent ---------------------------------------------------------------------------------------------------------
 
-require_claim() {
-  local claimed=''
-  [[ -f $state/intent ]] && claimed=$(<"$state/intent")
-  [[ $claimed == "$intent" ]] && return 0
-  [[ -n $claimed ]] || refuse "this node has not been told of the present intent" \
+require_intent() {
+  local known=''
+  [[ -f $state/intent ]] && known=$(<"$state/intent")
+  [[ $known == "$intent" ]] && return 0
+  [[ -n $known ]] || refuse "this node has not been told of the present intent" \
     "Run 'pulumi up' without --target; if that changes nothing: pulumi config set reconcile \"\$(date +%s)\" && pulumi up"
-  refuse "a newer 'pulumi up' has taken over (this one: $intent, claimed: $claimed)" \
+  refuse "a newer 'pulumi up' has taken over (this one: $intent, known: $known)" \
     "Look at what the newer update did, then run 'pulumi up' again if it is still needed."
 }
 

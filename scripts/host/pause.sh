@@ -9,7 +9,7 @@
 
 # shellcheck source=lib-pooler.sh
 . "$library/lib-pooler.sh"
-require_claim
+require_intent
 load_pooler || refuse "this node has no pooler" "Run 'pulumi up' without --target."
 if [[ $kind != switchover || $pool_mode != transaction ]]; then
   result node "$node" 'attends#' false

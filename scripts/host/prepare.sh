@@ -8,7 +8,7 @@
 #             primary_address primary_port system_identifier standby_conf slot source (to join it by: as for `follow`)
 # outcome: {"node","armed","epoch","from"}: armed is no, armed or candidate
 
-require_claim
+require_intent
 require_volume
 
 # The update by which `from` leads was cut off before this node had followed it.
@@ -62,7 +62,7 @@ promise() {
   read_token
   if [[ $token_epoch != "$said_before" || $(<"$state/intent") != "$intent" ]]; then
     unlock_token
-    require_claim
+    require_intent
     refuse "this node knows of another change of primary ($token_epoch: ${token_to:-nobody}, $token_state)" "Run 'pulumi up' again."
   fi
   # However full the disk is by then, the promise can be kept or taken back.

@@ -6,7 +6,7 @@
 #             fenced (nodes that are proven to be off, a line each: name, intent of the proof, address, SSH port, PostgreSQL's port)
 # outcome: {"primary","from","systemIdentifier","timeline","epoch"}
 
-require_claim
+require_intent
 require_volume
 
 # Killed half-way, initdb leaves a directory of its own name; it becomes PGDATA only when it is whole.

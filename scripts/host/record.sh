@@ -4,7 +4,7 @@
 # parameters: intent epoch (of the change) receipt (JSON)
 # outcome: {"node"}
 
-require_claim
+require_intent
 leads_by_token || refuse "this node does not lead" "Run 'pulumi up' again."
 [[ $token_epoch == "$epoch" ]] || refuse "this node leads by another change of primary ($token_epoch)" "Run 'pulumi up' again."
 record_change

@@ -6,7 +6,7 @@
 
 # shellcheck source=lib-pooler.sh
 . "$library/lib-pooler.sh"
-require_claim
+require_intent
 load_pooler || refuse "this node has no pooler" "Run 'pulumi up' without --target."
 
 leads_to "$route" "$primary_address" "$primary_port" || true

@@ -4,7 +4,7 @@
 # parameters: intent slots (names, separated by spaces)
 # outcome: {"slots"}
 
-require_claim
+require_intent
 leads_by_token || refuse "this node does not lead" "Run 'pulumi up' again."
 
 drop_slots "$slots"

@@ -6,7 +6,7 @@
 #             promoted (what `promote` reported)
 # outcome: {"standby","awaited"}: awaited is yes, no, or primary (it is this node)
 
-require_claim
+require_intent
 leads_by_token || refuse "this node does not lead" "Run 'pulumi up' again."
 if [[ $standby == "$node" ]]; then
   result standby "$standby" awaited primary

@@ -15,7 +15,7 @@ import { preflight } from "./lib/preflight.ts";
 const input = JSON.parse(await text(process.stdin)) as PreflightInput;
 const previewed = process.argv.at(-1) === "preview";
 const say = (line: string) => console.error(previewed ? line : `preflight: ${line}`);
-const { reasons, warnings, outcome, summary, findings } = await preflight(
+const { reasons, warnings, outcome, summary, answers } = await preflight(
   input,
   process.env.PULUMI_COMMAND_STDOUT,
   say,
@@ -25,7 +25,7 @@ const { reasons, warnings, outcome, summary, findings } = await preflight(
   process.exit(1);
 });
 if (previewed) {
-  const silent = findings.flatMap((finding) => (finding.reachable ? [] : [finding]));
+  const silent = answers.flatMap((answer) => (answer.reachable ? [] : [answer]));
   console.log(JSON.stringify({ reasons, warnings, summary, silent } satisfies PreviewedVerdict));
 } else {
   for (const warning of warnings) say(warning);

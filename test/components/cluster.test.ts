@@ -57,6 +57,10 @@ describe("the cluster's graph", function () {
       const missing = steps[stepOf(name) as StepName].after.filter((other) => other !== "boot" && !known.has(other));
       assert.deepEqual(missing, [], name);
     }
+    for (const { name, type } of made.filter((resource) => resource.type === remote)) {
+      const hasIntent = /^intent='intent-1'$/m.test(String(unwrapped(inputsOf(name, type).stdin).value));
+      assert.equal(hasIntent, steps[stepOf(name) as StepName].followsRoles, `${name} runs again with another intent`);
+    }
     // What the update has not waited for is not known to have succeeded.
     const end = before("finished");
     assert.deepEqual(

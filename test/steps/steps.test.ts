@@ -57,7 +57,7 @@ describe("a step that failed runs again in the next update, whatever is declared
   const mounted = (node: string, file: string): Mend => {
     shell(node, `mount --bind ${file} ${file}`);
     return () => {
-      shell(node, `umount ${file}`);
+      shell(node, `umount --lazy ${file}`);
     };
   };
 
@@ -112,7 +112,8 @@ describe("a step that failed runs again in the next update, whatever is declared
       const scripts = "/usr/local/lib";
       shell("node-b", `mount --bind ${scripts} ${scripts}; mount -o remount,bind,ro ${scripts}`);
       return () => {
-        shell("node-b", `umount ${scripts}`);
+        // What was started meanwhile runs from there.
+        shell("node-b", `umount --lazy ${scripts}`);
       };
     },
     configure: () => mounted("node-b", "/etc/understudy/postgresql.conf"),

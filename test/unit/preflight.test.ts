@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { HostFacts, ServerFacts } from "../../model/hostFacts.ts";
 import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../model/preflight/preflight.ts";
 import {
+  answers,
   declared,
   empty,
   end,
-  findings,
   MiB,
   primary,
   recorded,
@@ -22,7 +22,7 @@ type World = Readonly<Record<string, HostFacts | null>>;
 type Nodes = Readonly<Record<string, Partial<DeclaredNode>>>;
 
 const look = (world: World, change: Partial<Declared> = {}, nodes: Nodes = {}) =>
-  judge(declared(change, nodes), findings(world));
+  judge(declared(change, nodes), answers(world));
 const whats = (...args: Parameters<typeof look>) => look(...args).reasons.map(({ what }) => what);
 const toB = { primary: "node-b" };
 const fenced: Nodes = { "node-a": { state: "fenced" } };
@@ -920,7 +920,7 @@ describe("preflight: who led last can't be asked", () => {
     for (const [who, facts] of Object.entries({ "that has not heard of it": waits, "that has": stays })) {
       it(`makes an older leader ${who} the primary by consent only: known ${source}`, () => {
         const ask = (more: Partial<Declared>) =>
-          judge(declared({ ...known, ...more }, lost), findings({ "node-a": facts }), further);
+          judge(declared({ ...known, ...more }, lost), answers({ "node-a": facts }), further);
         const refused = ask({}).reasons;
         assert.deepEqual(refused.length, 1, JSON.stringify(refused));
         assert.match(
@@ -938,7 +938,7 @@ describe("preflight: who led last can't be asked", () => {
       const whatsOf = (nodes: Nodes) =>
         judge(
           declared({ ...known, ...limits(MiB), primary: "node-c" }, { "node-a": { state: "fenced" }, ...nodes }),
-          findings({ "node-c": follows }),
+          answers({ "node-c": follows }),
           further,
         ).reasons.map(({ what, hint }) => `${what} ${hint}`);
       const [absent, ...more] = whatsOf({ "node-b": { state: "absent" } });
@@ -956,7 +956,7 @@ describe("preflight: who led last can't be asked", () => {
     const leads = primary({ token: token("node-b", 2, "leads", "node-a"), changedBy: at }, { senders: [] });
     const { reasons } = judge(
       declared({ primary: "node-c" }, { "node-a": { state: "fenced" }, "node-b": { state: "absent" } }),
-      findings({ "node-c": follows }),
+      answers({ "node-c": follows }),
       { absent: [{ ...leads, node: "node-b" }] },
     );
     assert.match(
@@ -967,23 +967,23 @@ describe("preflight: who led last can't be asked", () => {
 
   it("what was begun and came to nothing stands in nobody's way", () => {
     const none = (a: HostFacts, witnesses: readonly (typeof witness)[], more: Partial<Declared> = {}) =>
-      judge(declared(more, lost), findings({ "node-a": a }), { witnesses }).reasons.map(({ what }) => what);
+      judge(declared(more, lost), answers({ "node-a": a }), { witnesses }).reasons.map(({ what }) => what);
     assert.deepEqual(none(primary(), [witness], { recorded: change }), [], "it serves, so that it was allowed to");
     assert.deepEqual(none(waits, [{ ...witness, kind: "armed" }]), [], "it never gave its role up");
     assert.deepEqual(none(waits, [witness], { retired: ["node-b"] }), []);
-    const answers = judge(
+    const revoked = judge(
       declared({ recorded: change }, { "node-c": { state: "absent" } }),
-      findings({ "node-a": waits, "node-b": standby({ token: token("node-b", 2, "revoked", "node-a"), joined: 1 }) }),
+      answers({ "node-a": waits, "node-b": standby({ token: token("node-b", 2, "revoked", "node-a"), joined: 1 }) }),
       { witnesses: [witness] },
     );
-    assert.deepEqual(answers.reasons, []);
+    assert.deepEqual(revoked.reasons, []);
   });
 
   it("a node that takes writes is not made the primary over one that led after it", () => {
     const writes = primary({ token: token("node-a", 1, "leads"), joined: 1 });
     const { reasons } = judge(
       declared({ recorded: recorded({ from: "node-b", leaderEpoch: 2, epoch: 2 }), ...limits(MiB) }, lost),
-      findings({ "node-a": writes }),
+      answers({ "node-a": writes }),
     );
     assert.match(reasons[0]?.what ?? "", /node-a takes writes, although node-b led last, by change 2/);
   });

@@ -1,5 +1,5 @@
 import type { CapacitySettings, HostFacts, ServerFacts } from "../../model/hostFacts.ts";
-import type { Declared, DeclaredNode, Finding, Outcome } from "../../model/preflight/preflight.ts";
+import type { Answer, Declared, DeclaredNode, Outcome } from "../../model/preflight/preflight.ts";
 
 export const MiB = 1024 ** 2;
 /** Where the WAL of the cluster ends. */
@@ -183,11 +183,11 @@ export const warm = (facts: HostFacts): HostFacts => ({
   sql: null,
 });
 
-export const found = (name: string, facts: HostFacts): Finding => ({ node: name, reachable: true, facts });
-export const silent = (name: string): Finding => ({ node: name, reachable: false, reason: "cannot be reached by SSH" });
+export const found = (name: string, facts: HostFacts): Answer => ({ node: name, reachable: true, facts });
+export const silent = (name: string): Answer => ({ node: name, reachable: false, reason: "cannot be reached by SSH" });
 
 /** Facts by node; null: it does not answer. */
-export function findings(nodes: Readonly<Record<string, HostFacts | null>>): Finding[] {
+export function answers(nodes: Readonly<Record<string, HostFacts | null>>): Answer[] {
   return Object.entries(nodes).map(([name, facts]) => (facts === null ? silent(name) : found(name, facts)));
 }
 

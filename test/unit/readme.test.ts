@@ -144,8 +144,19 @@ describe("docs/troubleshooting.md", () => {
       .filter((part) => part.length > 2);
 
   it("quotes messages that the program has", () => {
-    const folders = ["scripts/host", "scripts/docker", "scripts/ssh", "scripts/setup", "scripts/steps/lib"];
-    const files = folders.flatMap((folder) => readdirSync(join(root, folder)).map((file) => join(folder, file)));
+    const folders = [
+      "scripts/host",
+      "scripts/docker",
+      "scripts/ssh",
+      "scripts/setup",
+      "scripts/steps/lib",
+      "components",
+    ];
+    const files = folders.flatMap((folder) =>
+      readdirSync(join(root, folder), { withFileTypes: true })
+        .filter((file) => file.isFile())
+        .map((file) => join(folder, file.name)),
+    );
     const rules = readdirSync(join(root, "model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
     const models = [...rules, "config/problems", "config/schema/sshOptions", "config/read/nodes", "config/targets/ssh"];
     const source = [...files, ...models.map((file) => `model/${file}.ts`)].map(read).join("\n");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { assess } from "../../model/status/assess.ts";
 import type { Finding } from "../../model/status/finding.ts";
-import { judge } from "../../model/status/judge.ts";
 import type { NodeObservation, Observation, SqlFacts } from "../../model/status/observation.ts";
 import { type FindingLevel, worstOf } from "../../model/status/thresholds.ts";
 import { failed, host, observation, primary, read, sender, slot } from "./statusFixtures.ts";
@@ -12,7 +12,7 @@ export function expectFindings(
   seen: Observation,
   expected: readonly (readonly [FindingLevel, string | undefined, RegExp])[],
 ): void {
-  const { findings, level } = judge(seen);
+  const { findings, level } = assess(seen);
   const shown = findings.map((finding: Finding) => `${finding.level} ${finding.node ?? "cluster"}: ${finding.what}`);
   assert.equal(findings.length, expected.length, shown.join("\n"));
   for (const [expectedLevel, node, what] of expected) {

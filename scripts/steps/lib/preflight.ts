@@ -3,8 +3,8 @@ import { parseHostFacts } from "../../../model/hostFacts.ts";
 import { parseWitnesses } from "../../../model/members.ts";
 import { parseOutcome } from "../../../model/outcome.ts";
 import {
+  type Answer,
   type Declared,
-  type Finding,
   judge,
   otherVersion,
   recordedOutcome,
@@ -16,7 +16,7 @@ import type { PreflightInput } from "../../../model/stepInputs.ts";
 import { runOnHost } from "../../ssh/ssh.ts";
 
 export interface Preflight extends Verdict {
-  readonly findings: readonly Finding[];
+  readonly answers: readonly Answer[];
 }
 
 /** How long a handover that is under way on the hosts is waited for: none stays armed for longer. */
@@ -40,23 +40,23 @@ export async function preflight(
   const begin = Date.now();
   let waiting = false;
   for (;;) {
-    const [findings, aside] = await Promise.all([
+    const [answers, aside] = await Promise.all([
       Promise.all(input.hosts.map((host) => ask(host, 20))),
       Promise.all(input.absent.map((host) => ask(host, 5))),
     ]);
     const absent = aside.flatMap((found) => (found.reachable ? [{ ...found.facts, node: found.node }] : []));
     const waited = (Date.now() - begin) / 1000;
-    const busy = underWay(findings.flatMap((found) => (found.reachable ? [{ ...found.facts, node: found.node }] : [])));
+    const busy = underWay(answers.flatMap((found) => (found.reachable ? [{ ...found.facts, node: found.node }] : [])));
     if (busy !== undefined && waited < handoverSeconds) {
       if (!waiting) say(`waiting for a change of primary that is under way: ${busy}`);
       waiting = true;
       await pause(500);
       continue;
     }
-    const witnesses = await askArchive(input, [...findings, ...aside]);
-    const verdict = judge(declared, findings, { absent, witnesses });
+    const witnesses = await askArchive(input, [...answers, ...aside]);
+    const verdict = judge(declared, answers, { absent, witnesses });
     const passes = verdict.reasons.length > 0 && verdict.reasons.every(({ passing }) => passing === true);
-    if (!passes || waited >= passingSeconds) return { ...verdict, findings };
+    if (!passes || waited >= passingSeconds) return { ...verdict, answers };
     await pause(1000);
   }
 }
@@ -64,9 +64,9 @@ export async function preflight(
 /** Where a member can't be asked itself, the archive knows whether it was ever about to take over. */
 async function askArchive(
   { members, hosts, primary }: PreflightInput,
-  findings: readonly Finding[],
+  answers: readonly Answer[],
 ): Promise<Witness[] | undefined> {
-  const answered = findings.filter(({ reachable }) => reachable).map(({ node }) => node);
+  const answered = answers.filter(({ reachable }) => reachable).map(({ node }) => node);
   const [first] = hosts
     .filter(({ name }) => answered.includes(name))
     .sort((a, b) => Number(b.name === primary) - Number(a.name === primary));
@@ -75,7 +75,7 @@ async function askArchive(
   return result.ok ? parseWitnesses(result.stdout) : undefined;
 }
 
-async function ask(host: Host, timeoutSeconds: number): Promise<Finding> {
+async function ask(host: Host, timeoutSeconds: number): Promise<Answer> {
   const result = await runOnHost(host, `understudy facts ${host.name}`, { timeoutSeconds });
   if (!result.ok) {
     const missing =

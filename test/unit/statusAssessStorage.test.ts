@@ -15,7 +15,7 @@ import {
   standby,
 } from "./statusFixtures.ts";
 
-describe("status: judge, what fills disks", () => {
+describe("status: assess, what fills disks", () => {
   describe("slots", () => {
     const withSlot = (change: Parameters<typeof slot>[1], limit: number | null = 4 * GiB): Nodes =>
       leading({ slots: [slot("node-b"), slot("node-c", change)], maxSlotWalKeepBytes: limit });

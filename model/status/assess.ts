@@ -13,7 +13,7 @@ export interface Judgement {
 }
 
 /** Says how well the cluster is. The rules are in clusterRules.ts and nodeRules.ts, their figures in thresholds.ts. */
-export function judge(observation: Observation, summary: ClusterSummary = summarize(observation)): Judgement {
+export function assess(observation: Observation, summary: ClusterSummary = summarize(observation)): Judgement {
   const findings = [
     ...clusterFindings(observation, summary),
     ...observation.nodes.flatMap((node, index) => {

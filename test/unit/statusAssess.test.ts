@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { judge } from "../../model/status/judge.ts";
+import { assess } from "../../model/status/assess.ts";
 import type { Lsn, NodeObservation, SqlFacts } from "../../model/status/observation.ts";
 import { exitCodeOf, levelOf, thresholds, worstOf } from "../../model/status/thresholds.ts";
 import { expectFindings, leading, type Nodes, silent, stopped, unreachable, well, withoutC } from "./statusExpect.ts";
@@ -21,7 +21,7 @@ import {
   warm,
 } from "./statusFixtures.ts";
 
-describe("status: judge", () => {
+describe("status: assess", () => {
   it("finds nothing where all is well", () => well());
 
   it("a pooler that is down, paused, or leads elsewhere", () => {
@@ -70,7 +70,7 @@ describe("status: judge", () => {
         ["critical", "node-a", /PostgreSQL does not run/],
         ["critical", "node-b", /is a primary, but is declared a standby/],
       ]);
-      assert.match(judge(seen).findings.at(-1)?.hint ?? "", /pulumi config set primary node-b/);
+      assert.match(assess(seen).findings.at(-1)?.hint ?? "", /pulumi config set primary node-b/);
     });
 
     it("another cluster", () => {
@@ -89,7 +89,7 @@ describe("status: judge", () => {
     });
 
     it("a timeline past the primary's on a node that is stopped", () => {
-      const promoted = { ...silent, data: { ...host().data, timeline: 5 } };
+      const promoted = { ...silent, wal: { ...host().wal, timeline: 5 } };
       expectFindings(observation({}, { ...withoutC(), "node-c": { ...stopped, host: read(promoted) } }), [
         ["critical", "node-c", /timeline 5, past/],
         ["warning", "node-c", /PostgreSQL does not run/],
@@ -321,18 +321,18 @@ describe("status: judge", () => {
       ["notice", "node-a", /its host is behind what is declared: ami, user data/],
       ["notice", "node-b", /its host is behind what is declared: ami, user data/],
     ]);
-    const [primary, standby] = judge(seen).findings;
+    const [primary, standby] = assess(seen).findings;
     assert.match(primary?.hint ?? "", /first move the primary.*aws\.maintain node-a/);
     assert.match(
       standby?.hint ?? "",
       /^when it may be away.*pulumi config set --path aws\.maintain node-b && pulumi up/,
     );
-    const { level, findings } = judge({ ...seen, backups: read([]) });
+    const { level, findings } = assess({ ...seen, backups: read([]) });
     assert.deepEqual([level, ...findings.map((finding) => finding.level)], ["warning", "warning", "notice", "notice"]);
   });
 
   it("lists the worst first, and gives an exit code", () => {
-    const { findings } = judge(observation({ backups: read([]) }, { "node-a": unreachable }));
+    const { findings } = assess(observation({ backups: read([]) }, { "node-a": unreachable }));
     assert.deepEqual(
       findings.map(({ level }) => level),
       ["critical", "warning"],

@@ -1,17 +1,9 @@
-import { RunError } from "@pulumi/pulumi";
+import { getStack } from "@pulumi/pulumi";
 import { PostgresCluster } from "./components/cluster.ts";
 import { stackOutputs } from "./components/outputs.ts";
-import { loadConfig } from "./components/stackConfig.ts";
-import { ConfigError } from "./model/config/config.ts";
+import { stackArgs } from "./components/stackConfig.ts";
 
-const config = (() => {
-  try {
-    return loadConfig();
-  } catch (error) {
-    throw error instanceof ConfigError ? new RunError(error.message) : error;
-  }
-})();
+const args = stackArgs();
+const cluster = new PostgresCluster(args.clusterName || getStack(), args);
 
-const cluster = new PostgresCluster(config.clusterName, { config });
-
-export default stackOutputs(config, cluster);
+export default stackOutputs(cluster);

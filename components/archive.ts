@@ -1,7 +1,8 @@
-import { type Output, output, type Resource, secret } from "@pulumi/pulumi";
+import { type Output, output, type Resource, secret, unsecret } from "@pulumi/pulumi";
 import type { ClusterConfig } from "../model/config/config.ts";
 import { hostFiles } from "../model/paths.ts";
 import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
+import { given } from "./given.ts";
 import type { ClusterKeys } from "./keys.ts";
 import type { ArchiveServer } from "./targets/machine.ts";
 
@@ -32,33 +33,35 @@ interface Endpoint {
 /** The archive that config declares: the stack's own (`server`), or an endpoint of the user's. */
 export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: ArchiveServer | undefined): Archive {
   const { archive } = config;
-  const describe = (endpoint: Endpoint) =>
-    output({
-      bucket: archive.bucket,
-      endpoint: `https://${endpoint.host}:${endpoint.port}`,
-      prefix: archive.prefix,
-      stanza: config.clusterName,
-    });
-  const identify = ({ host, port }: Endpoint) => output(`${host}:${port}/${archive.bucket}/${archive.prefix}`);
+  const describe = (bucket: string, endpoint: Endpoint) => ({
+    bucket,
+    endpoint: `https://${endpoint.host}:${endpoint.port}`,
+    prefix: archive.prefix,
+    stanza: config.clusterName,
+  });
+  const identify = (bucket: string, { host, port }: Endpoint) => `${host}:${port}/${bucket}/${archive.prefix}`;
   switch (archive.server) {
     case "own": {
       if (!server) throw new Error("the target made no server for the archive");
       return {
         access: server.access,
         caCertificate: server.signedBy === "stack" ? keys.caCertificate : output(""),
-        id: identify(server.endpoint),
-        description: describe(server.endpoint),
+        id: output(identify(archive.bucket, server.endpoint)),
+        description: output(describe(archive.bucket, server.endpoint)),
         ready: server.ready,
       };
     }
     case "given": {
-      const { endpoint, accessKey, secretKey, uriStyle, caCertificate, verifyTls } = archive;
-      const caFile = caCertificate === undefined ? undefined : hostFiles.archiveCaCertificate;
+      const known = given(archive);
+      const access = known.apply(({ endpoint, accessKey, secretKey, uriStyle, caCertificate, verifyTls }) => {
+        const caFile = caCertificate === undefined ? undefined : hostFiles.archiveCaCertificate;
+        return { endpoint, accessKey, secretKey, uriStyle, caFile, verifyTls };
+      });
       return {
-        access: secret({ endpoint, accessKey, secretKey, uriStyle, caFile, verifyTls }),
-        caCertificate: output(caCertificate ?? ""),
-        id: identify(endpoint),
-        description: describe(endpoint),
+        access: secret(access),
+        caCertificate: unsecret(known.apply(({ caCertificate }) => caCertificate ?? "")),
+        id: unsecret(known.apply(({ bucket, endpoint }) => identify(bucket, endpoint))),
+        description: unsecret(known.apply(({ bucket, endpoint }) => describe(bucket, endpoint))),
         ready: [],
       };
     }

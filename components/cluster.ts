@@ -1,6 +1,5 @@
 import {
   all,
-  ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
   type Input,
@@ -18,6 +17,8 @@ import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
 import { type Archive, archiveOf } from "./archive.ts";
+import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";
+import { type ConnectionStrings, connectionStrings } from "./connections.ts";
 import { Intent } from "./intent.ts";
 import { clusterKeys, verifier } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
@@ -25,17 +26,14 @@ import { clusterMembers } from "./members.ts";
 import { ClusterNode } from "./node.ts";
 import { sshCommand } from "./operatorFiles.ts";
 import { reported } from "./outcome.ts";
+import { ClusterPart } from "./part.ts";
 import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from "./pooler.ts";
 import { previewed } from "./preflightHook.ts";
+import { command } from "./programs.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Fence, Machine } from "./targets/machine.ts";
 import { hostsFor, machineOf } from "./targets/machines.ts";
 import { Update } from "./update.ts";
-
-export interface PostgresClusterArgs {
-  /** The declared world: parsed and checked. A change of it is what an update carries out. */
-  readonly config: ClusterConfig;
-}
 
 /**
  * A PostgreSQL primary, its standbys and their archive. The resource graph is the runbook: every step of it is one resource,
@@ -45,7 +43,11 @@ export interface PostgresClusterArgs {
  * The engine's order is for speed and for reading. That it is safe rests on the hosts alone: each step proves there, for this
  * intent, that it may act.
  */
-export class PostgresCluster extends ComponentResource {
+export class PostgresCluster extends ClusterPart {
+  /** What was declared: checked, with all defaults. */
+  readonly config: ClusterConfig;
+  /** How clients connect: secrets. */
+  readonly connections: ConnectionStrings;
   /** The one writable primary, as the hosts report it. */
   readonly primary: Output<string>;
   /** How it came to be the primary, as the hosts wrote it down. */
@@ -65,8 +67,10 @@ export class PostgresCluster extends ComponentResource {
   /** How to log in to hosts that only this program's key opens; undefined: the hosts are the user's, and so are the keys. */
   readonly ssh: Output<string> | undefined;
 
-  constructor(name: string, { config }: PostgresClusterArgs, opts?: ComponentResourceOptions) {
-    super("understudy:index:PostgresCluster", name, {}, opts);
+  constructor(name: string, args: PostgresClusterArgs, opts?: ComponentResourceOptions) {
+    const config = configOf(name, args);
+    const { resourcePrefix = `${name}-` } = args;
+    super("understudy:index:PostgresCluster", name, opts, resourcePrefix);
     const parent = { parent: this };
     const keys = clusterKeys(config, parent);
     const update = new Update(config, parent);
@@ -127,7 +131,7 @@ export class PostgresCluster extends ComponentResource {
       "preflight",
       {
         update,
-        command: "node scripts/steps/preflight.ts",
+        command: command("steps/preflight.ts"),
         stdin: all([intent.intentId, keys.clusterId, hosts, absent, members, archive.id]).apply(
           ([intentId, clusterId, known, unreached, { members: listed, retired }, archiveId]) =>
             JSON.stringify({
@@ -140,10 +144,13 @@ export class PostgresCluster extends ComponentResource {
       },
       {
         ...parent,
-        ...previewed({
-          ...{ declaration: declaration(config), clusterId: keys.clusterId, archive: archive.id },
-          ...{ hosts, absent, members },
-        }),
+        ...previewed(
+          {
+            ...{ declaration: declaration(config), clusterId: keys.clusterId, archive: archive.id },
+            ...{ hosts, absent, members },
+          },
+          parent,
+        ),
       },
     );
     const asked = reported("preflight", preflight.outcome, preflightOutcome);
@@ -288,7 +295,7 @@ export class PostgresCluster extends ComponentResource {
       "receipt",
       {
         update,
-        command: "node scripts/steps/receipt.ts",
+        command: command("steps/receipt.ts"),
         stdin: all([intent.intentId, promoted, hosts]).apply(([intentId, outcome, known]) =>
           JSON.stringify({
             intent: intentId,
@@ -303,6 +310,7 @@ export class PostgresCluster extends ComponentResource {
     );
     update.end();
 
+    this.config = config;
     this.primary = promoted.primary;
     this.handover = reported("receipt", receipt.outcome, receiptOutcome).handover;
     this.nodes = nodes;
@@ -313,7 +321,8 @@ export class PostgresCluster extends ComponentResource {
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;
     this.monitorPassword = keys.monitorPassword;
-    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys) : undefined;
+    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys, parent) : undefined;
+    this.connections = connectionStrings(config, this);
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }
 }
@@ -337,7 +346,7 @@ function restarts(
     "restart",
     {
       update,
-      command: unsecret(waiting).apply((hosts) => (hosts.length === 0 ? "true" : "node scripts/steps/restart.ts")),
+      command: unsecret(waiting).apply((hosts) => (hosts.length === 0 ? "true" : command("steps/restart.ts"))),
       stdin: jsonInput<RestartInput>({ hosts: waiting }),
       after: configured,
     },

@@ -2,7 +2,7 @@ import { all, type Output, secret } from "@pulumi/pulumi";
 import type { ClusterConfig } from "../model/config/config.ts";
 import { type ConnectionInput, connectionUri, jdbcUrl } from "../model/connectionUri.ts";
 import type { Endpoint } from "../model/host.ts";
-import type { PostgresCluster } from "./cluster.ts";
+import type { ClusterNode } from "./node.ts";
 
 type Role = "primary" | "standby";
 type Places = readonly (Endpoint & { readonly name: string })[];
@@ -11,7 +11,32 @@ type Places = readonly (Endpoint & { readonly name: string })[];
  * Connection strings for the first database by name, as its owner: secrets. Each names the servers of the role that it is for
  * first; docs/connecting.md says which client takes which.
  */
-export function connectionStrings(config: ClusterConfig, cluster: PostgresCluster): Record<string, Output<string>> {
+export interface ConnectionStrings {
+  /** To the primary, in libpq's form for several hosts: clients that take it follow a change of primary. */
+  readonly connectionUri: Output<string>;
+  /** To a standby, in the same form. */
+  readonly readOnlyUri: Output<string>;
+  /** To the host that is the primary now, for clients that know no more than one host. */
+  readonly primaryUri: Output<string>;
+  /** To the primary, for pgjdbc. */
+  readonly jdbcUrl: Output<string>;
+  /** To a standby, for pgjdbc. */
+  readonly readOnlyJdbcUrl: Output<string>;
+  /** The same by way of the poolers, where there are some. */
+  readonly poolerUri?: Output<string>;
+  readonly poolerReadOnlyUri?: Output<string>;
+  readonly poolerPrimaryUri?: Output<string>;
+  readonly poolerJdbcUrl?: Output<string>;
+}
+
+/** What connection strings are made of. */
+interface Connected {
+  readonly nodes: readonly Pick<ClusterNode, "node" | "machine">[];
+  readonly primary: Output<string>;
+  readonly passwords: Readonly<Record<string, Output<string>>>;
+}
+
+export function connectionStrings(config: ClusterConfig, cluster: Connected): ConnectionStrings {
   const [database] = Object.values(config.databases);
   if (!database) throw new Error("config has no database");
   const { name, owner } = database;

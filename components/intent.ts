@@ -1,6 +1,7 @@
 import { local } from "@pulumi/command";
 import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
+import { named } from "./part.ts";
 import { freshId, type Update } from "./update.ts";
 
 /**
@@ -13,7 +14,7 @@ export class Intent extends local.Command {
 
   constructor(name: string, config: ClusterConfig, update: Update, opts: CustomResourceOptions) {
     super(
-      name,
+      named(name, opts),
       {
         create: freshId,
         environment: update.environment(declaredRoles(config)),

@@ -15,6 +15,9 @@ import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { scramVerifier } from "../model/scram.ts";
+import { given } from "./given.ts";
+import { named } from "./part.ts";
+import { command } from "./programs.ts";
 import type { Machine } from "./targets/machine.ts";
 
 /** Parent and other options of the resource that keeps a secret. */
@@ -127,7 +130,7 @@ export function clusterKeys(config: ClusterConfig, opts: SecretOptions): Cluster
     passwords: Object.fromEntries(
       Object.values(config.users).map((user) => [
         user.name,
-        user.password === undefined ? password(`password-${user.name}`, opts) : secret(user.password),
+        user.password === undefined ? password(`password-${user.name}`, opts) : secret(given(user.password)),
       ]),
     ),
   };
@@ -170,10 +173,10 @@ function made(
   parameters: Input<object> | undefined,
   opts: SecretOptions,
 ): Output<Readonly<Record<string, string>>> {
-  const command = new local.Command(
-    name,
+  const making = new local.Command(
+    named(name, opts),
     {
-      create: `node scripts/make-secret.mjs ${kind}`,
+      create: command("make-secret.mjs", kind),
       ...(parameters === undefined ? {} : { stdin: secret(parameters).apply((known) => JSON.stringify(known)) }),
       logging: local.Logging.None,
       // Otherwise the old secret would be in the environment of the process that makes the new one.
@@ -181,7 +184,7 @@ function made(
     },
     { ...opts, additionalSecretOutputs: ["stdout"] },
   );
-  return secret(command.stdout).apply((text) => {
+  return secret(making.stdout).apply((text) => {
     const known = parseOutcome(madeSecret, text);
     if (known === undefined)
       throw new RunError(`${name}: what it has made is not what it should be\nHINT: please report it.`);

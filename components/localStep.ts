@@ -1,5 +1,6 @@
 import { local } from "@pulumi/command";
 import { type CustomResourceOptions, type Input, type Output, output, type Resource, secret } from "@pulumi/pulumi";
+import { named } from "./part.ts";
 import type { Update } from "./update.ts";
 
 export interface LocalStepArgs {
@@ -25,7 +26,7 @@ export class LocalStep extends local.Command {
 
   constructor(name: string, args: LocalStepArgs, opts: CustomResourceOptions) {
     super(
-      name,
+      named(name, opts),
       {
         create: args.command,
         stdin: secret(args.stdin),

@@ -40,7 +40,7 @@ export function clusterMembers(
 }
 
 function place({ node, address, sshPort }: Machine): Output<Omit<Member, "hostKey">> {
-  return address.apply((known) => ({ name: node, address: known, sshPort }));
+  return all([address, sshPort]).apply(([known, port]) => ({ name: node, address: known, sshPort: port }));
 }
 
 /** What the update before has left, and which of the nodes that config does not name any more are proven to be off by then. */

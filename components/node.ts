@@ -1,4 +1,4 @@
-import { all, ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
 import { digestOf, hostScripts } from "../model/hostScripts.ts";
 import { type InstalledHost, installedHost } from "../model/installedHost.ts";
@@ -10,9 +10,12 @@ import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
 import type { HostSize } from "../model/settings/sizing.ts";
 import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
+import { given } from "./given.ts";
 import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
+import { ClusterPart } from "./part.ts";
+import { command } from "./programs.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -31,7 +34,7 @@ export interface ClusterNodeArgs {
 const scripts = digestOf(hostScripts());
 
 /** A host with PostgreSQL on it, configured, whatever its role: the steps `install` and `configure`. */
-export class ClusterNode extends ComponentResource {
+export class ClusterNode extends ClusterPart {
   readonly node: NodeConfig;
   readonly machine: Machine;
   readonly found: Output<InstalledHost>;
@@ -41,13 +44,13 @@ export class ClusterNode extends ComponentResource {
   private readonly install: Resource;
 
   constructor(name: string, args: ClusterNodeArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:ClusterNode", name, {}, opts);
+    super("understudy:index:ClusterNode", name, opts);
     const { update, config, node, machine, keys } = args;
     const install = new LocalStep(
       `install-${name}`,
       {
         update,
-        command: "node scripts/steps/install.ts",
+        command: command("steps/install.ts"),
         stdin: jsonInput<InstallInput>({
           name,
           connection: machine.connection,
@@ -96,16 +99,17 @@ export class ClusterNode extends ComponentResource {
           ),
           pg_ident_conf: "",
           pgpass: keys.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
-          pgbackrest_conf: all([archive.access, this.found]).apply(([access, { cpus, pgbackrest }]) =>
-            renderPgbackrestConf({
-              stanza: config.clusterName,
-              major: config.postgresVersion,
-              node,
-              archive: config.archive,
-              access,
-              cpus,
-              version: pgbackrest,
-            }),
+          pgbackrest_conf: all([archive.access, given(config.archive), this.found]).apply(
+            ([access, declared, { cpus, pgbackrest }]) =>
+              renderPgbackrestConf({
+                stanza: config.clusterName,
+                major: config.postgresVersion,
+                node,
+                archive: declared,
+                access,
+                cpus,
+                version: pgbackrest,
+              }),
           ),
           archive_id: archive.id,
           archive_ca_crt: archive.caCertificate,

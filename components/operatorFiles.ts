@@ -1,23 +1,29 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { all, getStack, type Output, runtime, unsecret } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, getStack, type Output, runtime, unsecret } from "@pulumi/pulumi";
 import type { ClusterKeys } from "./keys.ts";
+import { clusterScope } from "./part.ts";
 import { type Login, loginOf } from "./targets/connection.ts";
 import type { Machine } from "./targets/machine.ts";
 
-/** Where tools of the operator's machine find what belongs to the stack. Never in git. */
-const directory = () => join(".understudy", getStack());
+/** Where tools of the operator's machine find what belongs to the cluster. Never in git. */
+const directory = (opts: CustomResourceOptions) => join(".understudy", getStack(), clusterScope(opts));
 
 /**
  * Writes a file there and gives its absolute path. Each update does so, not a resource: the state may be shared by several
  * machines, the file system is not. A preview writes nothing.
  */
-export function operatorFile(name: string, content: Output<string>, mode = 0o644): Output<string> {
+function operatorFile(
+  name: string,
+  content: Output<string>,
+  opts: CustomResourceOptions,
+  mode = 0o644,
+): Output<string> {
   return unsecret(
     content.apply((text) => {
-      const path = resolve(directory(), name);
+      const path = resolve(directory(opts), name);
       if (!runtime.isDryRun()) {
-        mkdirSync(directory(), { recursive: true, mode: 0o700 });
+        mkdirSync(directory(opts), { recursive: true, mode: 0o700 });
         writeFileSync(path, text, { mode });
       }
       return path;
@@ -32,8 +38,9 @@ export function operatorFile(name: string, content: Output<string>, mode = 0o644
 export function sshCommand(
   machines: readonly Machine[],
   keys: Pick<ClusterKeys, "operator" | "hosts">,
+  opts: CustomResourceOptions,
 ): Output<string> {
-  const identity = operatorFile("id_ed25519", keys.operator.privateKey, 0o600);
+  const identity = operatorFile("id_ed25519", keys.operator.privateKey, opts, 0o600);
   const logins = all(machines.map(({ connection }) => loginOf(connection)));
   const knownHosts = operatorFile(
     "known_hosts",
@@ -43,6 +50,7 @@ export function sshCommand(
         ...bastionOf(known).map(({ hostKey }) => `${bastionName} ${hostKey}\n`),
       ].join(""),
     ),
+    opts,
   );
   const config = all([identity, knownHosts, logins]).apply(([identityFile, knownHostsFile, known]) => {
     const files = [
@@ -64,7 +72,7 @@ export function sshCommand(
       .join("\n\n")
       .concat("\n");
   });
-  return operatorFile("ssh_config", config).apply(() => `ssh -F ${join(directory(), "ssh_config")}`);
+  return operatorFile("ssh_config", config, opts).apply(() => `ssh -F ${join(directory(opts), "ssh_config")}`);
 }
 
 /** No node has that name where there is a bastion. */

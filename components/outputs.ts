@@ -1,13 +1,13 @@
 import { all, secret } from "@pulumi/pulumi";
-import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
+import { nodesOf } from "../model/config/config.ts";
 import type { Endpoint } from "../model/host.ts";
 import { monitorRole, slotName } from "../model/names.ts";
 import type { PostgresCluster } from "./cluster.ts";
-import { connectionStrings } from "./connections.ts";
 import { loginOf } from "./targets/connection.ts";
 
 /** The stack's outputs: what users and scripts rely on (docs/operations.md, "Outputs"). */
-export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
+export function stackOutputs(cluster: PostgresCluster) {
+  const { config } = cluster;
   const endpoints = all(
     cluster.nodes.map(({ node, machine }) => all([node.name, machine.endpoint, loginOf(machine.connection)])),
   );
@@ -72,7 +72,7 @@ export function stackOutputs(config: ClusterConfig, cluster: PostgresCluster) {
   return {
     primary: cluster.primary,
     nodes,
-    ...connectionStrings(config, cluster),
+    ...cluster.connections,
     archive: cluster.archive.description,
     ...(cluster.made === undefined ? {} : { [config.target]: cluster.made }),
     caCertificate: cluster.caCertificate,

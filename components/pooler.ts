@@ -1,11 +1,4 @@
-import {
-  all,
-  ComponentResource,
-  type ComponentResourceOptions,
-  type Input,
-  type Output,
-  type Resource,
-} from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type Input, type Output, type Resource } from "@pulumi/pulumi";
 import type { ClusterConfig, NodeConfig, PoolerConfig } from "../model/config/config.ts";
 import { poolerRole } from "../model/names.ts";
 import {
@@ -17,6 +10,7 @@ import {
   severalHosts,
 } from "../model/render/pgbouncer.ts";
 import { type Certificate, type ClusterKeys, verifier } from "./keys.ts";
+import { ClusterPart } from "./part.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -45,11 +39,11 @@ export interface NodePoolerArgs {
  * The two PgBouncers of a node, and the router that leads them: the step `pooler`. The same on every node, whichever is the primary; a
  * change of it leaves PostgreSQL alone.
  */
-export class NodePooler extends ComponentResource {
+export class NodePooler extends ClusterPart {
   readonly step: Resource;
 
   constructor(name: string, args: NodePoolerArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:NodePooler", name, {}, opts);
+    super("understudy:index:NodePooler", name, opts);
     const { update, config, pooler, keys } = args;
     const { machine, certificate, found } = args.node;
     const version = found.apply(({ pgbouncer }) => pgbouncer);

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import type { types } from "@pulumi/command";
 import {
   type CustomResourceOptions,
@@ -16,6 +15,8 @@ import {
 import type { Members } from "../model/members.ts";
 import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/preflight.ts";
 import type { PreflightInput } from "../model/stepInputs.ts";
+import { named } from "./part.ts";
+import { pathOf } from "./programs.ts";
 
 export interface PreviewedPreflight {
   /** What is declared; all of it is known in a preview. */
@@ -37,10 +38,10 @@ interface ReachedHost {
  * Lets `pulumi preview` refuse what the step `preflight` would refuse: commands don't run in a preview, hooks do. In an update it
  * does nothing, since there the step itself looks. It changes nothing, and asks the hosts once a run.
  */
-export function previewed(args: PreviewedPreflight): Pick<CustomResourceOptions, "hooks"> {
+export function previewed(args: PreviewedPreflight, opts: CustomResourceOptions): Pick<CustomResourceOptions, "hooks"> {
   let check: Promise<void> | undefined;
   const hook = new ResourceHook(
-    "preflight",
+    named("preflight", opts),
     (found) => {
       if (!runtime.isDryRun()) return;
       check ??= look(args, found);
@@ -82,8 +83,7 @@ async function look(args: PreviewedPreflight, found: ResourceHookArgs): Promise<
 
 /** Runs the step's own script, in a process of its own: it has the SSH client, which the program has no use for. */
 async function preview(input: PreflightInput, previous: string | undefined): Promise<PreviewedVerdict> {
-  const script = fileURLToPath(new URL("../scripts/steps/preflight.ts", import.meta.url));
-  const child = spawn(process.execPath, [script, "preview"], {
+  const child = spawn(process.execPath, [pathOf("steps/preflight.ts"), "preview"], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...(previous === undefined ? {} : { PULUMI_COMMAND_STDOUT: previous }) },
   });

@@ -13,6 +13,7 @@ import {
 import { dialFailure } from "../model/dialFailure.ts";
 import { renderParameters } from "../model/render/parameters.ts";
 import { formerName } from "../model/steps.ts";
+import { named } from "./part.ts";
 import { loginOf } from "./targets/connection.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Again, Update } from "./update.ts";
@@ -46,7 +47,7 @@ export class RemoteStep extends remote.Command {
 
   constructor(name: string, args: RemoteStepArgs, opts: CustomResourceOptions) {
     super(
-      name,
+      named(name, opts),
       {
         connection: args.machine.connection,
         create: commandLine(args),
@@ -60,8 +61,10 @@ export class RemoteStep extends remote.Command {
       },
       {
         ...opts,
-        ...explained(args.machine),
-        aliases: [formerName(name)].filter((former) => former !== undefined).map((former) => ({ name: former })),
+        ...explained(args.machine, opts),
+        aliases: [formerName(name)]
+          .filter((former) => former !== undefined)
+          .map((former) => ({ name: named(former, opts) })),
         dependsOn: [...args.machine.ready, ...args.after],
       },
     );
@@ -76,13 +79,13 @@ const explanations = new WeakMap<Machine, ErrorHook>();
  * Whatever a script refuses it explains itself; a connection that does not come about is explained here, in the same form,
  * beside the plugin's own message.
  */
-function explained(machine: Machine): Pick<CustomResourceOptions, "hooks"> {
+function explained(machine: Machine, opts: CustomResourceOptions): Pick<CustomResourceOptions, "hooks"> {
   let hook = explanations.get(machine);
   if (!hook) {
     const where = loginOf(machine.connection).apply(
       ({ user, host, port }) => `${machine.node} (${user}@${host}:${port})`,
     );
-    hook = new ErrorHook(`ssh-${machine.node}`, async ({ errors: [message = ""] }) => {
+    hook = new ErrorHook(named(`ssh-${machine.node}`, opts), async ({ errors: [message = ""] }) => {
       where.apply((known) => {
         const explanation = dialFailure(message, known);
         if (explanation !== undefined) void log.error(explanation);

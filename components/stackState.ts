@@ -12,12 +12,12 @@ interface StoredResource {
   readonly outputs: StoredStep;
 }
 
-/** The steps of the last update that came to them, by name. The engine answers from its snapshot: no host is asked. */
-export async function storedSteps(): Promise<(name: string) => StoredStep | undefined> {
+/** The steps of the last update that came to them, by name without the cluster's prefix. The engine answers from its snapshot: no host is asked. */
+export async function storedSteps(prefix: string): Promise<(name: string) => StoredStep | undefined> {
   const { outputs = {} } = await readState();
   const find = (name: string) =>
     Object.entries(outputs).find(
-      ([urn, { type }]) => /^command:(?:local|remote):Command$/.test(type) && urn.endsWith(`::${name}`),
+      ([urn, { type }]) => /^command:(?:local|remote):Command$/.test(type) && urn.endsWith(`::${prefix}${name}`),
     )?.[1].outputs;
   return (name) => {
     const former = formerName(name);

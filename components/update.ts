@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
 import { local } from "@pulumi/command";
-import { type CustomResourceOptions, type Output, output, type Resource, secret } from "@pulumi/pulumi";
-import type { ClusterConfig } from "../model/config/config.ts";
+import { type CustomResourceOptions, type Output, output, type Resource, RunError, secret } from "@pulumi/pulumi";
+import { type ClusterConfig, problemsOnceKnown } from "../model/config/config.ts";
+import type { Known } from "../model/config/later.ts";
+import { formatProblems } from "../model/config/problems.ts";
+import { given } from "./given.ts";
 import { outcomesFit } from "./outcome.ts";
+import { named, prefixOf } from "./part.ts";
 import { type StoredStep, storedSteps } from "./stackState.ts";
 
 /** In the order of time; without Node, whose start takes longer than all the rest of the command. */
@@ -26,19 +30,20 @@ export class Update {
   /** An input of every step. It stays what it is until another update is left unfinished, or `reconcile` changes. */
   readonly again: Output<Again>;
   /** What the stack's state held of each step when the program started. */
-  readonly stored: Promise<(step: string) => StoredStep | undefined> = storedSteps();
+  readonly stored: Promise<(step: string) => StoredStep | undefined>;
   readonly #started: local.Command;
   readonly #opts: CustomResourceOptions;
   readonly #steps: Resource[] = [];
 
   constructor(config: ClusterConfig, opts: CustomResourceOptions) {
     this.#opts = opts;
+    this.stored = storedSteps(prefixOf(opts));
     this.#started = new local.Command(
-      "started",
+      named("started", opts),
       {
         create: freshId,
         // A secret: passwords could be guessed from it.
-        stdin: secret(createHash("sha256").update(JSON.stringify(config)).digest("hex")),
+        stdin: secret(given(config).apply(digestOf)),
         environment: output(this.stored.then((step) => lastUnfinished(config, step))).apply((id) => ({
           ...(id === "" ? {} : { CONTINUES: id }),
           ...(config.reconcile === "" ? {} : { RECONCILE: config.reconcile }),
@@ -68,7 +73,7 @@ export class Update {
   /** Called once all steps are declared. */
   end(): void {
     new local.Command(
-      "finished",
+      named("finished", this.#opts),
       {
         create: 'echo "$UPDATE"',
         environment: { UPDATE: this.#started.stdout.apply((text) => text.trim()) },
@@ -78,6 +83,13 @@ export class Update {
       { ...this.#opts, dependsOn: this.#steps },
     );
   }
+}
+
+/** Of the whole config, before any step runs: so this is also where rules between values are looked at that were not known before. */
+function digestOf(config: Known<ClusterConfig>): string {
+  const problems = problemsOnceKnown(config);
+  if (problems.length > 0) throw new RunError(formatProblems(problems));
+  return createHash("sha256").update(JSON.stringify(config)).digest("hex");
 }
 
 /**

@@ -1,9 +1,9 @@
 import { local, type types } from "@pulumi/command";
 import {
   all,
-  ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
+  getProject,
   getStack,
   type Input,
   type Output,
@@ -23,12 +23,13 @@ import {
 import type { Endpoint } from "../../model/host.ts";
 import type { ClusterKeys, SshKeyPair } from "../keys.ts";
 import { reported } from "../outcome.ts";
+import { ClusterPart, clusterScope, named } from "../part.ts";
+import { command } from "../programs.ts";
 import type { Update } from "../update.ts";
 import { sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
-const script = (name: string, ...words: readonly (string | number)[]) =>
-  ["./scripts/docker", name].join("/").concat(" ", words.join(" "));
+const script = (name: string, ...words: readonly (string | number)[]) => command(`docker/${name}`, ...words);
 
 /** What all hosts of a stack share: the name that goes before all names, their network, and whether data is protected. */
 export interface DockerStack {
@@ -40,8 +41,10 @@ export interface DockerStack {
   readonly deletionProtection: boolean;
 }
 
-export function dockerPrefix(): string {
-  return `understudy-${getStack()}`;
+/** Other programs on this machine have stacks of the same name: where names are not plain, the project's is among them. */
+export function dockerPrefix(opts: CustomResourceOptions): string {
+  const cluster = clusterScope(opts);
+  return cluster === "" ? `understudy-${getStack()}` : `understudy-${getProject()}-${getStack()}-${cluster}`;
 }
 
 interface DockerStepArgs {
@@ -57,14 +60,14 @@ interface DockerStepArgs {
 class DockerStep extends local.Command {
   constructor(name: string, update: Update, args: DockerStepArgs, opts: CustomResourceOptions) {
     const environment = update.environment(args.environment);
-    super(name, { ...args, environment, logging: local.Logging.Stderr }, opts);
+    super(named(name, opts), { ...args, environment, logging: local.Logging.Stderr }, opts);
     update.add(this);
   }
 }
 
 /** The network of the stack: a bridge of Docker's with a subnet that stays. */
 export function dockerStack(config: DockerClusterConfig, update: Update, opts: CustomResourceOptions): DockerStack {
-  const prefix = dockerPrefix();
+  const prefix = dockerPrefix(opts);
   const network = new DockerStep(
     "network",
     update,
@@ -127,7 +130,7 @@ const identity = z.object({ instance: z.string(), address: z.string(), sshPort: 
 const hostReport = identity.catchall(z.int()) as z.ZodType<unknown> as z.ZodType<HostReport>;
 
 /** A container that boots like a machine, on a volume of its own, as a volume, a host and its power. */
-export class DockerHost extends ComponentResource {
+export class DockerHost extends ClusterPart {
   /** What it looks like from outside. Address and ports stay for as long as the host has its name. */
   readonly report: Output<HostReport>;
   readonly address: Output<string>;
@@ -136,7 +139,7 @@ export class DockerHost extends ComponentResource {
   readonly power: local.Command;
 
   constructor(name: string, args: DockerHostArgs, opts?: ComponentResourceOptions) {
-    super("understudy:index:DockerHost", name, {}, opts);
+    super("understudy:index:DockerHost", name, opts);
     const { stack, host, names } = args;
     const { update, prefix } = stack;
 
@@ -235,7 +238,7 @@ export interface DockerMachineArgs {
 }
 
 /** A node's host on this machine: a container. Its ports are published on loopback, so that this works where container addresses can't be reached. */
-export class DockerMachine extends ComponentResource implements Machine {
+export class DockerMachine extends ClusterPart implements Machine {
   readonly node: string;
   readonly connection: Output<types.input.remote.ConnectionArgs>;
   readonly address: Output<string>;
@@ -255,7 +258,7 @@ export class DockerMachine extends ComponentResource implements Machine {
     { stack, config, major, pooler, keys, fence }: DockerMachineArgs,
     opts?: ComponentResourceOptions,
   ) {
-    super("understudy:index:DockerMachine", name, {}, opts);
+    super("understudy:index:DockerMachine", name, opts);
     const hostKey = keys.hosts[name];
     if (!hostKey) throw new Error(`no SSH host key for node ${name}`);
     // Published from the start: with a pooler switched on later, no host has to be made anew.

@@ -1,14 +1,8 @@
-import {
-  all,
-  ComponentResource,
-  type ComponentResourceOptions,
-  type Output,
-  type Resource,
-  secret,
-} from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type Output, type Resource, secret } from "@pulumi/pulumi";
 import { hostFiles } from "../../model/paths.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
 import { type ClusterKeys, certificate, password, sshKeyPair } from "../keys.ts";
+import { ClusterPart } from "../part.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
 import type { ArchiveServer } from "./machine.ts";
 
@@ -23,7 +17,7 @@ export interface DockerS3Args {
  * An S3 server on a host of its own, over HTTPS with a certificate of the stack's CA. It keeps the bucket on a volume that is
  * protected from removal where the stack's data is.
  */
-export class DockerS3 extends ComponentResource implements ArchiveServer {
+export class DockerS3 extends ClusterPart implements ArchiveServer {
   /** Where the nodes reach it. The name resolves on the stack's network. */
   readonly endpoint = { host: "archive.understudy.internal", port: 443 } as const;
   /** Where tools on this machine reach it. */
@@ -37,7 +31,7 @@ export class DockerS3 extends ComponentResource implements ArchiveServer {
   readonly ready: readonly Resource[];
 
   constructor(name: string, { stack, bucket, keys }: DockerS3Args, opts?: ComponentResourceOptions) {
-    super("understudy:index:DockerS3", name, {}, opts);
+    super("understudy:index:DockerS3", name, opts);
     const parent = { parent: this };
     this.accessKey = password("archive-access-key", parent);
     this.secretKey = password("archive-secret-key", parent);

@@ -1,5 +1,5 @@
 import type { types } from "@pulumi/command";
-import type { Output, Resource } from "@pulumi/pulumi";
+import type { Input, Output, Resource } from "@pulumi/pulumi";
 import type { Endpoint } from "../../model/host.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
 
@@ -18,7 +18,7 @@ export interface Machine {
   readonly address: Output<string>;
 
   /** Port sshd listens on at `address`: the way for nodes to ask one another. */
-  readonly sshPort: number;
+  readonly sshPort: Input<number>;
 
   /** Port PostgreSQL listens on at `address`. */
   readonly postgresPort: number;
@@ -98,7 +98,7 @@ export interface Fence {
   readonly proof: Output<string>;
   /** Where it would answer if it were not off. */
   readonly address: Output<string>;
-  readonly sshPort: number;
+  readonly sshPort: Input<number>;
   readonly postgresPort: number;
 }
 

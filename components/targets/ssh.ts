@@ -1,6 +1,5 @@
 import { local, type types } from "@pulumi/command";
 import {
-  ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
   type Output,
@@ -10,7 +9,9 @@ import {
 } from "@pulumi/pulumi";
 import type { NodeState, PoolerConfig, SshClusterConfig, SshLogin, SshNodeConfig } from "../../model/config/config.ts";
 import type { Endpoint } from "../../model/host.ts";
-import { sshConnection } from "./connection.ts";
+import { given } from "../given.ts";
+import { ClusterPart, named } from "../part.ts";
+import { type SshServer, sshConnection } from "./connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "./machine.ts";
 
 export interface SshMachineArgs {
@@ -20,11 +21,11 @@ export interface SshMachineArgs {
 }
 
 /** A host that the user already has. Nothing is made for it, and nothing of it goes when it is removed from config. */
-export class SshMachine extends ComponentResource implements Machine {
+export class SshMachine extends ClusterPart implements Machine {
   readonly node: string;
   readonly connection: Output<types.input.remote.ConnectionArgs>;
   readonly address: Output<string>;
-  readonly sshPort: number;
+  readonly sshPort: Output<number>;
   readonly postgresPort: number;
   readonly endpoint: Output<Endpoint>;
   readonly names = [];
@@ -37,17 +38,15 @@ export class SshMachine extends ComponentResource implements Machine {
   readonly ready: readonly Resource[] = [];
 
   constructor(name: string, { config, pooler }: SshMachineArgs, opts?: ComponentResourceOptions) {
-    super("understudy:index:SshMachine", name, {}, opts);
+    super("understudy:index:SshMachine", name, opts);
     this.node = config.name;
+    const at = (port: number) => this.address.apply((host) => ({ host, port }));
     this.connection = sshConnection({ ...login(config), proxy: config.proxy && login(config.proxy) });
-    this.address = output(config.address);
-    this.sshPort = config.port;
+    this.address = given(config.address);
+    this.sshPort = given(config.port);
     this.postgresPort = config.postgresPort;
-    this.endpoint = output({ host: config.address, port: config.postgresPort });
-    this.poolerEndpoints = pooler && {
-      primary: output({ host: config.address, port: pooler.port }),
-      standbys: output({ host: config.address, port: pooler.readOnlyPort }),
-    };
+    this.endpoint = at(config.postgresPort);
+    this.poolerEndpoints = pooler && { primary: at(pooler.port), standbys: at(pooler.readOnlyPort) };
     this.dataDirectory = config.dataDirectory;
     this.instance = output("ssh");
     this.registerOutputs({ address: this.address, endpoint: this.endpoint });
@@ -71,10 +70,10 @@ export function sshFences(config: SshClusterConfig, change: FenceChange, opts: C
   return Object.values(config.nodes)
     .filter(({ state }) => state === "fenced")
     .map((node) => {
-      const { name, address, port, postgresPort, fence } = node;
+      const { name, fence } = node;
       const how = fence?.command === undefined ? `stated: ${fence?.statement}` : `command: ${fence.command}`;
       const step = new local.Command(
-        `power-${name}`,
+        named(`power-${name}`, opts),
         {
           create: fence?.command === undefined ? "true" : fence.command,
           environment: { CHANGE: change.proof },
@@ -83,19 +82,26 @@ export function sshFences(config: SshClusterConfig, change: FenceChange, opts: C
         },
         { ...opts, dependsOn: [...change.after] },
       );
+      const machine = new SshMachine(name, { config: node, pooler: config.pooler }, opts);
       return {
         node: name,
-        machine: new SshMachine(name, { config: node, pooler: config.pooler }, opts),
+        machine,
         how,
         step,
         proof: step.environment.apply((known) => known?.CHANGE ?? ""),
-        address: output(address),
-        sshPort: port,
-        postgresPort,
+        address: machine.address,
+        sshPort: machine.sshPort,
+        postgresPort: machine.postgresPort,
       };
     });
 }
 
-function login({ host, port, user, privateKey, hostKey }: SshLogin) {
-  return { host, port, user, privateKey: secret(privateKey), hostKey };
+function login({ host, port, user, privateKey, hostKey }: SshLogin): SshServer {
+  return {
+    host: given(host),
+    port: given(port),
+    user: given(user),
+    privateKey: secret(given(privateKey)),
+    hostKey: hostKey === undefined ? undefined : given(hostKey),
+  };
 }

@@ -1,5 +1,6 @@
 import type { AwsConfig, AwsHost } from "../aws/config.ts";
 import type { PostgresMajor } from "../majors.ts";
+import type { Given } from "./later.ts";
 import type { Duration } from "./units.ts";
 
 /** What the user declared: parsed, checked as a whole, defaults filled in. Made by `parseConfig` only. */
@@ -108,18 +109,18 @@ export type AwsNodeConfig = NodeBase & AwsHost;
 
 /** How an SSH server is reached. `privateKey` is the content of the file, and a secret. */
 export interface SshLogin {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly privateKey: string;
+  readonly host: Given<string>;
+  readonly port: Given<number>;
+  readonly user: Given<string>;
+  readonly privateKey: Given<string>;
   /** The server's public key as in known_hosts: type and base64, no comment. Undefined: not checked. */
-  readonly hostKey: string | undefined;
+  readonly hostKey: Given<string> | undefined;
 }
 
 export interface SshNodeConfig extends NodeBase, SshLogin {
   readonly target: "ssh";
   /** What the other nodes reach this host by. */
-  readonly address: string;
+  readonly address: Given<string>;
   /** A bastion to go through. */
   readonly proxy: SshLogin | undefined;
   /** How it is proven that the host is off; always there while `state` is `fenced`. */
@@ -134,8 +135,7 @@ export type SshFence =
 export type ArchiveConfig = OwnArchiveConfig | GivenArchiveConfig;
 
 interface ArchiveBase {
-  readonly bucket: string;
-  readonly region: string;
+  readonly region: Given<string>;
   /** Folder within the bucket, without slashes at its ends; "" is the bucket itself. */
   readonly prefix: string;
   readonly retention: ArchiveRetention;
@@ -145,19 +145,21 @@ interface ArchiveBase {
 /** The stack has one of its own (no `endpoint`): an S3 server with the target docker, a bucket with the target aws. */
 export interface OwnArchiveConfig extends ArchiveBase {
   readonly server: "own";
+  readonly bucket: string;
 }
 
 /** Any S3 endpoint of the user's. */
 export interface GivenArchiveConfig extends ArchiveBase {
   readonly server: "given";
-  readonly endpoint: { readonly host: string; readonly port: number };
+  readonly bucket: Given<string>;
+  readonly endpoint: Given<{ readonly host: string; readonly port: number }>;
   /** A secret. */
-  readonly accessKey: string;
+  readonly accessKey: Given<string>;
   /** A secret. */
-  readonly secretKey: string;
-  readonly uriStyle: "path" | "host";
+  readonly secretKey: Given<string>;
+  readonly uriStyle: Given<"path" | "host">;
   /** PEM of the CA that signed the endpoint's certificate; undefined: the system's trust store. */
-  readonly caCertificate: string | undefined;
+  readonly caCertificate: Given<string> | undefined;
   readonly verifyTls: boolean;
 }
 
@@ -184,7 +186,7 @@ export interface DatabaseConfig {
 export interface UserConfig {
   readonly name: string;
   /** A secret; undefined: generated. */
-  readonly password: string | undefined;
+  readonly password: Given<string> | undefined;
   readonly memberOf: readonly string[];
   /** Undefined: no limit. */
   readonly connectionLimit: number | undefined;

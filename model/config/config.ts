@@ -3,6 +3,7 @@ import { isClusterName } from "../names.ts";
 import { checkSettings } from "../settings/settings.ts";
 import { settingsConflicts } from "../settings/settingsConflicts.ts";
 import type { ClusterConfig, NodeConfig } from "./clusterConfig.ts";
+import type { Known } from "./later.ts";
 import { ConfigError, keyPath, type Problem } from "./problems.ts";
 import { readAccounts } from "./read/accounts.ts";
 import { readArchive } from "./read/archive.ts";
@@ -19,8 +20,8 @@ export * from "./clusterConfig.ts";
 export { ConfigError, type Problem } from "./problems.ts";
 
 export interface ConfigContext extends ReadContext {
-  /** Name of the Pulumi stack. */
-  readonly stack: string;
+  /** What the cluster is called where nothing else is said. */
+  readonly name: string;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface ConfigContext extends ReadContext {
 export function parseConfig(raw: Readonly<Record<string, unknown>>, context: ConfigContext): ClusterConfig {
   const problems: Problem[] = [];
   const top = readOptions(topOptions, raw, "", problems);
-  const clusterName = top.clusterName ?? clusterNameOf(context.stack, raw, problems);
+  const clusterName = top.clusterName ?? clusterNameOf(context.name, raw, problems);
   const major = top.postgresVersion ?? defaultMajor;
   const target = openTarget(top, context, problems);
   checkMajor(top.target, major, problems);
@@ -79,6 +80,11 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   } as ClusterConfig;
 }
 
+/** What is wrong between values that `parseConfig` did not know yet. */
+export function problemsOnceKnown(config: Known<ClusterConfig>): readonly Problem[] {
+  return targets[config.target].problemsOf?.(Object.values(config.nodes)) ?? [];
+}
+
 /** With an unknown target the rest is read as with docker, so that its problems are told as well. */
 function openTarget(
   top: Readonly<Record<string, unknown>> & { readonly target: ClusterConfig["target"] | undefined },
@@ -100,12 +106,12 @@ function checkMajor(target: ClusterConfig["target"] | undefined, major: Postgres
   if (problem) problems.push({ key: "postgresVersion", ...problem });
 }
 
-function clusterNameOf(stack: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {
-  if (!isClusterName(stack) && !raw.clusterName) {
-    const rule = `defaults to the stack's name, but '${stack}' is not 1 to 40 lower-case letters, digits and inner hyphens`;
+function clusterNameOf(name: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {
+  if (!isClusterName(name) && !raw.clusterName) {
+    const rule = `is '${name}' by default, which is not 1 to 40 lower-case letters, digits and inner hyphens`;
     problems.push({ key: "clusterName", rule, hint: topOptions.clusterName.hint });
   }
-  return stack;
+  return name;
 }
 
 function checkPrimary(

@@ -25,11 +25,17 @@ export class ConfigError extends Error {
   }
 }
 
-/** The message that a person reads. */
-export function formatProblems(problems: readonly Problem[]): string {
+/**
+ * The message that a person reads.
+ *
+ * @param cluster name of the cluster whose arguments are wrong, in a program that has several; undefined: it is the stack's config
+ */
+export function formatProblems(problems: readonly Problem[], cluster?: string): string {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   const lines = problems.map(({ key, rule, hint }) => `  ${key}: ${rule}\n    HINT: ${hint}`);
-  return [`the configuration has ${count}; nothing was changed`, ...lines].join("\n");
+  if (cluster === undefined) return [`the configuration has ${count}; nothing was changed`, ...lines].join("\n");
+  const note = "Where a hint says 'pulumi config set', set the argument of that path in the program.";
+  return [`the arguments of PostgresCluster ${cluster} have ${count}`, ...lines, note].join("\n");
 }
 
 /** The candidate that `word` was probably meant to be. */

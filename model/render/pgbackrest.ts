@@ -1,4 +1,5 @@
 import type { ArchiveConfig, NodeConfig } from "../config/clusterConfig.ts";
+import type { Known } from "../config/later.ts";
 import type { PostgresMajor } from "../majors.ts";
 import { superuser } from "../names.ts";
 import { handoverFlag, hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
@@ -27,7 +28,7 @@ export interface PgbackrestInput {
   readonly stanza: string;
   readonly major: PostgresMajor;
   readonly node: NodeConfig;
-  readonly archive: ArchiveConfig;
+  readonly archive: Known<ArchiveConfig>;
   readonly access: ArchiveAccess;
   readonly cpus: number;
   /** Version of pgBackRest on the host, as `install` reports it ("2.55.1"). */
@@ -95,7 +96,7 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
   ].join("\n");
 }
 
-function repository(archive: ArchiveConfig, access: ArchiveAccess): Readonly<Record<string, string>> {
+function repository(archive: Known<ArchiveConfig>, access: ArchiveAccess): Readonly<Record<string, string>> {
   const { differential } = archive.retention;
   return {
     "repo1-path": `/${archive.prefix}`,

@@ -10,7 +10,7 @@ go_minor() { "$1" env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p'
 # Prints the toolchain that the modules ask for, as in "go1.26.0".
 go_wanted() {
   local wanted
-  wanted=$(sed -n 's/^go \(.*\)/\1/p' "$UNDERSTUDY_ROOT/offline/pulumi/go.mod")
+  wanted=$(sed -n 's/^go \(.*\)/\1/p' "$UNDERSTUDY_ROOT/scripts/s3-server/go.mod")
   if [[ $wanted =~ ^[0-9]+\.[0-9]+$ ]]; then wanted=$wanted.0; fi
   printf 'go%s\n' "$wanted"
 }

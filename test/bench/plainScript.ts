@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { parseConfig } from "../../model/config/config.ts";
+import { type ClusterConfig, parseConfig } from "../../model/config/config.ts";
+import type { Known } from "../../model/config/later.ts";
 import { archiveCommand, hostFiles } from "../../model/paths.ts";
 import { renderHba } from "../../model/render/hba.ts";
 import { pgbackrestCommand, renderPgbackrestConf } from "../../model/render/pgbackrest.ts";
@@ -42,10 +43,10 @@ async function writeInputs(cluster: SshCluster, directory: string): Promise<void
       archive: cluster.archive,
     },
     {
-      stack: "plain",
+      name: "plain",
       readFile: (path) => (path.endsWith(".crt") ? cluster.s3.caCertificate : cluster.host("a").privateKey),
     },
-  );
+  ) as Known<ClusterConfig>;
   if (config.target !== "ssh") throw new Error("not ssh");
   const addresses = [cluster.host("a").address, cluster.host("b").address];
   const host = { memoryBytes: 1024 ** 3, cpus: 2, dataDiskBytes: 20 * 1024 ** 3 };

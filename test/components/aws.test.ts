@@ -5,6 +5,7 @@ import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterKeys } from "../../components/keys.ts";
 import { stackOutputs } from "../../components/outputs.ts";
+import { storedSteps } from "../../components/stackState.ts";
 import { freeName } from "../../components/targets/aws/bucket.ts";
 import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
 import { growsOnly } from "../../components/targets/aws/node.ts";
@@ -165,22 +166,21 @@ describe("machines of the target aws", function () {
   });
 
   it("are not maintained while they lead, whatever config declares for the same update", async () => {
-    await maintainable("node-a");
+    await maintainable("node-a", { stored: storedSteps("") });
     stored["urn:pulumi:dev::understudy::understudy:index:PostgresCluster$command:remote:Command::lead"] = {
       type: "command:remote:Command",
       outputs: { stdout: '{"primary":"node-a","from":"","systemIdentifier":"700","timeline":1,"epoch":1}' },
     };
     await assert.rejects(
-      maintainable("node-a"),
+      maintainable("node-a", { stored: storedSteps("") }),
       /aws\.maintain: node-a leads\nHINT: move the primary in an update of its own/,
     );
-    await maintainable("node-b");
+    await maintainable("node-b", { stored: storedSteps("") });
   });
 
   it("that are behind what is declared are known to status", async () => {
     ec2.instanceType = "m7g.medium";
-    const config = parseAws(smallest);
-    const outputs = stackOutputs(config, new PostgresCluster("dev", { config }));
+    const outputs = stackOutputs(new PostgresCluster("dev", { ...smallest, resourcePrefix: "" }));
     const { nodes, bastionBehind } = await resolved(outputs.monitoring);
     assert.deepEqual(bastionBehind, ["instanceType"]);
     assert.deepEqual(
@@ -191,9 +191,8 @@ describe("machines of the target aws", function () {
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {
-    const config = parseAws(everything);
-    const cluster = new PostgresCluster("dev", { config });
-    const outputs = stackOutputs(config, cluster) as unknown as { aws: typeof cluster.primary };
+    const cluster = new PostgresCluster("dev", { ...everything, resourcePrefix: "" });
+    const outputs = stackOutputs(cluster) as unknown as { aws: typeof cluster.primary };
     await settled();
     const behind = (name: string, type?: string) => {
       const found = registered.find((resource) => resource.name === name && resource.type === (type ?? resource.type));

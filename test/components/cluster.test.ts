@@ -2,15 +2,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { PostgresCluster } from "../../components/cluster.ts";
+import type { PostgresClusterArgs } from "../../components/clusterArgs.ts";
 import { freshId } from "../../components/update.ts";
-import { parseConfig } from "../../model/config/config.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
 import { type StepName, steps } from "../../model/steps.ts";
 import { forget, inputsOf, readInTheMiddle, registered, stored, unwrapped } from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
-const context = { stack: "dev", readFile: () => "" };
-const declare = (config: object) => parseConfig({ target: "docker", ...config }, context);
 const remote = "command:remote:Command";
 
 async function graphOf(config: object, state: Readonly<Record<string, object>> = {}): Promise<string[]> {
@@ -18,7 +16,7 @@ async function graphOf(config: object, state: Readonly<Record<string, object>> =
   for (const [name, outputs] of Object.entries(state)) {
     stored[`urn:pulumi:dev::understudy::command:local:Command::${name}`] = { type: "command:local:Command", outputs };
   }
-  new PostgresCluster("dev", { config: declare(config) });
+  new PostgresCluster("dev", { target: "docker", ...config, resourcePrefix: "" } as PostgresClusterArgs);
   // Every step is behind it.
   await until("the end", 20, () => registered.some(({ name }) => name === "finished"));
   return registered.map(({ type, name }) => `${type} ${name}`).sort();

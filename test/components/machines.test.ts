@@ -7,7 +7,7 @@ import { Update } from "../../components/update.ts";
 import { parseConfig } from "../../model/config/config.ts";
 import { forget, inputsOf, registered, resolved, settled, unwrapped } from "../support/mockEngine.ts";
 
-const context = { stack: "dev", readFile: () => key };
+const context = { name: "dev", readFile: () => key };
 const key =
   "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n-----END OPENSSH PRIVATE KEY-----\n";
 

@@ -81,7 +81,7 @@ export const everything = {
 } as const;
 
 export function parseAws(raw: object, stack = "dev"): AwsClusterConfig {
-  const config = parseConfig(raw as Record<string, unknown>, { stack, readFile: () => "" });
+  const config = parseConfig(raw as Record<string, unknown>, { name: stack, readFile: () => "" });
   if (config.target !== "aws") throw new Error(`target ${config.target}`);
   return config;
 }

@@ -21,7 +21,9 @@ function markdownBelow(folder: string): string[] {
 }
 
 const pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "offline/README.md", ...markdownBelow("docs")];
-const examples = readdirSync(join(root, "examples")).map((file) => join("examples", file));
+const examples = readdirSync(join(root, "examples"))
+  .filter((file) => file.endsWith(".yml"))
+  .map((file) => join("examples", file));
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = ""]) => found);
 
 /** As GitHub makes the anchor of a heading. */

@@ -1,16 +1,11 @@
-import {
-  ComponentResource,
-  type ComponentResourceOptions,
-  type Input,
-  type Output,
-  type Resource,
-} from "@pulumi/pulumi";
+import type { ComponentResourceOptions, Input, Output, Resource } from "@pulumi/pulumi";
 import type { AwsAlarms as AlarmConfig } from "../../../model/aws/config.ts";
 import { everySeconds, heldMinutes, type Metric, metrics, metricsNamespace } from "../../../model/aws/metrics.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import { metricsEndpointPolicy } from "../../../model/aws/policies.ts";
 import { cloudWatchInterfaceService } from "../../../model/aws/regions.ts";
 import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
+import { ClusterPart } from "../../part.ts";
 import type { AwsNetwork } from "./network.ts";
 import type { AwsNode } from "./node.ts";
 import { sdk } from "./sdk.ts";
@@ -47,11 +42,11 @@ interface About {
  * Alarms about what AWS itself knows of a node, and about what the nodes send. None of them knows who leads: figures of the cluster are sent
  * by whoever does, so a change of primary changes no alarm.
  */
-export class AwsAlarms extends ComponentResource {
+export class AwsAlarms extends ClusterPart {
   private readonly args: AwsAlarmsArgs;
 
   constructor(name: string, args: AwsAlarmsArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsAlarms", name, {}, opts);
+    super("understudy:index:AwsAlarms", name, opts);
     this.args = args;
     for (const node of args.nodes) this.watchHost(node);
     this.watchFigures();
@@ -117,7 +112,7 @@ export class AwsAlarms extends ComponentResource {
     const { description, badWhen, minutes, silence, ...rest } = about;
     const { topic } = this.args.alarms;
     new (sdk("cloudwatch").MetricAlarm)(
-      `alarm-${name}`,
+      this.named(`alarm-${name}`),
       {
         ...rest,
         alarmDescription: description,
@@ -136,7 +131,7 @@ export class AwsAlarms extends ComponentResource {
   private wayToCloudWatch({ network, group }: WayOut): void {
     const { clusterName, aws } = this.args.config;
     new (sdk("ec2").VpcEndpoint)(
-      "cloudwatch-endpoint",
+      this.named("cloudwatch-endpoint"),
       {
         vpcId: network.vpcId,
         vpcEndpointType: "Interface",

@@ -1,9 +1,10 @@
-import { all, ComponentResource, type ComponentResourceOptions, type Output, secret } from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type Output, secret } from "@pulumi/pulumi";
 import type { AwsBastion as BastionConfig } from "../../../model/aws/config.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { loginUser, renderBastionUserData } from "../../../model/aws/userData.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
+import { ClusterPart } from "../../part.ts";
 import type { SshServer } from "../connection.ts";
 import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
@@ -22,14 +23,14 @@ export interface AwsBastionArgs {
 }
 
 /** The way in: the one host with a public address. It forwards to port 22 of the nodes, and runs nothing for anybody. */
-export class AwsBastion extends ComponentResource {
+export class AwsBastion extends ClusterPart {
   readonly login: SshServer;
   readonly address: Output<string>;
   /** In what it is behind what is declared. */
   readonly behind: Output<readonly string[]>;
 
   constructor(name: string, args: AwsBastionArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsBastion", name, {}, opts);
+    super("understudy:index:AwsBastion", name, opts);
     const { config, image, network, securityGroup, maintained, hostName, keys } = args;
     const ec2 = sdk("ec2");
     const parent = { parent: this };
@@ -41,7 +42,7 @@ export class AwsBastion extends ComponentResource {
     const ami = imageId(image, architectureOf(config.instanceType), parent);
     const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
-      "bastion",
+      this.named("bastion"),
       {
         ...guarded,
         ami,
@@ -62,7 +63,7 @@ export class AwsBastion extends ComponentResource {
     this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
     // Stays when the instance is made anew, so that nothing that connects through it changes.
     const address = new ec2.Eip(
-      "bastion-address",
+      this.named("bastion-address"),
       { domain: "vpc", tags: { Name: hostName } },
       {
         ...parent,
@@ -70,7 +71,7 @@ export class AwsBastion extends ComponentResource {
       },
     );
     const association = new ec2.EipAssociation(
-      "bastion-address-association",
+      this.named("bastion-address-association"),
       { instanceId: instance.id, allocationId: address.id },
       { ...parent, deleteBeforeReplace: true },
     );

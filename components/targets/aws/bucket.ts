@@ -1,5 +1,4 @@
 import {
-  ComponentResource,
   type ComponentResourceOptions,
   type CustomResourceOptions,
   type InvokeOptions,
@@ -13,6 +12,7 @@ import type { AwsConfig } from "../../../model/aws/config.ts";
 import { bucketPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf, s3Endpoint } from "../../../model/aws/regions.ts";
 import type { ArchiveAccess } from "../../../model/render/pgbackrest.ts";
+import { ClusterPart, named } from "../../part.ts";
 import { isStored } from "../../stackState.ts";
 import type { ArchiveServer } from "../machine.ts";
 import { sdk } from "./sdk.ts";
@@ -27,7 +27,7 @@ export interface AwsBucketArgs {
 /**
  * The archive's bucket. Its name is in the names of its resources: another bucket is made beside the one before, which is left alone.
  */
-export class AwsArchive extends ComponentResource implements ArchiveServer {
+export class AwsArchive extends ClusterPart implements ArchiveServer {
   readonly endpoint;
   readonly access: Output<ArchiveAccess>;
   readonly signedBy = "public";
@@ -38,17 +38,17 @@ export class AwsArchive extends ComponentResource implements ArchiveServer {
     { aws, bucket: bucketName, deletionProtection }: AwsBucketArgs,
     opts: ComponentResourceOptions,
   ) {
-    super("understudy:index:AwsArchive", name, {}, opts);
+    super("understudy:index:AwsArchive", name, opts);
     const s3 = sdk("s3");
     const kept = { parent: this, retainOnDelete: deletionProtection };
     const bucket = new s3.Bucket(
-      `archive-${bucketName}`,
+      this.named(`archive-${bucketName}`),
       { bucket: freeName(bucketName, { parent: this }), forceDestroy: !deletionProtection, tags: { Name: bucketName } },
       // Object lock is switched on below, on a bucket that exists: here it would be another bucket.
       { ...kept, ignoreChanges: ["objectLockEnabled"] },
     );
     const setting: CustomResourceOptions = { ...kept, deletedWith: bucket };
-    const of = (what: string) => `archive-${bucketName}-${what}`;
+    const of = (what: string) => this.named(`archive-${bucketName}-${what}`);
 
     const publicAccess = new s3.BucketPublicAccessBlock(
       of("public-access"),
@@ -116,7 +116,7 @@ export class AwsArchive extends ComponentResource implements ArchiveServer {
 
 /** The name, once it is known that nobody else's bucket has it. Rejects, in the preview too. */
 export async function freeName(bucket: string, opts: InvokeOptions): Promise<string> {
-  if (await isStored("aws:s3/bucket:Bucket", `archive-${bucket}`)) return bucket;
+  if (await isStored("aws:s3/bucket:Bucket", named(`archive-${bucket}`, opts))) return bucket;
   const answer = await sdk("s3")
     .getBucket({ bucket }, opts)
     .then(

@@ -1,13 +1,8 @@
-import {
-  all,
-  ComponentResource,
-  type ComponentResourceOptions,
-  type CustomResourceOptions,
-  type Output,
-} from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type CustomResourceOptions, type Output } from "@pulumi/pulumi";
 import { type AwsEndpoint as EndpointConfig, endpointNames } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import type { PoolerConfig } from "../../../model/config/clusterConfig.ts";
+import { ClusterPart } from "../../part.ts";
 import type { Machine } from "../machine.ts";
 import type { AwsNetwork } from "./network.ts";
 import { sdk } from "./sdk.ts";
@@ -27,15 +22,15 @@ export interface AwsEndpointArgs {
 const ttlSeconds = 5;
 
 /** The names by which clients reach the primary and the poolers: a private DNS zone, and a load balancer where one is wanted. */
-export class AwsEndpoint extends ComponentResource {
+export class AwsEndpoint extends ClusterPart {
   private readonly zoneId: Output<string>;
   private readonly args: AwsEndpointArgs;
 
   constructor(name: string, args: AwsEndpointArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsEndpoint", name, {}, opts);
+    super("understudy:index:AwsEndpoint", name, opts);
     const { config, network } = args;
     const zone = new (sdk("route53").Zone)(
-      "endpoint-zone",
+      this.named("endpoint-zone"),
       {
         name: config.domain,
         comment: `PostgreSQL cluster ${args.clusterName}`,
@@ -55,7 +50,7 @@ export class AwsEndpoint extends ComponentResource {
     const { config, machines } = this.args;
     const addresses = all(Object.fromEntries(machines.map(({ node, address }) => [node, address])));
     new (sdk("route53").Record)(
-      "endpoint-primary",
+      this.named("endpoint-primary"),
       {
         zoneId: this.zoneId,
         name: endpointNames(config).primary,
@@ -73,7 +68,7 @@ export class AwsEndpoint extends ComponentResource {
     const lb = sdk("lb");
     const parent: CustomResourceOptions = { parent: this };
     const balancer = new lb.LoadBalancer(
-      "balancer",
+      this.named("balancer"),
       {
         name: awsName("loadBalancer", clusterName),
         loadBalancerType: "network",
@@ -91,7 +86,7 @@ export class AwsEndpoint extends ComponentResource {
       ["standbys", pooler.readOnlyPort],
     ] as const) {
       const group = new lb.TargetGroup(
-        `balancer-${kind}-${port}`,
+        this.named(`balancer-${kind}-${port}`),
         {
           // The port makes another group of it, and both are there for a moment.
           name: awsName("targetGroup", clusterName, kind, String(port)),
@@ -118,7 +113,7 @@ export class AwsEndpoint extends ComponentResource {
         parent,
       );
       new lb.Listener(
-        `balancer-listener-${kind}-${port}`,
+        this.named(`balancer-listener-${kind}-${port}`),
         {
           loadBalancerArn: balancer.arn,
           port,
@@ -130,14 +125,14 @@ export class AwsEndpoint extends ComponentResource {
       );
       for (const { node, address } of machines) {
         new lb.TargetGroupAttachment(
-          `balancer-${kind}-${port}-${node}`,
+          this.named(`balancer-${kind}-${port}-${node}`),
           { targetGroupArn: group.arn, targetId: address, port },
           parent,
         );
       }
     }
     new (sdk("route53").Record)(
-      "endpoint-pooler",
+      this.named("endpoint-pooler"),
       {
         zoneId: this.zoneId,
         name: domainName,

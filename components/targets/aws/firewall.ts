@@ -1,7 +1,8 @@
 import type { SecurityGroup } from "@pulumi/aws/ec2/securityGroup.js";
-import { ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
+import type { ComponentResourceOptions, Output, Resource } from "@pulumi/pulumi";
 import { type Group, type Peer, type Rule, ruleName } from "../../../model/aws/firewall.ts";
 import { awsName } from "../../../model/aws/names.ts";
+import { ClusterPart } from "../../part.ts";
 import type { AwsNetwork } from "./network.ts";
 import { sdk } from "./sdk.ts";
 
@@ -19,17 +20,17 @@ const about: Readonly<Record<Group, string>> = {
 };
 
 /** The security groups, and each rule as a resource of its own: one that changes does not open or close another for a moment. */
-export class AwsFirewall extends ComponentResource {
+export class AwsFirewall extends ClusterPart {
   /** Ids, of the groups that have rules. */
   readonly groups: Readonly<Partial<Record<Group, Output<string>>>>;
   readonly rules: readonly Resource[];
 
   constructor(name: string, { clusterName, network, rules }: AwsFirewallArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsFirewall", name, {}, opts);
+    super("understudy:index:AwsFirewall", name, opts);
     const groups: Partial<Record<Group, SecurityGroup>> = {};
     for (const { group } of rules) {
       groups[group] ??= new (sdk("ec2").SecurityGroup)(
-        `${group}-group`,
+        this.named(`${group}-group`),
         {
           name: awsName("securityGroup", clusterName, group),
           description: about[group],
@@ -58,7 +59,7 @@ export class AwsFirewall extends ComponentResource {
       const { group, direction, peer, port, what } = rule;
       const { SecurityGroupEgressRule, SecurityGroupIngressRule } = sdk("vpc");
       return new (direction === "in" ? SecurityGroupIngressRule : SecurityGroupEgressRule)(
-        ruleName(rule),
+        this.named(ruleName(rule)),
         {
           securityGroupId: idOf(group),
           ipProtocol: "tcp",

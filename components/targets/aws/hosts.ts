@@ -6,7 +6,7 @@ import type { Architecture } from "../../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../../model/aws/userData.ts";
 import { parseOutcome } from "../../../model/outcome.ts";
 import { promoteOutcome } from "../../../model/receipt.ts";
-import { storedSteps } from "../../stackState.ts";
+import type { Update } from "../../update.ts";
 import { sdk } from "./sdk.ts";
 
 /** What every instance of ours has, whatever it is for. */
@@ -70,8 +70,8 @@ export function imageId(image: AwsImage, architecture: Architecture, opts: Custo
  * Whether the host of `node` may be stopped now: not where the stack's own state says that it leads. Config alone can't tell: with a change of
  * primary in the same update its host would be gone before it has handed over. Rejects, in the preview too.
  */
-export async function maintainable(node: string): Promise<void> {
-  const { stdout } = (await storedSteps())("promote") ?? {};
+export async function maintainable(node: string, { stored }: Pick<Update, "stored">): Promise<void> {
+  const { stdout } = (await stored)("promote") ?? {};
   if (stdout === undefined) return;
   const led = parseOutcome(promoteOutcome, stdout);
   if (led === undefined)

@@ -1,9 +1,10 @@
 import type { Vpc } from "@pulumi/aws/ec2/vpc.js";
-import { ComponentResource, type ComponentResourceOptions, type Output, output, type Resource } from "@pulumi/pulumi";
+import { type ComponentResourceOptions, type Output, output, type Resource } from "@pulumi/pulumi";
 import type { AwsConfig, ExistingNetwork, NewNetwork } from "../../../model/aws/config.ts";
 import { s3EndpointPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf, s3GatewayService } from "../../../model/aws/regions.ts";
 import { planSubnets } from "../../../model/aws/subnets.ts";
+import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsNetworkArgs {
@@ -15,7 +16,7 @@ export interface AwsNetworkArgs {
 }
 
 /** The VPC that hosts are in: one that is made, or an existing one. No subnet of it gives out public addresses by itself. */
-export class AwsNetwork extends ComponentResource {
+export class AwsNetwork extends ClusterPart {
   readonly vpcId: Output<string>;
   /** Subnets for nodes, by zone. */
   readonly subnets: Readonly<Record<string, Output<string>>>;
@@ -29,7 +30,7 @@ export class AwsNetwork extends ComponentResource {
   readonly publicReady: readonly Resource[];
 
   constructor(name: string, args: AwsNetworkArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsNetwork", name, {}, opts);
+    super("understudy:index:AwsNetwork", name, opts);
     const { network } = args.aws;
     const made = network.kind === "new" ? this.make(args, network) : this.use(args, network);
     this.vpcId = made.vpcId;
@@ -62,12 +63,16 @@ export class AwsNetwork extends ComponentResource {
     const parent = { parent: this };
     // A VPC that moved would take every host with it.
     const vpc = new ec2.Vpc(
-      "vpc",
+      this.named("vpc"),
       { cidrBlock: cidr, enableDnsSupport: true, enableDnsHostnames: true, tags: { Name: name } },
       { ...parent, ignoreChanges: ["cidrBlock"] },
     );
     // Without rules: nothing of ours is in it, and nothing else shall get through by being in it.
-    new ec2.DefaultSecurityGroup("default-group", { vpcId: vpc.id, tags: { Name: `${name}-default` } }, parent);
+    new ec2.DefaultSecurityGroup(
+      this.named("default-group"),
+      { vpcId: vpc.id, tags: { Name: `${name}-default` } },
+      parent,
+    );
 
     const natZones = egress === "natPerZone" ? zones : egress === "nat" ? zones.slice(0, 1) : [];
     const publicZones = natZones.length > 0 ? natZones : aws.bastion ? zones.slice(0, 1) : [];
@@ -75,12 +80,12 @@ export class AwsNetwork extends ComponentResource {
     const gateways = Object.fromEntries(
       natZones.map((zone) => {
         const address = new ec2.Eip(
-          `nat-address-${zone}`,
+          this.named(`nat-address-${zone}`),
           { domain: "vpc", tags: { Name: `${name}-nat-${zone}` } },
           { ...parent, dependsOn: publicSubnets.routes },
         );
         const gateway = new ec2.NatGateway(
-          `nat-${zone}`,
+          this.named(`nat-${zone}`),
           {
             subnetId: publicSubnets.byZone[zone] as Output<string>,
             allocationId: address.id,
@@ -98,14 +103,14 @@ export class AwsNetwork extends ComponentResource {
       zones.map((zone) => {
         const subnet = this.subnet(vpc, name, "private", zone, zones);
         const table = new ec2.RouteTable(
-          `private-routes-${zone}`,
+          this.named(`private-routes-${zone}`),
           { vpcId: vpc.id, tags: { Name: `${name}-private-${zone}` } },
           parent,
         );
         tables.push(table.id);
         ready.push(
           new ec2.RouteTableAssociation(
-            `private-association-${zone}`,
+            this.named(`private-association-${zone}`),
             { subnetId: subnet.id, routeTableId: table.id },
             parent,
           ),
@@ -113,7 +118,7 @@ export class AwsNetwork extends ComponentResource {
         const gateway = gateways[zone] ?? Object.values(gateways)[0];
         if (gateway) {
           const route = { routeTableId: table.id, destinationCidrBlock: "0.0.0.0/0", natGatewayId: gateway.id };
-          ready.push(new ec2.Route(`private-way-out-${zone}`, route, parent));
+          ready.push(new ec2.Route(this.named(`private-way-out-${zone}`), route, parent));
         }
         return [zone, subnet.id];
       }),
@@ -136,22 +141,30 @@ export class AwsNetwork extends ComponentResource {
     if (zones.length === 0) return { byZone, routes };
     const ec2 = sdk("ec2");
     const parent = { parent: this };
-    const gateway = new ec2.InternetGateway("internet-gateway", { vpcId: vpc.id, tags: { Name: name } }, parent);
-    const table = new ec2.RouteTable("public-routes", { vpcId: vpc.id, tags: { Name: `${name}-public` } }, parent);
+    const gateway = new ec2.InternetGateway(
+      this.named("internet-gateway"),
+      { vpcId: vpc.id, tags: { Name: name } },
+      parent,
+    );
+    const table = new ec2.RouteTable(
+      this.named("public-routes"),
+      { vpcId: vpc.id, tags: { Name: `${name}-public` } },
+      parent,
+    );
     const route = { routeTableId: table.id, destinationCidrBlock: "0.0.0.0/0", gatewayId: gateway.id };
-    routes.push(new ec2.Route("public-way-out", route, parent));
+    routes.push(new ec2.Route(this.named("public-way-out"), route, parent));
     for (const zone of zones) {
       const subnet = this.subnet(vpc, name, "public", zone, all);
       byZone[zone] = subnet.id;
       const association = { subnetId: subnet.id, routeTableId: table.id };
-      routes.push(new ec2.RouteTableAssociation(`public-association-${zone}`, association, parent));
+      routes.push(new ec2.RouteTableAssociation(this.named(`public-association-${zone}`), association, parent));
     }
     return { byZone, routes };
   }
 
   private subnet(vpc: Vpc, name: string, kind: "public" | "private", zone: string, zones: readonly string[]) {
     return new (sdk("ec2").Subnet)(
-      `${kind}-${zone}`,
+      this.named(`${kind}-${zone}`),
       {
         vpcId: vpc.id,
         availabilityZone: zone,
@@ -167,7 +180,7 @@ export class AwsNetwork extends ComponentResource {
   private wayToS3({ aws, name, bucket }: AwsNetworkArgs, vpcId: Output<string>, routeTableIds: Output<string>[]) {
     const { region } = aws;
     return new (sdk("ec2").VpcEndpoint)(
-      "s3-endpoint",
+      this.named("s3-endpoint"),
       {
         vpcId,
         vpcEndpointType: "Gateway",

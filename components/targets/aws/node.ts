@@ -1,7 +1,6 @@
 import type { types } from "@pulumi/command";
 import {
   all,
-  ComponentResource,
   type ComponentResourceOptions,
   type Output,
   type Resource,
@@ -19,6 +18,8 @@ import type { Endpoint } from "../../../model/host.ts";
 import type { BootInput } from "../../../model/stepInputs.ts";
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
+import { ClusterPart } from "../../part.ts";
+import { command } from "../../programs.ts";
 import type { Update } from "../../update.ts";
 import { sshConnection } from "../connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
@@ -52,7 +53,7 @@ export interface AwsNodeArgs {
  * A node's host: an instance that can be exchanged, and what outlives it, the data volume and the network interface. The node has the same
  * address, SSH host key and data whatever instance it is on.
  */
-export class AwsNode extends ComponentResource implements Machine {
+export class AwsNode extends ClusterPart implements Machine {
   readonly node: string;
   readonly connection: Output<types.input.remote.ConnectionArgs>;
   readonly address: Output<string>;
@@ -74,7 +75,7 @@ export class AwsNode extends ComponentResource implements Machine {
   readonly fence: Fence | undefined;
 
   constructor(name: string, args: AwsNodeArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsNode", name, {}, opts);
+    super("understudy:index:AwsNode", name, opts);
     const { cluster, config, keys, network, firewall, bastion, fence } = args;
     const { aws, clusterName, pooler, deletionProtection } = cluster;
     const hostKey = keys.hosts[name];
@@ -84,7 +85,7 @@ export class AwsNode extends ComponentResource implements Machine {
     const hostName = awsName("role", clusterName, name);
 
     const volume = new (sdk("ebs").Volume)(
-      `data-${name}`,
+      this.named(`data-${name}`),
       {
         availabilityZone: config.zone,
         encrypted: true,
@@ -100,14 +101,14 @@ export class AwsNode extends ComponentResource implements Machine {
         retainOnDelete: deletionProtection,
         // What would make another volume of it.
         ignoreChanges: ["availabilityZone", "encrypted", "kmsKeyId", "snapshotId"],
-        hooks: { beforeUpdate: [growsOnly(name)] },
+        hooks: { beforeUpdate: [growsOnly(this.named(name))] },
       },
     );
     const zone = volume.availabilityZone.apply((known) => stays(name, known, config.zone));
 
     const role = new AwsRole(name, { clusterName, policy: args.policy, fence }, parent);
     const networkInterface = new ec2.NetworkInterface(
-      `interface-${name}`,
+      this.named(`interface-${name}`),
       {
         subnetId: all([zone, network.subnets]).apply(([known, subnets]) => subnets[known] as string),
         securityGroups: [firewall.groups.nodes as Output<string>],
@@ -132,10 +133,10 @@ export class AwsNode extends ComponentResource implements Machine {
     const maintained = aws.maintain === name;
     const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
-      `host-${name}`,
+      this.named(`host-${name}`),
       {
         ...guarded,
-        ami: maintained ? all([ami, maintainable(name)]).apply(([id]) => id) : ami,
+        ami: maintained ? all([ami, maintainable(name, args.update)]).apply(([id]) => id) : ami,
         instanceType: config.instanceType,
         primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
         iamInstanceProfile: role.profile,
@@ -154,12 +155,12 @@ export class AwsNode extends ComponentResource implements Machine {
       },
     );
     const attachment = new ec2.VolumeAttachment(
-      `attachment-${name}`,
+      this.named(`attachment-${name}`),
       { deviceName: "/dev/sdf", volumeId: volume.id, instanceId: instance.id, stopInstanceBeforeDetaching: true },
       { ...parent, deleteBeforeReplace: true },
     );
     const power = new (sdk("ec2transitgateway").InstanceState)(
-      `power-${name}`,
+      this.named(`power-${name}`),
       {
         instanceId: instance.id,
         state: fence ? "stopped" : "running",
@@ -202,7 +203,7 @@ export class AwsNode extends ComponentResource implements Machine {
               `boot-${name}`,
               {
                 update: args.update,
-                command: "node scripts/steps/boot.ts",
+                command: command("steps/boot.ts"),
                 stdin: jsonInput<BootInput>({
                   name,
                   connection: this.connection,

@@ -1,6 +1,7 @@
-import { ComponentResource, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
+import type { ComponentResourceOptions, Output, Resource } from "@pulumi/pulumi";
 import { awsName } from "../../../model/aws/names.ts";
 import { fencedPolicy, type PolicyDocument, trustPolicy } from "../../../model/aws/policies.ts";
+import { ClusterPart } from "../../part.ts";
 import type { FenceChange } from "../machine.ts";
 import { sdk } from "./sdk.ts";
 
@@ -13,16 +14,16 @@ export interface AwsRoleArgs {
 }
 
 /** Who a node is to AWS: a role of its own, with one policy. */
-export class AwsRole extends ComponentResource {
+export class AwsRole extends ClusterPart {
   /** Name of the instance profile. */
   readonly profile: Output<string>;
   readonly policy: Resource | undefined;
 
   constructor(name: string, { clusterName, policy, fence }: AwsRoleArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsRole", name, {}, opts);
+    super("understudy:index:AwsRole", name, opts);
     const iam = sdk("iam");
     const role = new iam.Role(
-      `role-${name}`,
+      this.named(`role-${name}`),
       {
         name: awsName("role", clusterName, name),
         description: `What the node ${name} may do`,
@@ -34,12 +35,12 @@ export class AwsRole extends ComponentResource {
     this.policy =
       document &&
       new iam.RolePolicy(
-        `role-policy-${name}`,
+        this.named(`role-policy-${name}`),
         { name: "understudy", role: role.id, policy: JSON.stringify(document) },
         { parent: this, dependsOn: [...(fence?.after ?? [])] },
       );
     const profile = new iam.InstanceProfile(
-      `profile-${name}`,
+      this.named(`profile-${name}`),
       { name: awsName("role", clusterName, name), role: role.name },
       { parent: this },
     );

@@ -1,8 +1,9 @@
-import { ComponentResource, type ComponentResourceOptions, secret } from "@pulumi/pulumi";
+import { type ComponentResourceOptions, secret } from "@pulumi/pulumi";
 import { endpointNames } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
 import type { ClusterKeys } from "../../keys.ts";
+import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsSecretsArgs {
@@ -11,14 +12,14 @@ export interface AwsSecretsArgs {
 }
 
 /** Every user's password in Secrets Manager, in the form that AWS's own tools give to a database's credentials. */
-export class AwsSecrets extends ComponentResource {
+export class AwsSecrets extends ClusterPart {
   constructor(name: string, { cluster, keys }: AwsSecretsArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsSecrets", name, {}, opts);
+    super("understudy:index:AwsSecrets", name, opts);
     const { Secret, SecretVersion } = sdk("secretsmanager");
     const { clusterName, aws, databases, deletionProtection } = cluster;
     for (const [user, password] of Object.entries(keys.passwords)) {
       const entry = new Secret(
-        `secret-${user}`,
+        this.named(`secret-${user}`),
         {
           name: awsName("secret", clusterName, user),
           description: `Password of ${user} in the PostgreSQL cluster ${clusterName}`,
@@ -31,7 +32,7 @@ export class AwsSecrets extends ComponentResource {
       const database = Object.values(databases).find(({ owner }) => owner === user)?.name;
       const where = aws.endpoint ? { host: endpointNames(aws.endpoint).primary, port: 5432 } : {};
       new SecretVersion(
-        `secret-value-${user}`,
+        this.named(`secret-value-${user}`),
         {
           secretId: entry.id,
           secretString: secret(password).apply((known) =>

@@ -1,8 +1,9 @@
-import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import type { ComponentResourceOptions } from "@pulumi/pulumi";
 import type { AwsConfig, AwsSnapshots as SnapshotConfig } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import { snapshotPolicy, trustPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf } from "../../../model/aws/regions.ts";
+import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsSnapshotsArgs {
@@ -17,14 +18,14 @@ export function snapshotTag(clusterName: string) {
 }
 
 /** Snapshots of every data volume, by schedule. They are copies of a crashed disk: what is restored from is the archive. */
-export class AwsSnapshots extends ComponentResource {
+export class AwsSnapshots extends ClusterPart {
   constructor(name: string, { config, aws, clusterName }: AwsSnapshotsArgs, opts: ComponentResourceOptions) {
-    super("understudy:index:AwsSnapshots", name, {}, opts);
+    super("understudy:index:AwsSnapshots", name, opts);
     const iam = sdk("iam");
     const parent = { parent: this };
     const tag = snapshotTag(clusterName);
     const role = new iam.Role(
-      "snapshot-role",
+      this.named("snapshot-role"),
       {
         name: awsName("role", clusterName, "_snapshots"),
         description: "Takes snapshots of the cluster's data volumes",
@@ -34,7 +35,7 @@ export class AwsSnapshots extends ComponentResource {
     );
     const { region, account } = aws;
     const policy = new iam.RolePolicy(
-      "snapshot-role-policy",
+      this.named("snapshot-role-policy"),
       {
         name: "understudy",
         role: role.id,
@@ -43,7 +44,7 @@ export class AwsSnapshots extends ComponentResource {
       parent,
     );
     new (sdk("dlm").LifecyclePolicy)(
-      "snapshots",
+      this.named("snapshots"),
       {
         description: `Data volumes of ${clusterName}`,
         executionRoleArn: role.arn,

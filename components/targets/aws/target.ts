@@ -1,4 +1,4 @@
-import { ComponentResource, type CustomResourceOptions, getStack, type Output, output } from "@pulumi/pulumi";
+import { type CustomResourceOptions, getStack, type Output, output } from "@pulumi/pulumi";
 import { endpointNames } from "../../../model/aws/config.ts";
 import { firewallRules } from "../../../model/aws/firewall.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
@@ -11,6 +11,7 @@ import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
 import { activeNodes, nodesOf } from "../../../model/config/clusterConfig.ts";
 import { renderMetricsConf } from "../../../model/render/metricsConf.ts";
 import type { ClusterKeys } from "../../keys.ts";
+import { ClusterPart, named } from "../../part.ts";
 import type { Update } from "../../update.ts";
 import type { Fence, FenceChange, Hosts } from "../machine.ts";
 import { AwsAlarms } from "./alarms.ts";
@@ -31,7 +32,7 @@ export interface AwsTargetArgs {
 }
 
 /** Everything that a stack has in AWS. Read from top to bottom: account, network, archive, hosts, and what is around them. */
-export class AwsTarget extends ComponentResource implements Hosts {
+export class AwsTarget extends ClusterPart implements Hosts {
   readonly machines: Readonly<Record<string, AwsNode>>;
   readonly absent: readonly AwsNode[];
   readonly archiveServer: AwsArchive | undefined;
@@ -47,7 +48,7 @@ export class AwsTarget extends ComponentResource implements Hosts {
     const { config, keys } = args;
     const { aws, clusterName, archive, pooler, deletionProtection } = config;
     const provider = new (sdk("provider").Provider)(
-      "aws",
+      named("aws", opts),
       {
         region: aws.region,
         allowedAccountIds: [aws.account],
@@ -57,7 +58,7 @@ export class AwsTarget extends ComponentResource implements Hosts {
       },
       opts,
     );
-    super("understudy:index:AwsTarget", name, {}, { ...opts, providers: { aws: provider } });
+    super("understudy:index:AwsTarget", name, { ...opts, providers: { aws: provider } });
     const parent = { parent: this };
     this.args = args;
 

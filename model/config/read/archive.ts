@@ -1,8 +1,15 @@
 import type { ArchiveConfig } from "../clusterConfig.ts";
+import { type Given, isLater, whenKnown } from "../later.ts";
 import { parseHttpsEndpoint } from "../network.ts";
 import type { Problem } from "../problems.ts";
-import { archiveOptions, endpointOptions, retentionOptions, scheduleOptions } from "../schema/archiveOptions.ts";
-import { asObject, readOptions } from "../schema/option.ts";
+import {
+  archiveOptions,
+  endpointOptions,
+  isCertificate,
+  retentionOptions,
+  scheduleOptions,
+} from "../schema/archiveOptions.ts";
+import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
 
 interface ArchiveContext {
   /** The target's name, for messages. */
@@ -18,7 +25,6 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   const retention = readOptions(retentionOptions, values.retention, "archive.retention", problems);
   const schedule = readOptions(scheduleOptions, values.schedule, "archive.schedule", problems);
   const base = {
-    bucket: values.bucket ?? context.own?.bucket ?? "",
     region: values.region ?? context.own?.region ?? "us-east-1",
     prefix: (values.prefix ?? "").replace(/^\/|\/$/g, ""),
     retention: { full: retention.full ?? 2, differential: retention.differential },
@@ -36,7 +42,7 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
       const hint = "set archive.endpoint too, or remove it: the stack's own archive decides it";
       problems.push({ key: `archive.${key}`, rule: "needs archive.endpoint", hint });
     }
-    return { server: "own", ...base };
+    return { server: "own", ...base, bucket: readOwnBucket(values.bucket, problems) ?? context.own.bucket };
   }
   const needed = ["endpoint", "bucket", "accessKey", "secretKey"] as const;
   for (const key of needed) {
@@ -44,15 +50,16 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
     const because = given("endpoint") ? "with archive.endpoint" : `with the target ${context.target}`;
     problems.push({ key: `archive.${key}`, rule: `is required ${because}`, hint: archiveOptions[key].hint });
   }
-  const endpoint = parseHttpsEndpoint(values.endpoint ?? "") ?? { host: "", port: 443 };
+  const endpoint = whenKnown(values.endpoint ?? "", (text) => parseHttpsEndpoint(text) ?? { host: "", port: 443 });
   return {
     server: "given",
     ...base,
+    bucket: values.bucket ?? "",
     endpoint,
     accessKey: values.accessKey ?? "",
     secretKey: values.secretKey ?? "",
-    uriStyle: values.uriStyle ?? (/\.amazonaws\.com(?:\.cn)?$/.test(endpoint.host) ? "host" : "path"),
-    caCertificate: values.caFile ? readCertificate(values.caFile, context, problems) : undefined,
+    uriStyle: values.uriStyle ?? whenKnown(endpoint, ({ host }) => (isAws(host) ? "host" : "path")),
+    caCertificate: readCertificate(values, context, problems),
     verifyTls: values.verifyTls ?? true,
   };
 }
@@ -66,11 +73,36 @@ function calendar(expression: string): string | undefined {
   return expression === "off" ? undefined : expression;
 }
 
-function readCertificate(file: string, context: ArchiveContext, problems: Problem[]): string {
+function isAws(host: string): boolean {
+  return /\.amazonaws\.com(?:\.cn)?$/.test(host);
+}
+
+/** The bucket that the stack makes: its name is in those of its resources. */
+function readOwnBucket(bucket: Given<string> | undefined, problems: Problem[]): string | undefined {
+  if (!isLater(bucket)) return bucket;
+  const rule = "must be a plain value where the stack makes the bucket: what there is to make depends on it";
+  problems.push({
+    key: "archive.bucket",
+    rule,
+    hint: "give the name itself; or archive.endpoint, for a bucket that is there",
+  });
+  return undefined;
+}
+
+function readCertificate(
+  { caFile: file, caCertificate }: OptionValues<typeof archiveOptions>,
+  context: ArchiveContext,
+  problems: Problem[],
+): Given<string> | undefined {
+  if (caCertificate !== undefined && file !== undefined) {
+    const hint = "remove one of them";
+    problems.push({ key: "archive.caCertificate", rule: "is given beside archive.caFile", hint });
+  }
+  if (file === undefined) return caCertificate;
   const key = "archive.caFile";
   try {
     const content = context.readFile(file);
-    if (content.includes("-----BEGIN CERTIFICATE-----")) return content;
+    if (isCertificate(content)) return content;
     problems.push({ key, rule: "is no certificate", hint: "give a CA certificate in PEM format" });
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);

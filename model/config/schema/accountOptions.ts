@@ -22,10 +22,12 @@ export const userOptions = {
     hint: "leave it out to have one generated, or set another with: pulumi config set --secret --path",
     default: "generated",
     secret: true,
+    later: true,
     effect: "the password changes; open sessions stay",
   },
   memberOf: {
     schema: z.array(z.string()).readonly(),
+    type: "readonly string[]",
     description: "Roles that it is a member of: other users, or PostgreSQL's `pg_read_all_data` and the like.",
     rule: "must be a list of names",
     hint: "set it such as: pulumi config set --path 'users.report.memberOf[0]' pg_read_all_data",

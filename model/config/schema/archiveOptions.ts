@@ -46,6 +46,7 @@ export const endpointOptions = {
     rule: "must be printable ASCII without blanks",
     hint: "set it with: pulumi config set --secret --path archive.accessKey",
     secret: true,
+    later: true,
     effect: "reload of the archive's configuration on every node",
   },
   secretKey: {
@@ -54,6 +55,7 @@ export const endpointOptions = {
     rule: "must be printable ASCII without blanks",
     hint: "set it with: pulumi config set --secret --path archive.secretKey",
     secret: true,
+    later: true,
     effect: "reload of the archive's configuration on every node",
   },
   uriStyle: {
@@ -70,6 +72,15 @@ export const endpointOptions = {
     rule: "must be the path of a file",
     hint: "set the path of the CA certificate",
     default: "the hosts' own trust store",
+    effect: "reload of the archive's configuration on every node",
+  },
+  caCertificate: {
+    schema: matching(isCertificate),
+    description: "The CA certificate (PEM) of the endpoint itself; instead of `caFile`.",
+    rule: "must be a certificate in PEM format",
+    hint: "give the content of the CA certificate's file",
+    default: "what is in `caFile`",
+    later: true,
     effect: "reload of the archive's configuration on every node",
   },
   verifyTls: {
@@ -89,6 +100,7 @@ export const archiveOptions = {
     rule: "must be a name that S3 allows",
     hint: "use 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
     default: "`understudy-<clusterName>` where the stack makes the bucket; else required",
+    later: true,
     effect: "a new archive with a new full backup; the old bucket is left alone",
   },
   endpoint: {
@@ -98,6 +110,7 @@ export const archiveOptions = {
     rule: "must be host, host:port or https://host[:port]",
     hint: "set it such as s3.eu-central-1.amazonaws.com or minio.example.com:9000; http is not supported",
     default: "none",
+    later: true,
     effect: "a new archive with a new full backup",
   },
   region: {
@@ -106,6 +119,7 @@ export const archiveOptions = {
     rule: "must be the name of a region",
     hint: "set it such as eu-central-1",
     default: '"us-east-1"',
+    later: true,
     effect: "reload of the archive's configuration on every node",
   },
   prefix: {
@@ -134,6 +148,11 @@ export const archiveOptions = {
     options: scheduleOptions,
   },
 } as const satisfies Record<string, Option>;
+
+/** Whether `text` has a certificate in PEM format. */
+export function isCertificate(text: string): boolean {
+  return text.includes("-----BEGIN CERTIFICATE-----");
+}
 
 /** The rule of S3 that `name` breaks, or undefined. */
 export function bucketProblem(name: string): string | undefined {

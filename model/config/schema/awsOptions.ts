@@ -49,6 +49,7 @@ export const networkOptions = {
     effect: "refused by AWS while there are hosts: a cluster does not move",
   },
   subnets: {
+    type: "Readonly<Record<string, string>>",
     schema: anything(),
     description: "Private subnets of an existing VPC: zone to subnet. Every zone with a node needs one.",
     rule: "must be an object: zone to the id of a subnet",
@@ -139,6 +140,7 @@ export const awsOptions = {
     effect: "every host is another",
   },
   region: {
+    type: "string",
     schema: oneOf(...regions),
     description: "Region that everything is made in.",
     rule: "must be an AWS region",
@@ -260,6 +262,7 @@ export const awsOptions = {
     effect: "none on the cluster",
   },
   tags: {
+    type: "Readonly<Record<string, string>>",
     schema: anything(),
     description: "Tags of everything that is made, beside the stack's own.",
     rule: "must be an object: key to text, 40 at most",

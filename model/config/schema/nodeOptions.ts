@@ -97,6 +97,7 @@ export const sshNodeOptions = {
     rule: "must be a host name or an IP address",
     hint: "set the address in the network that the nodes share",
     default: "`host`",
+    later: true,
     effect: "reload of every node",
   },
   postgresPort: portOption("Port that PostgreSQL listens on.", "5432", "restart of that node, reload of the others"),

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { closest, keyPath, type Problem } from "../problems.ts";
+import { type Given, isLater, type Later } from "../later.ts";
+import { ConfigError, closest, keyPath, type Problem } from "../problems.ts";
 import { type Duration, isDuration, isSize, parseSize, type Size } from "../units.ts";
 
 /**
@@ -19,6 +20,10 @@ export interface Option<T = unknown> {
   readonly default?: string;
   readonly required?: boolean;
   readonly secret?: boolean;
+  /** Whether a program may give the output of another resource. Not where the graph depends on the value. */
+  readonly later?: boolean;
+  /** TypeScript's type of it in a program, where the schema does not tell. */
+  readonly type?: string;
   /** Options of the object that it holds, for the reference. */
   readonly options?: OptionTable;
 }
@@ -27,8 +32,10 @@ export type OptionTable = Readonly<Record<string, Option>>;
 
 /** What was read: an option that is missing, or broken its rule, is undefined. */
 export type OptionValues<Table> = {
-  readonly [Key in keyof Table]: (Table[Key] extends Option<infer T> ? T : never) | undefined;
+  readonly [Key in keyof Table]: OptionValue<Table[Key]> | undefined;
 };
+
+type OptionValue<Row> = Row extends Option<infer T> ? (Row extends { readonly later: true } ? Given<T> : T) : never;
 
 /**
  * Reads every option of `table` from `raw` and tells every problem there is: broken rules, missing and unknown keys.
@@ -67,6 +74,7 @@ export function readOptions<Table extends OptionTable>(
 }
 
 function readOption(option: Option, value: unknown, key: string, problems: Problem[]): unknown {
+  if (isLater(value)) return readLater(option, value, key, problems);
   if (value === undefined || value === null || value === "") {
     if (option.required) problems.push({ key, rule: "is required", hint: option.hint });
     return undefined;
@@ -82,12 +90,28 @@ function readOption(option: Option, value: unknown, key: string, problems: Probl
   return undefined;
 }
 
+/** The same rules, once the value is known. The graph is made by then: what is wrong ends the update, and is told alone. */
+function readLater(option: Option, value: Later<unknown>, key: string, problems: Problem[]): unknown {
+  if (option.later) {
+    return value.apply((known) => {
+      const found: Problem[] = [];
+      const read = readOption({ ...option, required: true }, known, key, found);
+      if (found.length > 0) throw new ConfigError(found);
+      return read;
+    });
+  }
+  const rule = "must be a plain value: what there is to make depends on it";
+  problems.push({ key, rule, hint: "give the value itself, not the output of another resource" });
+  return undefined;
+}
+
 /** Message of an issue that says no more than the option's own rule. */
 export const ownRule = "own rule";
 
 /** An object, also where it comes as JSON or as YAML's empty value; undefined for anything else. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
   if (value === null || value === undefined || value === "") return {};
+  if (isLater(value)) return undefined;
   if (typeof value === "string") {
     try {
       const parsed: unknown = JSON.parse(value);
@@ -113,43 +137,50 @@ export function matching(test: (value: string) => boolean): z.ZodType<string> {
 }
 
 export function flag(): z.ZodType<boolean> {
-  return z.preprocess((value) => (value === "true" ? true : value === "false" ? false : value), z.boolean());
+  const given = (value: unknown) => (value === "true" ? true : value === "false" ? false : value);
+  return z.preprocess(given, z.boolean()).meta({ type: "boolean" });
 }
 
 export function wholeNumber(min: number, max: number): z.ZodType<number> {
   const number = (value: unknown) => (typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value);
-  return z.preprocess(number, z.number().int().min(min).max(max));
+  return z.preprocess(number, z.number().int().min(min).max(max)).meta({ type: "number" });
 }
 
 export function oneOf<const Values extends readonly [string, ...string[]]>(
   ...values: Values
 ): z.ZodType<Values[number]> {
   const suggest = (value: unknown) => (typeof value === "string" ? closest(value, values) : undefined);
-  return z.custom<Values[number]>().superRefine((value, context) => {
-    if (values.includes(value)) return;
-    const suggestion = suggest(value);
-    const hint = suggestion ? `did you mean ${suggestion}?` : undefined;
-    context.addIssue({ code: "custom", message: ownRule, params: { hint } });
-  });
+  return z
+    .custom<Values[number]>()
+    .superRefine((value, context) => {
+      if (values.includes(value)) return;
+      const suggestion = suggest(value);
+      const hint = suggestion ? `did you mean ${suggestion}?` : undefined;
+      context.addIssue({ code: "custom", message: ownRule, params: { hint } });
+    })
+    .meta({ type: values.map((value) => JSON.stringify(value)).join(" | ") });
 }
 
 export function duration(): z.ZodType<Duration> {
-  return z.custom<Duration>((value) => typeof value === "string" && isDuration(value), { message: ownRule });
+  const isOne = (value: unknown) => typeof value === "string" && isDuration(value);
+  return z.custom<Duration>(isOne, { message: ownRule }).meta({ type: "Duration" });
 }
 
 export function size(): z.ZodType<Size> {
-  return z.custom<Size>((value) => typeof value === "string" && isSize(value), { message: ownRule });
+  const isOne = (value: unknown) => typeof value === "string" && isSize(value);
+  return z.custom<Size>(isOne, { message: ownRule }).meta({ type: "Size" });
 }
 
 /** A number of bytes: a plain whole number, or a size. */
 export function bytes(): z.ZodType<number> {
   const number = (value: unknown) => (typeof value === "string" ? (parseSize(value) ?? value) : value);
-  return z.preprocess(number, wholeNumber(0, Number.MAX_SAFE_INTEGER)) as z.ZodType<number>;
+  const all = z.preprocess(number, wholeNumber(0, Number.MAX_SAFE_INTEGER)) as z.ZodType<number>;
+  return all.meta({ type: "number | Size" });
 }
 
 /** A list of texts; from the CLI it comes as its JSON, or as words. */
 export function list(): z.ZodType<readonly string[]> {
-  return z.preprocess(asList, z.array(z.string()).readonly());
+  return z.preprocess(asList, z.array(z.string()).readonly()).meta({ type: "readonly string[]" });
 }
 
 function asList(value: unknown): unknown {

@@ -9,6 +9,7 @@ export const hostOption = {
   description: "Host name or IP address by which this program reaches the host.",
   rule: "must be a host name or an IP address",
   hint: "set the name or address that ssh is to connect to, without user and port",
+  later: true,
   effect: "the steps run again, on the other host",
 } as const satisfies Option<string>;
 
@@ -25,13 +26,14 @@ export const portOption = (description: string, byDefault: string, effect: strin
 /** How an SSH server is reached: a node, or the bastion in front of it. */
 export const loginOptions = {
   host: { ...hostOption, required: true },
-  port: portOption("Port of its SSH server.", "22", "the steps run again"),
+  port: { ...portOption("Port of its SSH server.", "22", "the steps run again"), later: true },
   user: {
     schema: matching((name) => anyUser.test(name)),
     description: "User to log in as; one other than root needs `sudo` without a password.",
     rule: "must be the name of a Unix user",
     hint: "set a lower-case user name such as root or admin",
     default: "root",
+    later: true,
     effect: "the steps run again",
   },
   privateKeyFile: {
@@ -39,8 +41,18 @@ export const loginOptions = {
     description: "File on the operator's machine with the private key to log in with, without a passphrase.",
     rule: "must be the path of a file",
     hint: "set the path of the private key, such as ~/.ssh/id_ed25519",
-    required: true,
+    default: "none; required without `privateKey`",
     effect: "the steps run again where the key itself is another",
+  },
+  privateKey: {
+    schema: privateKey(),
+    description: "The private key itself, OpenSSH or PEM format, without a passphrase; instead of `privateKeyFile`.",
+    rule: "must be a private key",
+    hint: "give the content of the key's file",
+    default: "what is in `privateKeyFile`",
+    secret: true,
+    later: true,
+    effect: "the steps run again",
   },
   hostKey: {
     schema: hostKey(),
@@ -48,6 +60,7 @@ export const loginOptions = {
       "Public key of its SSH server, as in `known_hosts` (`ssh-keyscan` prints it). Without it the server is not checked: set it wherever it can be known.",
     rule: "must be an OpenSSH public key: its type, then base64",
     hint: "paste a line of ssh-keyscan's output, or the host's /etc/ssh/ssh_host_ed25519_key.pub",
+    later: true,
     effect: "the steps run again",
   },
 } as const satisfies Record<string, Option>;
@@ -62,6 +75,13 @@ function hostKey(): z.ZodType<string> {
     if (match && named === type && !/[\r\n]/.test(line.trim())) return `${type} ${base64}`;
     context.addIssue({ code: "custom", message: ownRule });
     return z.NEVER;
+  });
+}
+
+function privateKey(): z.ZodType<string> {
+  return z.string().superRefine((content, context) => {
+    const problem = privateKeyProblem(content);
+    if (problem) context.addIssue({ code: "custom", message: problem.rule, params: { hint: problem.hint } });
   });
 }
 

@@ -52,6 +52,7 @@ export const topOptions = {
     pulumi: { type: "object", default: {} },
   },
   postgresVersion: {
+    type: postgresMajors.join(" | "),
     schema: wholeNumber(0, 1000).refine((major) => postgresMajors.includes(major as PostgresMajor), {
       message: ownRule,
     }) as unknown as z.ZodType<PostgresMajor>,
@@ -130,6 +131,7 @@ export const topOptions = {
     pulumi: { default: "" },
   },
   settings: {
+    type: "Readonly<Record<string, string | number | boolean>>",
     schema: anything(),
     description:
       "Further `postgresql.conf` settings, by name; checked against the major. They win over what follows from the host's size.",
@@ -160,6 +162,7 @@ export const topOptions = {
     pulumi: { type: "object", default: {} },
   },
   databases: {
+    type: "Readonly<Record<string, DatabaseArgs>>",
     schema: anything(),
     description:
       "Databases to make, by name. The stack's connection URIs are for the first of them by name, as its owner.",
@@ -170,6 +173,7 @@ export const topOptions = {
     pulumi: { type: "object", default: {} },
   },
   users: {
+    type: "Readonly<Record<string, UserArgs>>",
     schema: anything(),
     description: "Users to make, by name, beside the owners of the databases.",
     rule: "must be an object: user name to options",

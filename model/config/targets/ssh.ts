@@ -1,4 +1,5 @@
-import type { NodeConfig, NodeState, SshFence, SshLogin } from "../clusterConfig.ts";
+import type { NodeState, SshFence, SshLogin, SshNodeConfig } from "../clusterConfig.ts";
+import { type Given, isLater, type Known } from "../later.ts";
 import { keyPath, type Problem } from "../problems.ts";
 import { fenceOptions, sshNodeOptions } from "../schema/nodeOptions.ts";
 import { type OptionValues, readOptions } from "../schema/option.ts";
@@ -17,6 +18,7 @@ export const ssh: ConfigTarget = {
   decided: "remove it: the host has what it has",
   clientNetworksInWords: privateNetworks.join(", "),
   majorProblem: () => undefined,
+  problemsOf: (nodes) => addressProblems(nodes as readonly KnownNode[]),
   open: (_own, { readFile }) => ({
     readNode(given, { state }, path, problems) {
       const values = given as OptionValues<typeof sshNodeOptions>;
@@ -31,7 +33,10 @@ export const ssh: ConfigTarget = {
         fence: readFence(values.fence, state, `${path}.fence`, problems),
       };
     },
-    checkNodes: (nodes, problems) => checkAddresses(nodes as Readonly<Record<string, NodeConfig>>, problems),
+    checkNodes: (nodes, problems) =>
+      problems.push(
+        ...addressProblems(Object.values(nodes as Readonly<Record<string, SshNodeConfig>>).filter(isKnown)),
+      ),
     ownArchive: () => undefined,
     defaultClientNetworks: () => privateNetworks,
     checkClientNetworks: checkNetworks,
@@ -50,13 +55,30 @@ function readLogin(
     host: values.host ?? "",
     port: values.port ?? 22,
     user: values.user ?? "root",
-    privateKey: values.privateKeyFile ? readPrivateKey(values.privateKeyFile, path, readFile, problems) : "",
+    privateKey: readPrivateKey(values, path, readFile, problems),
     hostKey: values.hostKey,
   };
 }
 
-function readPrivateKey(file: string, path: string, readFile: ReadFile, problems: Problem[]): string {
+function readPrivateKey(
+  { privateKeyFile: file, privateKey }: OptionValues<typeof loginOptions>,
+  path: string,
+  readFile: ReadFile,
+  problems: Problem[],
+): Given<string> {
   const key = `${path}.privateKeyFile`;
+  if (file === undefined) {
+    if (
+      privateKey === undefined &&
+      !problems.some((known) => known.key === key || known.key === `${path}.privateKey`)
+    ) {
+      problems.push({ key, rule: "is required", hint: loginOptions.privateKeyFile.hint });
+    }
+    return privateKey ?? "";
+  }
+  if (privateKey !== undefined) {
+    problems.push({ key: `${path}.privateKey`, rule: "is given beside privateKeyFile", hint: "remove one of them" });
+  }
   let content: string;
   try {
     content = readFile(file);
@@ -101,11 +123,18 @@ function readFence(raw: unknown, state: NodeState, path: string, problems: Probl
   return statement === undefined ? undefined : { statement };
 }
 
+type KnownNode = Known<SshNodeConfig>;
+
+function isKnown(node: SshNodeConfig): node is SshNodeConfig & KnownNode {
+  return ![node.host, node.port, node.address, node.proxy?.host].some(isLater);
+}
+
 /** Two nodes on one SSH server, or on one PostgreSQL address, would overwrite each other. */
-function checkAddresses(nodes: Readonly<Record<string, NodeConfig>>, problems: Problem[]): void {
+function addressProblems(nodes: readonly KnownNode[]): readonly Problem[] {
+  const problems: Problem[] = [];
   const taken = new Map<string, string>();
-  for (const node of Object.values(nodes)) {
-    if (node.target !== "ssh" || node.host === "") continue;
+  for (const node of nodes) {
+    if (node.host === "") continue;
     const path = keyPath("nodes", node.name);
     const places = [
       // Behind different bastions, one address can be two hosts.
@@ -123,4 +152,5 @@ function checkAddresses(nodes: Readonly<Record<string, NodeConfig>>, problems: P
       }
     }
   }
+  return problems;
 }

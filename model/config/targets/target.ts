@@ -1,5 +1,6 @@
 import type { PostgresMajor } from "../../majors.ts";
-import type { ArchiveConfig, NodeState, PoolerConfig } from "../clusterConfig.ts";
+import type { ArchiveConfig, NodeConfig, NodeState, PoolerConfig } from "../clusterConfig.ts";
+import type { Known } from "../later.ts";
 import type { Problem } from "../problems.ts";
 import type { OptionTable } from "../schema/option.ts";
 
@@ -56,6 +57,8 @@ export interface ConfigTarget {
   readonly clientNetworksInWords: string;
   /** The major's hosts can be had; else what is wrong. */
   majorProblem(major: PostgresMajor): Omit<Problem, "key"> | undefined;
+  /** Rules between nodes, once everything that programs gave as outputs of other resources is known. */
+  problemsOf?(nodes: readonly Known<NodeConfig>[]): readonly Problem[];
   /**
    * Begins to read a config of this target.
    *

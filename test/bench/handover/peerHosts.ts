@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { parseConfig } from "../../../model/config/config.ts";
+import { type ClusterConfig, parseConfig } from "../../../model/config/config.ts";
+import type { Known } from "../../../model/config/later.ts";
 import { hostFiles, pgdata } from "../../../model/paths.ts";
 import { renderSettings } from "../../../model/render/conf.ts";
 import { pgbackrestCommand, renderPgbackrestConf } from "../../../model/render/pgbackrest.ts";
@@ -177,8 +178,8 @@ function render(host: TestHost, s3: S3Server, diskBytes: number) {
       nodes: Object.fromEntries(nodeNames.map((name) => [name, { host: `${name}.test`, privateKeyFile: "key" }])),
       archive: { ...s3.config, caFile: "ca.crt" },
     },
-    { stack: stanza, readFile: (path) => (path.endsWith(".crt") ? s3.caCertificate : host.privateKey) },
-  );
+    { name: stanza, readFile: (path) => (path.endsWith(".crt") ? s3.caCertificate : host.privateKey) },
+  ) as Known<ClusterConfig>;
   const node = config.nodes.a;
   if (config.target !== "ssh" || !node) throw new Error("not ssh");
   const size = { memoryBytes: 1024 ** 3, cpus: 2, dataDiskBytes: diskBytes };

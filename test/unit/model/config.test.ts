@@ -196,7 +196,7 @@ describe("parseConfig", () => {
     fc.assert(
       fc.property(fc.dictionary(key, value), fc.boolean(), (raw, valid) => {
         try {
-          parseConfig({ ...(valid ? docker : {}), ...raw }, { stack: "dev", readFile });
+          parseConfig({ ...(valid ? docker : {}), ...raw }, { name: "dev", readFile });
         } catch (error) {
           assert.ok(error instanceof ConfigError, String((error as Error).stack));
           assert.ok(error.problems.length > 0);

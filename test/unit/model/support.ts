@@ -1,4 +1,5 @@
 import { type ClusterConfig, ConfigError, type Problem, parseConfig } from "../../../model/config/config.ts";
+import type { Known } from "../../../model/config/later.ts";
 import { assertGolden as assertGoldenFile } from "../../support/golden.ts";
 
 const files: Readonly<Record<string, string>> = {
@@ -16,8 +17,8 @@ export function readFile(path: string): string {
 
 export type Raw = Readonly<Record<string, unknown>>;
 
-export function parse(raw: Raw, stack = "dev"): ClusterConfig {
-  return parseConfig(raw, { stack, readFile });
+export function parse(raw: Raw, stack = "dev"): Known<ClusterConfig> {
+  return parseConfig(raw, { name: stack, readFile }) as Known<ClusterConfig>;
 }
 
 /** The problems of `raw`; none where it parses. */

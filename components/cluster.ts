@@ -56,8 +56,8 @@ export class PostgresCluster extends ClusterPart {
   /** Hosts of nodes that are absent or fenced. */
   readonly aside: readonly Machine[];
   readonly archive: Archive;
-  /** In what the target's bastion is behind what is declared; undefined: there is none. */
-  readonly bastionBehind: Output<readonly string[]> | undefined;
+  /** What the bastion still lacks of what is declared; undefined: there is none. */
+  readonly bastionPending: Output<readonly string[]> | undefined;
   /** What the target made besides, where it has something to tell. */
   readonly made: Output<object> | undefined;
   readonly caCertificate: Output<string>;
@@ -316,7 +316,7 @@ export class PostgresCluster extends ClusterPart {
     this.nodes = nodes;
     this.aside = [...target.absent, ...fenced.map(({ machine }) => machine)];
     this.archive = archive;
-    this.bastionBehind = target.bastionBehind;
+    this.bastionPending = target.bastionPending;
     this.made = target.made;
     this.caCertificate = keys.caCertificate;
     this.passwords = keys.passwords;

@@ -18,7 +18,7 @@ export function stackOutputs(cluster: PostgresCluster) {
         : [all([node.name, machine.poolerEndpoints.primary, machine.poolerEndpoints.standbys])],
     ),
   );
-  const behind = all([all(cluster.nodes.map(({ machine }) => machine.behind ?? [])), cluster.bastionBehind ?? []]);
+  const pending = all([all(cluster.nodes.map(({ machine }) => machine.pending ?? [])), cluster.bastionPending ?? []]);
   const connections = all(cluster.nodes.map(({ machine }) => machine.connection));
   const aside = all(cluster.aside.map(({ node, endpoint, connection }) => all([node, endpoint, connection])));
   const roleOf = (name: string, primary: string) => (name === primary ? "primary" : "standby");
@@ -40,16 +40,16 @@ export function stackOutputs(cluster: PostgresCluster) {
 
   const monitoring = secret(
     all([
-      all([endpoints, connections, aside, behind]),
+      all([endpoints, connections, aside, pending]),
       ...([cluster.primary, cluster.monitorPassword, cluster.caCertificate] as const),
-    ]).apply(([[known, reached, others, [nodesBehind, bastionBehind]], primary, password, ca]) => ({
+    ]).apply(([[known, reached, others, [nodesPending, bastionPending]], primary, password, ca]) => ({
       clusterName: config.clusterName,
       postgresVersion: config.postgresVersion,
       user: monitorRole,
       password,
       ca,
       primary,
-      bastionBehind,
+      bastionPending,
       nodes: nodesOf(config).map((node) => {
         const index = known.findIndex(([name]) => name === node.name);
         const [, endpoint, connection] = others.find(([name]) => name === node.name) ?? [];
@@ -61,7 +61,7 @@ export function stackOutputs(cluster: PostgresCluster) {
           standby: node.standby,
           synchronous: node.synchronous,
           slot: slotName(node.name),
-          behind: nodesBehind[index] ?? [],
+          pending: nodesPending[index] ?? [],
           endpoint: known[index]?.[1] ?? endpoint,
           connection: reached[index] ?? connection,
         };

@@ -48,10 +48,10 @@ export interface Machine {
   readonly instance: Output<string>;
 
   /**
-   * In what the host is behind what is declared, in words, where a target changes a host only when it is told to. Undefined: hosts are
+   * What the host still lacks of what is declared, in words, where a target changes a host only when it is told to. Undefined: hosts are
    * always what is declared.
    */
-  readonly behind?: Output<readonly string[]>;
+  readonly pending?: Output<readonly string[]>;
 
   /** The file by which the node sends figures for the target's alarms; undefined: it sends none. */
   readonly metricsConf?: string | undefined;
@@ -116,8 +116,8 @@ export interface Hosts {
   fences(change: FenceChange): readonly Fence[];
   /** Lets what the target has beside the hosts, such as a DNS name, lead to the primary, as soon as that is known to lead. */
   followPrimary?(primary: Output<string>): void;
-  /** In what the host that others are reached through is behind what is declared, where there is one. */
-  readonly bastionBehind?: Output<readonly string[]> | undefined;
+  /** What the host that others are reached through still lacks of what is declared, where there is one. */
+  readonly bastionPending?: Output<readonly string[]> | undefined;
   /** What was made, for the stack output that has the target's name. */
   readonly made?: Output<object>;
 }

@@ -2,17 +2,17 @@ import type { Finding, NodeRule } from "./finding.ts";
 import type { Observation } from "./observation.ts";
 
 /*
- * Hosts are what is declared: image, instance type, user data. What is not is no more than a notice: hosts stay behind on purpose until somebody
+ * Hosts are what is declared: image, instance type, user data. What is not is no more than a notice: hosts stay as they are on purpose until somebody
  * names them, and a distribution publishes a new image every few weeks.
  */
 
 export const hostAsDeclared: NodeRule = ({ observed: { declared } }) => {
-  const { name, role, behind } = declared;
-  if (behind.length === 0) return [];
+  const { name, role, pending } = declared;
+  if (pending.length === 0) return [];
   return [
     {
       level: "notice",
-      what: `its host is behind what is declared: ${behind.join(", ")}`,
+      what: `its host lacks what is declared: ${pending.join(", ")}`,
       hint:
         role === "primary"
           ? `it leads: first move the primary, in an update of its own (pulumi config set primary <node> && pulumi up); then ${maintain(name)}`
@@ -21,13 +21,13 @@ export const hostAsDeclared: NodeRule = ({ observed: { declared } }) => {
   ];
 };
 
-export const bastionAsDeclared = ({ bastionBehind }: Observation): readonly Finding[] =>
-  bastionBehind.length === 0
+export const bastionAsDeclared = ({ bastionPending }: Observation): readonly Finding[] =>
+  bastionPending.length === 0
     ? []
     : [
         {
           level: "notice",
-          what: `the bastion is behind what is declared: ${bastionBehind.join(", ")}`,
+          what: `the bastion lacks what is declared: ${bastionPending.join(", ")}`,
           hint: `when nobody needs it for some minutes: ${maintain("bastion")}`,
         },
       ];

@@ -10,8 +10,8 @@ export interface Observation {
   readonly postgresVersion: number;
   /** The node that is declared to be the primary. */
   readonly primary: string;
-  /** In what the bastion is behind what was declared in the last update; empty: nothing, or there is none. */
-  readonly bastionBehind: readonly string[];
+  /** What the bastion still lacks of what was declared in the last update; empty: nothing, or there is none. */
+  readonly bastionPending: readonly string[];
   /** When it was read. */
   readonly at: Date;
   readonly nodes: readonly NodeObservation[];
@@ -35,8 +35,8 @@ export interface DeclaredNode {
   readonly synchronous: boolean;
   /** The physical slot that this node streams over while it is a standby. */
   readonly slot: string;
-  /** In what its host is behind what was declared in the last update; empty: nothing, or the target changes hosts at once. */
-  readonly behind: readonly string[];
+  /** What its host still lacks of what was declared in the last update; empty: nothing, or the target changes hosts at once. */
+  readonly pending: readonly string[];
 }
 
 export interface NodeObservation {

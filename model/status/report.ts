@@ -55,8 +55,8 @@ export interface NodeReport {
   readonly slot: Slot | null;
   readonly archiver: ArchiverReport | null;
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | null;
-  /** In what the host is behind what is declared. */
-  readonly behind: readonly string[];
+  /** What the host still lacks of what is declared. */
+  readonly pending: readonly string[];
   /** Whether each of the two ways to ask the node worked: "ok", "skipped", or why not. */
   readonly reached: { readonly sql: string; readonly ssh: string };
 }
@@ -128,7 +128,7 @@ function nodeReport(observed: Observation["nodes"][number], row: NodeSummary): N
     slot: row.slot ?? null,
     archiver: sql === undefined ? null : { ...archiverReport(sql.archiver), backlog: row.backlog ?? null },
     disk: row.disk ?? null,
-    behind: row.declared.behind,
+    pending: row.declared.pending,
     reached: { sql: reached(observed.sql), ssh: reached(observed.host) },
   };
 }

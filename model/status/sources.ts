@@ -23,7 +23,7 @@ const monitoring = z.object({
   ca: z.string(),
   postgresVersion: z.number().int(),
   primary: z.string(),
-  bastionBehind: z.array(z.string()).default([]),
+  bastionPending: z.array(z.string()).default([]),
   nodes: z.array(
     z.object({
       name: z.string(),
@@ -33,7 +33,7 @@ const monitoring = z.object({
       standby: z.enum(["hot", "warm"]),
       synchronous: z.boolean(),
       slot: z.string(),
-      behind: z.array(z.string()).default([]),
+      pending: z.array(z.string()).default([]),
       endpoint: endpoint.nullish(),
       connection: sshEndpoint
         .extend({ proxy: sshEndpoint.nullish().transform((value) => value ?? undefined) })

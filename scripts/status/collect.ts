@@ -28,13 +28,13 @@ export async function observe(monitoring: Monitoring): Promise<Observation> {
     ),
     readBackups(monitoring),
   ]);
-  const { clusterName, postgresVersion, primary, bastionBehind } = monitoring;
-  return { clusterName, postgresVersion, primary, bastionBehind, at, nodes, backups };
+  const { clusterName, postgresVersion, primary, bastionPending } = monitoring;
+  return { clusterName, postgresVersion, primary, bastionPending, at, nodes, backups };
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {
-  const { name, state, declaredRole, source, standby, synchronous, slot, behind } = node;
-  return { name, state, role: declaredRole, source, standby, synchronous, slot, behind };
+  const { name, state, declaredRole, source, standby, synchronous, slot, pending } = node;
+  return { name, state, role: declaredRole, source, standby, synchronous, slot, pending };
 }
 
 async function readSql(node: MonitoredNode, monitoring: Monitoring): Promise<Reading<SqlFacts>> {

@@ -178,14 +178,14 @@ describe("machines of the target aws", function () {
     await maintainable("node-b", { stored: storedSteps("") });
   });
 
-  it("that are behind what is declared are known to status", async () => {
+  it("that lack what is declared are known to status", async () => {
     ec2.instanceType = "m7g.medium";
     const outputs = stackOutputs(new PostgresCluster("dev", { ...smallest, resourcePrefix: "" }));
-    const { nodes, bastionBehind } = await resolved(outputs.monitoring);
-    assert.deepEqual(bastionBehind, ["instanceType"]);
+    const { nodes, bastionPending } = await resolved(outputs.monitoring);
+    assert.deepEqual(bastionPending, ["instanceType"]);
     assert.deepEqual(
-      nodes.map(({ name, behind }) => ({ name, behind })),
-      ["node-a", "node-b"].map((name) => ({ name, behind: ["instanceType"] })),
+      nodes.map(({ name, pending }) => ({ name, pending })),
+      ["node-a", "node-b"].map((name) => ({ name, pending: ["instanceType"] })),
     );
     await settled();
   });
@@ -220,12 +220,12 @@ describe("machines of the target aws", function () {
     assert.deepEqual(dnsNames, ["10.42.0.107", "node-a", "pooler.orders.db.internal", "primary.orders.db.internal"]);
 
     const made = (await resolved(outputs.aws)) as unknown as {
-      nodes: Record<string, { behind: string[] }>;
+      nodes: Record<string, { pending: string[] }>;
       endpoint: object;
     };
     assert.equal(await isSecret(outputs.aws), false);
     assert.deepEqual(Object.keys(made.nodes), ["node-a", "node-b", "node-d"]);
-    assert.deepEqual(made.nodes["node-a"]?.behind, []);
+    assert.deepEqual(made.nodes["node-a"]?.pending, []);
     assert.deepEqual(made.endpoint, { primary: "primary.orders.db.internal", pooler: "pooler.orders.db.internal" });
     await resolved(cluster.ssh as typeof cluster.primary);
     const ssh = readFileSync(".understudy/dev/ssh_config", "utf8");

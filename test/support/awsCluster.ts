@@ -27,7 +27,7 @@ export interface CloudEvent {
 /** What the output `aws` says. */
 export interface Made {
   readonly nodes: Readonly<
-    Record<string, { readonly instance: string; readonly volume: string; readonly behind: readonly string[] }>
+    Record<string, { readonly instance: string; readonly volume: string; readonly pending: readonly string[] }>
   >;
 }
 
@@ -154,8 +154,8 @@ export class AwsCluster {
   }
 
   /** What of each host is not as declared. */
-  behind({ nodes }: Made): Record<string, readonly string[]> {
-    return Object.fromEntries(Object.entries(nodes).map(([node, { behind }]) => [node, behind]));
+  pending({ nodes }: Made): Record<string, readonly string[]> {
+    return Object.fromEntries(Object.entries(nodes).map(([node, { pending }]) => [node, pending]));
   }
 
   /** What is left on this machine of the cloud. */

@@ -48,7 +48,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
       const mounted = cluster.exec(node, "findmnt", "--noheadings", "--output", "SOURCE,FSTYPE", "/var/lib/understudy");
       assert.match(mounted, /^\/dev\/disk\/nvme1n1 +ext4/);
     }
-    assert.deepEqual(cluster.behind(await cluster.made()), { "node-a": [], "node-b": [] });
+    assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": [], "node-b": [] });
   });
 
   it("WAL and a full backup are in the bucket, with nothing but the credentials of the instance", async () => {
@@ -112,7 +112,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(steps, []);
     assert.deepEqual(logins(), before);
     assert.deepEqual(cluster.events(happened), []);
-    assert.deepEqual(cluster.behind(await cluster.made()), { "node-a": ["ami"], "node-b": ["ami"] });
+    assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": ["ami"], "node-b": ["ami"] });
   });
 
   it("the host that leads is not maintained, whatever the same update declares", async () => {
@@ -144,7 +144,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual((await cluster.outputs()).nodes, before);
     cluster.exec("node-a", "rm", "/var/lib/understudy/state/here");
     await streams("node-b");
-    assert.deepEqual(cluster.behind(now), { "node-a": [], "node-b": ["ami"] });
+    assert.deepEqual(cluster.pending(now), { "node-a": [], "node-b": ["ami"] });
   });
 
   it("another instance type stops and starts the host that is maintained, and it follows again [full]", async () => {
@@ -153,7 +153,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     await cluster.up();
     assert.deepEqual(cluster.done(happened), ["stop host-node-a", "modify host-node-a", "start host-node-a"]);
     await streams("node-b");
-    assert.deepEqual(cluster.behind(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
+    assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
   });
 
   it("a volume grows while it is used, and can't shrink [full]", async () => {

@@ -308,18 +308,18 @@ describe("status: assess", () => {
     });
   });
 
-  it("hosts that are behind what is declared are a notice, which changes neither level nor exit code", () => {
-    const behind = (name: string) => ({ declared: declared(name, { behind: ["ami", "user data"] }) });
-    const nodes = { "node-a": behind("node-a"), "node-b": behind("node-b") };
-    expectFindings(observation({ bastionBehind: ["user data"] }, nodes), [
-      ["notice", undefined, /the bastion is behind what is declared: user data/],
-      ["notice", "node-a", /its host is behind/],
-      ["notice", "node-b", /its host is behind/],
+  it("hosts that lack what is declared are a notice, which changes neither level nor exit code", () => {
+    const pending = (name: string) => ({ declared: declared(name, { pending: ["ami", "user data"] }) });
+    const nodes = { "node-a": pending("node-a"), "node-b": pending("node-b") };
+    expectFindings(observation({ bastionPending: ["user data"] }, nodes), [
+      ["notice", undefined, /the bastion lacks what is declared: user data/],
+      ["notice", "node-a", /its host lacks/],
+      ["notice", "node-b", /its host lacks/],
     ]);
     const seen = observation({}, nodes);
     expectFindings(seen, [
-      ["notice", "node-a", /its host is behind what is declared: ami, user data/],
-      ["notice", "node-b", /its host is behind what is declared: ami, user data/],
+      ["notice", "node-a", /its host lacks what is declared: ami, user data/],
+      ["notice", "node-b", /its host lacks what is declared: ami, user data/],
     ]);
     const [primary, standby] = assess(seen).findings;
     assert.match(primary?.hint ?? "", /first move the primary.*aws\.maintain node-a/);

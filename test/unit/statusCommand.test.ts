@@ -259,8 +259,8 @@ describe("status: what others print", () => {
     const change = (fields: object) => parseMonitoring({ ...monitoring, nodes: [{ ...node, ...fields }] });
     assert.ok(change({ state: "absent", endpoint: null, connection: undefined }));
     assert.ok(change({ connection: { host: "h", proxy: { host: "bastion", user: "jump" } } }));
-    assert.deepEqual([change({})?.nodes[0]?.behind, parseMonitoring(monitoring)?.bastionBehind], [[], []]);
-    assert.deepEqual(change({ behind: ["ami"] })?.nodes[0]?.behind, ["ami"]);
+    assert.deepEqual([change({})?.nodes[0]?.pending, parseMonitoring(monitoring)?.bastionPending], [[], []]);
+    assert.deepEqual(change({ pending: ["ami"] })?.nodes[0]?.pending, ["ami"]);
     assert.equal(change({ state: "gone" }), undefined);
     assert.equal(parseMonitoring("x"), undefined);
   });

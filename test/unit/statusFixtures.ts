@@ -33,7 +33,7 @@ export const declared = (name: string, change: Partial<DeclaredNode> = {}): Decl
   standby: "hot",
   synchronous: false,
   slot: `understudy_${name.replaceAll("-", "_")}`,
-  behind: [],
+  pending: [],
   ...change,
 });
 
@@ -187,7 +187,7 @@ export function observation(change: Partial<Observation> = {}, nodes: Record<str
     clusterName: "understudy-dev",
     postgresVersion: 17,
     primary: "node-a",
-    bastionBehind: [],
+    bastionPending: [],
     at,
     nodes: Object.entries(usual).map(([name, node]) => ({ ...node, ...nodes[name] })),
     backups: read([backup()]),
@@ -206,11 +206,11 @@ const fourth = (node: Partial<NodeObservation>): NodeObservation => ({
 /** Situations that the table is drawn for; also what a person looks at. */
 export const situations = {
   well: observation(),
-  "hosts-behind": observation(
-    { bastionBehind: ["ami"] },
+  "hosts-pending": observation(
+    { bastionPending: ["ami"] },
     {
-      "node-a": { declared: declared("node-a", { behind: ["ami", "instanceType"] }) },
-      "node-b": { declared: declared("node-b", { behind: ["ami", "instanceType", "user data"] }) },
+      "node-a": { declared: declared("node-a", { pending: ["ami", "instanceType"] }) },
+      "node-b": { declared: declared("node-b", { pending: ["ami", "instanceType", "user data"] }) },
     },
   ),
   "switched-by-hand": observation(

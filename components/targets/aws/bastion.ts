@@ -6,7 +6,7 @@ import { loginUser, renderBastionUserData } from "../../../model/aws/userData.ts
 import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
 import { ClusterPart } from "../../part.ts";
 import type { SshServer } from "../connection.ts";
-import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, rootDisk } from "./hosts.ts";
+import { awsHostScripts, base64, guarded, hostProperties, imageId, pendingChanges, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { sdk } from "./sdk.ts";
 
@@ -26,8 +26,8 @@ export interface AwsBastionArgs {
 export class AwsBastion extends ClusterPart {
   readonly login: SshServer;
   readonly address: Output<string>;
-  /** In what it is behind what is declared. */
-  readonly behind: Output<readonly string[]>;
+  /** What it still lacks of what is declared. */
+  readonly pending: Output<readonly string[]>;
 
   constructor(name: string, args: AwsBastionArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsBastion", name, opts);
@@ -60,7 +60,7 @@ export class AwsBastion extends ClusterPart {
         ignoreChanges: maintained ? [] : hostProperties,
       },
     );
-    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
+    this.pending = pendingChanges(instance, { ami, instanceType: config.instanceType, userDataBase64 });
     // Stays when the instance is made anew, so that nothing that connects through it changes.
     const address = new ec2.Eip(
       this.named("bastion-address"),

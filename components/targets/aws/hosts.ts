@@ -39,8 +39,8 @@ export function rootDisk(name: string, kmsKey?: string) {
 /** What replaces or restarts an instance when it changes: ignored, but on the one host that is maintained. */
 export const hostProperties = ["ami", "instanceType", "userDataBase64", "rootBlockDevice"];
 
-/** In what `instance` is behind what is declared of it, in words: an update that names its host in `aws.maintain` changes that. */
-export function behindOf(
+/** What `instance` still lacks of what is declared of it, in words: an update that names its host in `aws.maintain` changes that. */
+export function pendingChanges(
   instance: Instance,
   declared: Readonly<Record<"ami" | "userDataBase64", Output<string>>> & { readonly instanceType: string },
 ): Output<readonly string[]> {

@@ -26,7 +26,16 @@ import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts
 import type { AwsBastion } from "./bastion.ts";
 import { provenOff } from "./fence.ts";
 import type { AwsFirewall } from "./firewall.ts";
-import { awsHostScripts, base64, behindOf, guarded, hostProperties, imageId, maintainable, rootDisk } from "./hosts.ts";
+import {
+  awsHostScripts,
+  base64,
+  guarded,
+  hostProperties,
+  imageId,
+  maintainable,
+  pendingChanges,
+  rootDisk,
+} from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { AwsRole } from "./role.ts";
 import { sdk } from "./sdk.ts";
@@ -69,8 +78,8 @@ export class AwsNode extends ClusterPart implements Machine {
   readonly instance: Output<string>;
   readonly ready: readonly Resource[];
   readonly volumeId: Output<string>;
-  /** In what the host is behind what is declared: an update that names it in `aws.maintain` changes that. */
-  readonly behind: Output<readonly string[]>;
+  /** What the host still lacks of what is declared: an update that names it in `aws.maintain` changes that. */
+  readonly pending: Output<readonly string[]>;
   /** Given where it is fenced. */
   readonly fence: Fence | undefined;
 
@@ -195,7 +204,7 @@ export class AwsNode extends ClusterPart implements Machine {
       hostKey: hostKey.publicKey,
       proxy: bastion?.login,
     });
-    this.behind = behindOf(instance, { ami, instanceType: config.instanceType, userDataBase64 });
+    this.pending = pendingChanges(instance, { ami, instanceType: config.instanceType, userDataBase64 });
     this.ready =
       config.state === "active"
         ? [

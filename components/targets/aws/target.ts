@@ -36,7 +36,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
   readonly machines: Readonly<Record<string, AwsNode>>;
   readonly absent: readonly AwsNode[];
   readonly archiveServer: AwsArchive | undefined;
-  readonly bastionBehind: Output<readonly string[]> | undefined;
+  readonly bastionPending: Output<readonly string[]> | undefined;
   readonly made: Output<object>;
   private readonly args: AwsTargetArgs;
   private readonly network: AwsNetwork;
@@ -88,7 +88,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
         parent,
       );
 
-    this.bastionBehind = this.bastion?.behind;
+    this.bastionPending = this.bastion?.pending;
 
     const nodes = nodesOf(config)
       .filter(({ state }) => state !== "fenced")
@@ -128,7 +128,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
       bastion: this.bastion?.address,
       endpoint: aws.endpoint && endpointNames(aws.endpoint),
       nodes: Object.fromEntries(
-        nodes.map(({ node, instance, volumeId, behind }) => [node, { instance, volume: volumeId, behind }]),
+        nodes.map(({ node, instance, volumeId, pending }) => [node, { instance, volume: volumeId, pending }]),
       ),
     });
     this.registerOutputs({});

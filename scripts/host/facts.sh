@@ -97,7 +97,7 @@ last_segment() {
 
 # Finds where the WAL on disk ends, from position $1 on, which recovery has got to at least: sets `end` and `wal_timeline`.
 read_on_from() {
-  local segment size begins output
+  local segment size begins found last
   end=$1
   segment=$(last_segment "$1")
   [[ -n $segment ]] || return 0
@@ -105,11 +105,16 @@ read_on_from() {
   size=$(value 'Bytes per WAL segment')
   begins=$((16#${segment:8:8} * 0x100000000 + 16#${segment:16:8} * size))
   if ((begins > end)); then end=$begins; fi
-  output=$(as_postgres timeout 5 "$pgbin/pg_waldump" --path="$wal" --timeline="$wal_timeline" --start="$(lsn "$end")" 2>&1 >/dev/null || true)
-  if [[ $output =~ at\ ([0-9A-F]{1,8}/[0-9A-F]{1,8})(:|,|$)[^/]*$ ]]; then
-    end=$(bytes "${BASH_REMATCH[1]}")
-  elif [[ $output == *"could not find file"* || $output == *"could not open file"* ]]; then
-    end=$((begins + size))
+  # The last record, and what pg_waldump says where there is no other one. With the file's name it does not wait for the next segment.
+  found=$(as_postgres timeout 5 "$pgbin/pg_waldump" --start="$(lsn "$end")" "$wal/$segment" 2>&1 |
+    awk '/ lsn: / { record = $0; next } / at / { why = $0 } END { print record; print why }' || true)
+  if [[ $found =~ len\ \(rec/tot\):\ +[0-9]+/\ *([0-9]{1,10}),.*\ lsn:\ ([0-9A-F]{1,8}/[0-9A-F]{1,8}), ]]; then
+    last=$(($(bytes "${BASH_REMATCH[2]}") + (BASH_REMATCH[1] + 7) / 8 * 8))
+    if ((last > end)); then end=$last; fi
+  fi
+  if [[ $found =~ at\ ([0-9A-F]{1,8}/[0-9A-F]{1,8})(:|,|$)[^/]*$ ]]; then
+    last=$(bytes "${BASH_REMATCH[1]}")
+    if ((last > end)); then end=$last; fi
   fi
 }
 

@@ -7,7 +7,7 @@ import { archiveHost, freezeHost, patternOf } from "../support/faults.ts";
 import { type HandoverCluster, onSharedCluster, showSpread } from "../support/handover.ts";
 import { until } from "../support/until.ts";
 
-const switchovers = Number(process.env.UNDERSTUDY_SWITCHOVERS ?? (inFull ? 50 : 6));
+const switchovers = Number(process.env.UNDERSTUDY_SWITCHOVERS ?? (inFull ? 50 : 3));
 /** No switchover may take writes away for longer; how short it is, the benchmark says. */
 const longestGapMs = 5000;
 

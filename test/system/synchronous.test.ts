@@ -54,7 +54,7 @@ describe("a synchronous standby", () => {
     });
   });
 
-  it("that is fenced, and comes back by a copy, holds up no commit", async () => {
+  it("that is fenced, and comes back by a copy, holds up no commit [full]", async () => {
     await host.watched(async (audit) => {
       await declareC("fenced");
       await undisturbed(audit, () => host.up());

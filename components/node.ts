@@ -15,7 +15,7 @@ import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
 import { ClusterPart } from "./part.ts";
-import { command } from "./programs.ts";
+import { command, pathOf } from "./programs.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
@@ -31,7 +31,7 @@ export interface ClusterNodeArgs {
   readonly archive: Archive;
 }
 
-const scripts = digestOf(hostScripts());
+const scripts = digestOf(hostScripts(pathOf("host")));
 
 /** A host with PostgreSQL on it, configured, whatever its role: the steps `install` and `configure`. */
 export class ClusterNode extends ClusterPart {

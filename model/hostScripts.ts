@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
-const directory = new URL("../scripts/host/", import.meta.url);
-
-/** The scripts that run on the hosts, by file name. */
-export function hostScripts(): Record<string, string> {
+/** The scripts that run on the hosts, by file name, as `directory` has them. */
+export function hostScripts(directory: string): Record<string, string> {
   const files = readdirSync(directory).filter((file) => !file.startsWith("."));
-  return Object.fromEntries(files.sort().map((file) => [file, readFileSync(new URL(file, directory), "utf8")]));
+  return Object.fromEntries(files.sort().map((file) => [file, readFileSync(join(directory, file), "utf8")]));
 }
 
 /** What the engine knows the host scripts by: another digest runs `install` again. */

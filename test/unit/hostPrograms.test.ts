@@ -22,7 +22,7 @@ function inStep(
 
 describe("programs on the hosts", () => {
   it("get nothing of the environment that they are started in, but what they name", () => {
-    const programs = Object.keys(hostScripts()).filter((file) => !file.endsWith(".sh"));
+    const programs = Object.keys(hostScripts("scripts/host")).filter((file) => !file.endsWith(".sh"));
     assert.ok(programs.length >= 7, programs.join(" "));
     for (const program of programs) {
       const [first = ""] = readFileSync(`scripts/host/${program}`, "utf8").split("\n");

@@ -16,12 +16,16 @@ describe("install", () => {
   it("brings each of the host scripts, to the byte", () => {
     const folder = mkdtempSync(join(tmpdir(), "understudy-scripts-"));
     try {
-      assert.ok(["guard", "handover", "install.sh", "lib.sh", "understudy"].every((file) => file in hostScripts()));
+      assert.ok(
+        ["guard", "handover", "install.sh", "lib.sh", "understudy"].every(
+          (file) => file in hostScripts("scripts/host"),
+        ),
+      );
       execFileSync("bash", ["-c", "base64 -d | gzip -d | bash -eu"], {
-        input: packedIn(selfExtracting(hostScripts(), "")),
+        input: packedIn(selfExtracting(hostScripts("scripts/host"), "")),
         env: { ...process.env, new: folder },
       });
-      for (const file of Object.keys(hostScripts())) {
+      for (const file of Object.keys(hostScripts("scripts/host"))) {
         assert.equal(readFileSync(join(folder, file), "utf8"), readFileSync(join("scripts/host", file), "utf8"), file);
       }
     } finally {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { digestOf, hostScripts } from "../../../model/hostScripts.ts";
 import { renderParameters } from "../../../model/render/parameters.ts";
@@ -19,7 +20,7 @@ const installSeconds = 3600;
  */
 export async function install(input: InstallInput, say: (line: string) => void): Promise<RunResult> {
   const { name, connection, parameters } = input;
-  const scripts = hostScripts();
+  const scripts = hostScripts(join(import.meta.dirname, "../../host"));
   if (digestOf(scripts) !== input.scripts) {
     const message = "scripts/host changed while the update ran\nHINT: run 'pulumi up' again.";
     return { ok: false, reason: "failed", message };

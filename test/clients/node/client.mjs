@@ -57,7 +57,6 @@ const clients = {
     };
   },
   postgres: viaPostgres,
-  "postgres, without sslrootcert": (uri) => viaPostgres(uri.replace(/sslrootcert=[^&]*&?/, "")),
 };
 
 /** @param {() => Promise<string>} ask */

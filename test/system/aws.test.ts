@@ -147,7 +147,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.pending(now), { "node-a": [], "node-b": ["ami"] });
   });
 
-  it("another instance type stops and starts the host that is maintained, and it follows again [full]", async () => {
+  it("another instance type stops and starts the host that is maintained, and it follows again", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "node-a" } });
     await cluster.up();
@@ -156,7 +156,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
   });
 
-  it("a volume grows while it is used, and can't shrink [full]", async () => {
+  it("a volume grows while it is used, and can't shrink", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge" }, nodes: grownNodes });
     const update = await cluster.stack.up();

@@ -107,7 +107,7 @@ describe("a switchover in which", () => {
     { nodes: activeNodes(memory) },
   );
 
-  const kindsOf = ({ kind, moment }: Case) => [kind, moment.step];
+  const kindsOf = ({ kind }: Case) => [kind];
   for (const { what, moment, mendAfterMs, longestGapMs = Number.POSITIVE_INFINITY, befall } of partOf(cases, kindsOf)) {
     it(`${what} when ${showMoment(moment)}`, async () => {
       await host.watched(async (audit) => {
@@ -144,7 +144,7 @@ describe("a switchover in which", () => {
   for (const moment of partOf([at("prepare", "ends"), at("preflight"), at("prepare"), at("promote")], () => [
     "full disk",
   ])) {
-    it(`the target's disk is full when ${showMoment(moment)}`, async () => {
+    it(`the target's disk is full when ${showMoment(moment)} [full]`, async () => {
       await host.watched(async () => {
         const from = await host.primary();
         const to = host.next(from);

@@ -430,6 +430,7 @@ describe("preflight refuses", () => {
     }
   });
 
+  // From here on each begins with what the one before it has left.
   it("a promotion by hand, until it is declared [full]", async () => {
     cluster.sql("node-c", "select pg_promote()");
     cluster.sql("node-c", "checkpoint");
@@ -474,7 +475,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("a former primary that was replaced while it was off", async () => {
+  it("a former primary that was replaced while it was off [full]", async () => {
     const file = "/var/lib/understudy/state/token";
     shell("node-b", "systemctl stop understudy-postgresql");
     for (const node of HandoverCluster.nodes) {
@@ -493,7 +494,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("no new cluster in place of one that was", async () => {
+  it("no new cluster in place of one that was [full]", async () => {
     for (const node of HandoverCluster.nodes)
       shell(node, "systemctl stop understudy-postgresql; mv /var/lib/understudy/17/data /var/lib/understudy/17/kept");
     try {

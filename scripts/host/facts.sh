@@ -63,11 +63,16 @@ segments() { find "$wal" -maxdepth 1 -type f -regextype posix-extended -regex '.
 
 # The beginning of the segment that recovery reads, as its process says in its title; empty where it does not. What comes before is replayed.
 recovering_from() {
-  local size segment
+  local segment
   segment=$(pgrep -u postgres -a -f '^postgres: .*startup +(recovering|waiting for) [0-9A-F]{24}' | grep -oE '(recovering|waiting for) [0-9A-F]{24}' | tail -n 1) || return 0
-  segment=${segment: -24}
+  begin_of "${segment: -24}"
+}
+
+# begin_of SEGMENT: the position at which the file of that name begins.
+begin_of() {
+  local size
   size=$(checked number "$(value 'Bytes per WAL segment')")
-  printf '%d' "$((16#${segment:8:8} * 0x100000000 + 16#${segment:16:8} * size))"
+  printf '%d' "$((16#${1:8:8} * 0x100000000 + 16#${1:16:8} * size))"
 }
 
 # The last segment file of an unbroken row that begins with the one that holds position $1. Each begins with the address that its name says, which a
@@ -97,13 +102,12 @@ last_segment() {
 
 # Finds where the WAL on disk ends, from position $1 on, which recovery has got to at least: sets `end` and `wal_timeline`.
 read_on_from() {
-  local segment size begins found last
+  local segment begins found last
   end=$1
   segment=$(last_segment "$1")
   [[ -n $segment ]] || return 0
   wal_timeline=$((16#${segment:0:8}))
-  size=$(value 'Bytes per WAL segment')
-  begins=$((16#${segment:8:8} * 0x100000000 + 16#${segment:16:8} * size))
+  begins=$(begin_of "$segment")
   if ((begins > end)); then end=$begins; fi
   # The last record, and what pg_waldump says where there is no other one. With the file's name it does not wait for the next segment.
   found=$(as_postgres timeout 5 "$pgbin/pg_waldump" --start="$(lsn "$end")" "$wal/$segment" 2>&1 |

@@ -16,7 +16,7 @@ docker_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/de
 ensure_docker() {
   if ! { command -v docker >/dev/null && docker_answers; }; then provide_docker; fi
   # Whoever uses the engine says so: a build that runs in another checkout shows in no list of containers.
-  if [[ -d $DOCKER_RUN/users ]]; then : >"$DOCKER_RUN/users/$$"; fi
+  if [[ -d $DOCKER_RUN/users ]]; then began $$ >"$DOCKER_RUN/users/$$"; fi
 }
 
 provide_docker() {
@@ -65,16 +65,16 @@ wait_for_docker() {
   done
 }
 
+# began PID: when a process began, in ticks since the boot. Another one may have its number later.
+began() { cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null; }
+
 # Whether another run of our scripts that has asked for the engine goes on.
 docker_has_other_users() {
   local file pid
   for file in "$DOCKER_RUN"/users/*; do
     pid=${file##*/}
-    if [[ $pid == "$$" || ! -d /proc/$pid ]]; then
-      rm -f "$file" 2>/dev/null || true
-    else
-      return 0
-    fi
+    if [[ $pid != "$$" && -d /proc/$pid && $(began "$pid") == "$(cat "$file" 2>/dev/null)" ]]; then return 0; fi
+    rm -f "$file" 2>/dev/null || true
   done
   return 1
 }

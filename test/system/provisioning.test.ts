@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { DockerCluster, query } from "../support/dockerCluster.ts";
 import { until } from "../support/until.ts";
 
+const execute = promisify(execFile);
 const rowsOn = (cluster: DockerCluster, node: string) => cluster.sql(node, "select count(*) from t", "app");
 
 describe("a cluster on docker hosts, from nothing", () => {
@@ -78,7 +81,7 @@ describe("a cluster on docker hosts, from nothing", () => {
     );
   });
 
-  it("a changed reconcile runs every step again and changes nothing", async () => {
+  it("a changed reconcile runs every step again and changes nothing, while somebody else switches WAL segments", async () => {
     const state = () =>
       ["node-a", "node-b", "node-c"].map((node) =>
         cluster.sql(
@@ -88,8 +91,17 @@ describe("a cluster on docker hosts, from nothing", () => {
       );
     const before = state();
     const logins = cluster.logins("node-b");
+    // Ends at the first segment that pgBackRest's check has asked for, which it leaves empty: see archive.sh.
+    const switching = `do $$ begin
+      while not exists (select from pg_stat_activity where application_name like 'pgBackRest%' and query like '%pg_switch_wal%')
+      loop perform pg_switch_wal(), pg_stat_clear_snapshot(); end loop; end $$`;
+    const switcher = execute("docker", [
+      ...["exec", cluster.container("node-a"), "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"],
+      ...["psql", "-XAtq", "-h", "/run/postgresql", "-c", "set statement_timeout = '120s'", "-c", switching],
+    ]);
     await cluster.stack.setConfig("reconcile", "again");
     await cluster.up();
+    await switcher;
     assert.deepEqual(state(), before);
     assert.ok(cluster.logins("node-b") > logins, "the steps did not run");
   });

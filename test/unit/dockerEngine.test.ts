@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "../support/pulumiStack.ts";
@@ -52,5 +61,22 @@ describe("Docker's engine that does not run", () => {
     assert.equal(status, 1);
     assert.match(stderr, /DOCKER_HOST.*\nHINT: /);
     assert.ok(!existsSync(running()));
+  });
+
+  it("is used by who has asked for it, and not by who has that number later", () => {
+    const users = join(folder, "users");
+    mkdirSync(users);
+    const isUsed = () => {
+      const ask = `. "$1"; DOCKER_RUN=$2; docker_has_other_users`;
+      return spawnSync("bash", ["-c", ask, "bash", join(REPOSITORY, "scripts/setup/docker.sh"), folder]).status === 0;
+    };
+    const began = readFileSync(`/proc/${process.pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ")[19];
+    writeFileSync(join(users, String(process.pid)), `${began}\n`);
+    assert.ok(isUsed());
+    writeFileSync(join(users, String(process.pid)), `${Number(began) - 1}\n`);
+    assert.ok(!isUsed());
+    assert.deepEqual(readdirSync(users), []);
   });
 });

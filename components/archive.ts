@@ -2,8 +2,8 @@ import { type Output, output, type Resource, secret, unsecret } from "@pulumi/pu
 import type { ClusterConfig } from "../model/config/config.ts";
 import { hostFiles } from "../model/paths.ts";
 import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
+import type { ClusterSecrets } from "./clusterSecrets.ts";
 import { given } from "./given.ts";
-import type { ClusterKeys } from "./keys.ts";
 import type { ArchiveServer } from "./targets/machine.ts";
 
 /** The bucket that WAL and backups go to, as the nodes reach it, whoever serves it. */
@@ -31,7 +31,7 @@ interface Endpoint {
 }
 
 /** The archive that config declares: the stack's own (`server`), or an endpoint of the user's. */
-export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: ArchiveServer | undefined): Archive {
+export function archiveOf(config: ClusterConfig, secrets: ClusterSecrets, server: ArchiveServer | undefined): Archive {
   const { archive } = config;
   const describe = (bucket: string, endpoint: Endpoint) => ({
     bucket,
@@ -45,7 +45,7 @@ export function archiveOf(config: ClusterConfig, keys: ClusterKeys, server: Arch
       if (!server) throw new Error("the target made no server for the archive");
       return {
         access: server.access,
-        caCertificate: server.signedBy === "stack" ? keys.caCertificate : output(""),
+        caCertificate: server.signedBy === "stack" ? secrets.caCertificate : output(""),
         id: output(identify(archive.bucket, server.endpoint)),
         description: output(describe(archive.bucket, server.endpoint)),
         ready: server.ready,

@@ -11,16 +11,16 @@ import {
 import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
 import { monitorRole, replicationRole, slotName } from "../model/names.ts";
-import { preflightOutcome } from "../model/preflight/preflight.ts";
+import { preflightOutcome } from "../model/preflight/index.ts";
 import { configureOutcome, type Handover, prepareOutcome, promoteOutcome, receiptOutcome } from "../model/receipt.ts";
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
 import { type Archive, archiveOf } from "./archive.ts";
 import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";
+import { clusterSecrets, verifier } from "./clusterSecrets.ts";
 import { type ConnectionStrings, connectionStrings } from "./connections.ts";
 import { Intent } from "./intent.ts";
-import { clusterKeys, verifier } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { clusterMembers } from "./members.ts";
 import { ClusterNode } from "./node.ts";
@@ -72,18 +72,18 @@ export class PostgresCluster extends ClusterPart {
     const { resourcePrefix = `${name}-` } = args;
     super("understudy:index:PostgresCluster", name, opts, resourcePrefix);
     const parent = { parent: this };
-    const keys = clusterKeys(config, parent);
+    const secrets = clusterSecrets(config, parent);
     const update = new Update(config, parent);
-    const target = hostsFor(config, keys, update, parent);
+    const target = hostsFor(config, secrets, update, parent);
     const { machines, archiveServer } = target;
-    const archive = archiveOf(config, keys, archiveServer);
+    const archive = archiveOf(config, secrets, archiveServer);
 
     // Host by host, whatever its role.
     const taking = activeNodes(config).map((node) => ({ node, machine: machineOf(machines, node.name) }));
     const addresses = taking.map(({ machine }) => machine.address);
     const nodes = taking.map(
       ({ node, machine }) =>
-        new ClusterNode(node.name, { update, config, node, machine, addresses, keys, archive }, parent),
+        new ClusterNode(node.name, { update, config, node, machine, addresses, secrets, archive }, parent),
     );
     const declaredPrimary = nodes.find(({ node }) => node.name === config.primary);
     if (!declaredPrimary) throw new Error(`no node ${config.primary}`);
@@ -97,7 +97,7 @@ export class PostgresCluster extends ClusterPart {
     const pooled = pooler
       ? nodes.map(
           (node) =>
-            new NodePooler(node.node.name, { update, config, pooler, node, nodes, keys, after: configured }, parent),
+            new NodePooler(node.node.name, { update, config, pooler, node, nodes, secrets, after: configured }, parent),
         )
       : [];
 
@@ -132,7 +132,7 @@ export class PostgresCluster extends ClusterPart {
       {
         update,
         command: command("steps/preflight.ts"),
-        stdin: all([intent.intentId, keys.clusterId, hosts, absent, members, archive.id]).apply(
+        stdin: all([intent.intentId, secrets.clusterId, hosts, absent, members, archive.id]).apply(
           ([intentId, clusterId, known, unreached, { members: listed, retired }, archiveId]) =>
             JSON.stringify({
               ...{ intent: intentId, clusterId, ...declaration(config), hosts: known, absent: unreached },
@@ -146,7 +146,7 @@ export class PostgresCluster extends ClusterPart {
         ...parent,
         ...previewed(
           {
-            ...{ declaration: declaration(config), clusterId: keys.clusterId, archive: archive.id },
+            ...{ declaration: declaration(config), clusterId: secrets.clusterId, archive: archive.id },
             ...{ hosts, absent, members },
           },
           parent,
@@ -220,8 +220,8 @@ export class PostgresCluster extends ClusterPart {
         slots: slotNames,
         armed: prepare.outcome,
         fenced: fencedParameter(fenced),
-        replication_verifier: verifier(keys, replicationRole, keys.replicationPassword),
-        monitor_verifier: verifier(keys, monitorRole, keys.monitorPassword),
+        replication_verifier: verifier(secrets, replicationRole, secrets.replicationPassword),
+        monitor_verifier: verifier(secrets, monitorRole, secrets.monitorPassword),
       },
       [...demotions, ...fenced.map((fence) => fence.step)],
       "as primary",
@@ -239,13 +239,13 @@ export class PostgresCluster extends ClusterPart {
       "databases",
       declaredPrimary,
       {
-        users: all([all(keys.passwords), keys.saltKey]).apply(([passwords, saltKey]) =>
+        users: all([all(secrets.passwords), secrets.saltKey]).apply(([passwords, saltKey]) =>
           usersParameter(config, passwords, saltKey),
         ),
         databases: Object.values(config.databases)
           .map(({ name: database, owner }) => `${database} ${owner}`)
           .join("\n"),
-        ...lookupParameters(pooler, keys, nodes),
+        ...lookupParameters(pooler, secrets, nodes),
         promoted: promote.outcome,
       },
       [promote],
@@ -318,10 +318,10 @@ export class PostgresCluster extends ClusterPart {
     this.archive = archive;
     this.bastionPending = target.bastionPending;
     this.made = target.made;
-    this.caCertificate = keys.caCertificate;
-    this.passwords = keys.passwords;
-    this.monitorPassword = keys.monitorPassword;
-    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), keys, parent) : undefined;
+    this.caCertificate = secrets.caCertificate;
+    this.passwords = secrets.passwords;
+    this.monitorPassword = secrets.monitorPassword;
+    this.ssh = targets[config.target].makesHosts ? sshCommand(Object.values(machines), secrets, parent) : undefined;
     this.connections = connectionStrings(config, this);
     this.registerOutputs({ primary: this.primary, handover: this.handover });
   }

@@ -10,8 +10,8 @@ import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
 import type { HostSize } from "../model/settings/sizing.ts";
 import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
+import { type Certificate, type ClusterSecrets, serverCertificate } from "./clusterSecrets.ts";
 import { given } from "./given.ts";
-import { type Certificate, type ClusterKeys, serverCertificate } from "./keys.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
 import { ClusterPart } from "./part.ts";
@@ -27,7 +27,7 @@ export interface ClusterNodeArgs {
   readonly machine: Machine;
   /** Addresses of all nodes that take part, this one among them: the replication role may come from there only. */
   readonly addresses: readonly Output<string>[];
-  readonly keys: ClusterKeys;
+  readonly secrets: ClusterSecrets;
   readonly archive: Archive;
 }
 
@@ -45,7 +45,7 @@ export class ClusterNode extends ClusterPart {
 
   constructor(name: string, args: ClusterNodeArgs, opts: ComponentResourceOptions) {
     super("understudy:index:ClusterNode", name, opts);
-    const { update, config, node, machine, keys } = args;
+    const { update, config, node, machine, secrets } = args;
     const install = new LocalStep(
       `install-${name}`,
       {
@@ -57,13 +57,13 @@ export class ClusterNode extends ClusterPart {
           scripts,
           instance: machine.instance,
           parameters: {
-            cluster: keys.clusterId,
+            cluster: secrets.clusterId,
             major: String(config.postgresVersion),
             data_directory: machine.dataDirectory,
             port: String(machine.postgresPort),
             stanza: config.clusterName,
             further_packages: machine.metricsConf === undefined ? "" : "curl",
-            peer_public_key: keys.peer.publicKey,
+            peer_public_key: secrets.peer.publicKey,
             pooler_ports: config.pooler === undefined ? "" : `${config.pooler.port} ${config.pooler.readOnlyPort}`,
           },
         }),
@@ -75,14 +75,14 @@ export class ClusterNode extends ClusterPart {
     this.machine = machine;
     this.args = args;
     this.install = install;
-    this.certificate = serverCertificate(name, { keys, machine }, { parent: this });
+    this.certificate = serverCertificate(name, { secrets, machine }, { parent: this });
     this.found = reported(`install-${name}`, install.outcome, installedHost);
     this.registerOutputs({});
   }
 
   /** What has to be done before roles are looked at. Called once all nodes are known to have a host. */
   configure(known: Output<Members>): RemoteStep {
-    const { update, config, node, machine, keys, archive, addresses } = this.args;
+    const { update, config, node, machine, secrets, archive, addresses } = this.args;
     const parent = { parent: this };
     const size = this.found.apply((reported) => hostSize(reported, machine));
     return new RemoteStep(
@@ -98,7 +98,7 @@ export class ClusterNode extends ClusterPart {
             renderHba({ nodeAddresses, clientNetworks: config.clientNetworks, pooler: config.pooler !== undefined }),
           ),
           pg_ident_conf: "",
-          pgpass: keys.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
+          pgpass: secrets.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
           pgbackrest_conf: all([archive.access, given(config.archive), this.found]).apply(
             ([access, declared, { cpus, pgbackrest }]) =>
               renderPgbackrestConf({
@@ -113,7 +113,7 @@ export class ClusterNode extends ClusterPart {
           ),
           archive_id: archive.id,
           archive_ca_crt: archive.caCertificate,
-          ca_crt: keys.caCertificate,
+          ca_crt: secrets.caCertificate,
           server_crt: this.certificate.certificate,
           server_key: this.certificate.privateKey,
           peers: known.apply(({ members }) =>
@@ -123,7 +123,7 @@ export class ClusterNode extends ClusterPart {
             members.flatMap(({ name, hostKey }) => (hostKey === "" ? [] : [`${name} ${hostKey}\n`])).join(""),
           ),
           retired: known.apply(({ retired }) => retired.join(" ")),
-          peer_private_key: keys.peer.privateKey,
+          peer_private_key: secrets.peer.privateKey,
           backup_schedules: backupSchedules(config),
           metrics_conf: machine.metricsConf ?? "",
         },

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { all, type CustomResourceOptions, getStack, type Output, runtime, unsecret } from "@pulumi/pulumi";
-import type { ClusterKeys } from "./keys.ts";
+import type { ClusterSecrets } from "./clusterSecrets.ts";
 import { clusterScope } from "./part.ts";
 import { type Login, loginOf } from "./targets/connection.ts";
 import type { Machine } from "./targets/machine.ts";
@@ -37,14 +37,14 @@ function operatorFile(
  */
 export function sshCommand(
   machines: readonly Machine[],
-  keys: Pick<ClusterKeys, "operator" | "hosts">,
+  secrets: Pick<ClusterSecrets, "operator" | "hosts">,
   opts: CustomResourceOptions,
 ): Output<string> {
-  const identity = operatorFile("id_ed25519", keys.operator.privateKey, opts, 0o600);
+  const identity = operatorFile("id_ed25519", secrets.operator.privateKey, opts, 0o600);
   const logins = all(machines.map(({ connection }) => loginOf(connection)));
   const knownHosts = operatorFile(
     "known_hosts",
-    all([logins, all(machines.map(({ node }) => keys.hosts[node]?.publicKey ?? ""))]).apply(([known, lines]) =>
+    all([logins, all(machines.map(({ node }) => secrets.hosts[node]?.publicKey ?? ""))]).apply(([known, lines]) =>
       [
         ...lines.map((line, index) => `${machines[index]?.node} ${line}\n`),
         ...bastionOf(known).map(({ hostKey }) => `${bastionName} ${hostKey}\n`),

@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { installedHost } from "../model/installedHost.ts";
 import { parseOutcome } from "../model/outcome.ts";
-import { preflightOutcome } from "../model/preflight/preflight.ts";
+import { preflightOutcome } from "../model/preflight/index.ts";
 import { prepareOutcome, promoteOutcome, receiptOutcome } from "../model/receipt.ts";
 import type { StoredStep } from "./stackState.ts";
 

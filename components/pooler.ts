@@ -9,7 +9,7 @@ import {
   renderPoolerHba,
   severalHosts,
 } from "../model/render/pgbouncer.ts";
-import { type Certificate, type ClusterKeys, verifier } from "./keys.ts";
+import { type Certificate, type ClusterSecrets, verifier } from "./clusterSecrets.ts";
 import { ClusterPart } from "./part.ts";
 import { RemoteStep } from "./remoteStep.ts";
 import type { Machine } from "./targets/machine.ts";
@@ -31,7 +31,7 @@ export interface NodePoolerArgs {
   readonly node: PooledNode;
   /** All nodes that take part, this one among them. */
   readonly nodes: readonly PooledNode[];
-  readonly keys: Pick<ClusterKeys, "caCertificate" | "poolerPassword">;
+  readonly secrets: Pick<ClusterSecrets, "caCertificate" | "poolerPassword">;
   readonly after: readonly Resource[];
 }
 
@@ -44,7 +44,7 @@ export class NodePooler extends ClusterPart {
 
   constructor(name: string, args: NodePoolerArgs, opts: ComponentResourceOptions) {
     super("understudy:index:NodePooler", name, opts);
-    const { update, config, pooler, keys } = args;
+    const { update, config, pooler, secrets } = args;
     const { machine, certificate, found } = args.node;
     const version = found.apply(({ pgbouncer }) => pgbouncer);
     const ini = (kind: "primary" | "standbys") =>
@@ -61,13 +61,13 @@ export class NodePooler extends ClusterPart {
           pgbouncer_ini: ini("primary"),
           pgbouncer_ro_ini: ini("standbys"),
           pooler_hba: renderPoolerHba(config.clientNetworks),
-          pooler_password: keys.poolerPassword,
+          pooler_password: secrets.poolerPassword,
           candidates: candidatesOf(args.nodes).apply(renderCandidates),
           pooler_port: String(pooler.port),
           ro_port: String(pooler.readOnlyPort),
           pool_mode: pooler.poolMode,
           several_hosts: version.apply((known) => (severalHosts(known) ? "yes" : "no")),
-          ca_crt: keys.caCertificate,
+          ca_crt: secrets.caCertificate,
           server_crt: certificate.certificate,
           server_key: certificate.privateKey,
         },
@@ -134,12 +134,12 @@ export function resumeParameters(leads: Output<string>, nodes: readonly PooledNo
 /** The parameters of `databases.sh` by which poolers may look verifiers up. */
 export function lookupParameters(
   pooler: PoolerConfig | undefined,
-  keys: Pick<ClusterKeys, "poolerPassword" | "saltKey">,
+  secrets: Pick<ClusterSecrets, "poolerPassword" | "saltKey">,
   nodes: readonly PooledNode[],
 ): Record<"pooler_verifier" | "pooler_everywhere", Input<string>> {
   if (pooler === undefined) return { pooler_verifier: "", pooler_everywhere: "no" };
   return {
-    pooler_verifier: verifier(keys, poolerRole, keys.poolerPassword),
+    pooler_verifier: verifier(secrets, poolerRole, secrets.poolerPassword),
     pooler_everywhere: all(nodes.map(({ found }) => found)).apply((installed) =>
       looksUpEverywhere(installed.map(({ pgbouncer }) => pgbouncer)) ? "yes" : "no",
     ),

@@ -13,7 +13,7 @@ import {
   runtime,
 } from "@pulumi/pulumi";
 import type { Members } from "../model/members.ts";
-import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/preflight.ts";
+import { formatRefusal, otherVersion, type PreviewedVerdict } from "../model/preflight/index.ts";
 import type { PreflightInput } from "../model/stepInputs.ts";
 import { named } from "./part.ts";
 import { pathOf } from "./programs.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { parseJson } from "./hostFacts.ts";
 import { parseOutcome } from "./outcome.ts";
-import type { Witness } from "./preflight/preflight.ts";
+import type { Witness } from "./preflight/index.ts";
 
 const member = z.object({
   name: z.string(),

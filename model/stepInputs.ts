@@ -2,7 +2,7 @@
  * What the steps that run on the operator's machine get on their standard input, as JSON: made by `components/`, read by `scripts/steps/`.
  */
 import type { Host, SshConnection } from "./host.ts";
-import type { Declared } from "./preflight/preflight.ts";
+import type { Declared } from "./preflight/index.ts";
 import type { FenceProof, PromoteOutcome } from "./receipt.ts";
 
 /** What the step `install` gets on its standard input, as `components/node.ts` makes it. */

@@ -21,7 +21,7 @@ import {
   type PoolerConfig,
 } from "../../model/config/config.ts";
 import type { Endpoint } from "../../model/host.ts";
-import type { ClusterKeys, SshKeyPair } from "../keys.ts";
+import type { ClusterSecrets, SshKeyPair } from "../clusterSecrets.ts";
 import { reported } from "../outcome.ts";
 import { ClusterPart, clusterScope, named } from "../part.ts";
 import { command } from "../programs.ts";
@@ -232,7 +232,7 @@ export interface DockerMachineArgs {
   /** PostgreSQL major of the host's image. Another one replaces the container; its data stays. */
   readonly major: number;
   readonly pooler: PoolerConfig | undefined;
-  readonly keys: Pick<ClusterKeys, "operator" | "hosts">;
+  readonly secrets: Pick<ClusterSecrets, "operator" | "hosts">;
   /** Given where the node is fenced. */
   readonly fence?: FenceChange;
 }
@@ -255,11 +255,11 @@ export class DockerMachine extends ClusterPart implements Machine {
 
   constructor(
     name: string,
-    { stack, config, major, pooler, keys, fence }: DockerMachineArgs,
+    { stack, config, major, pooler, secrets, fence }: DockerMachineArgs,
     opts?: ComponentResourceOptions,
   ) {
     super("understudy:index:DockerMachine", name, opts);
-    const hostKey = keys.hosts[name];
+    const hostKey = secrets.hosts[name];
     if (!hostKey) throw new Error(`no SSH host key for node ${name}`);
     // Published from the start: with a pooler switched on later, no host has to be made anew.
     const { port, readOnlyPort } = pooler ?? { port: 6432, readOnlyPort: 6433 };
@@ -271,7 +271,7 @@ export class DockerMachine extends ClusterPart implements Machine {
         image: String(major),
         memoryBytes: config.memoryBytes,
         ports: [sshPort, config.postgresPort, port, readOnlyPort],
-        files: loginFiles(keys.operator, hostKey),
+        files: loginFiles(secrets.operator, hostKey),
         power: fence ? "off" : config.state === "absent" ? "as-is" : "on",
         ...(fence ? { fence } : {}),
         names: { volume: `data-${name}`, host: `host-${name}`, power: `power-${name}` },
@@ -287,7 +287,7 @@ export class DockerMachine extends ClusterPart implements Machine {
       host: "127.0.0.1",
       port: host.report.apply(({ sshPort }) => sshPort as number),
       user: "root",
-      privateKey: keys.operator.privateKey,
+      privateKey: secrets.operator.privateKey,
       hostKey: hostKey.publicKey,
     });
     this.poolerEndpoints = pooler && {
@@ -317,12 +317,12 @@ function published(report: HostReport, port: number): Endpoint {
 export function dockerMachines(
   config: DockerClusterConfig,
   stack: DockerStack,
-  keys: Pick<ClusterKeys, "operator" | "hosts">,
+  secrets: Pick<ClusterSecrets, "operator" | "hosts">,
   opts: ComponentResourceOptions,
 ): { readonly machines: Record<string, DockerMachine>; readonly absent: readonly DockerMachine[] } {
   const machines = nodesOf(config)
     .filter(({ state }) => state !== "fenced")
-    .map((node) => new DockerMachine(node.name, { stack, ...dockerNode(config, node.name), keys }, opts));
+    .map((node) => new DockerMachine(node.name, { stack, ...dockerNode(config, node.name), secrets }, opts));
   const are = (state: NodeState) => machines.filter(({ node }) => config.nodes[node]?.state === state);
   return {
     machines: Object.fromEntries(are("active").map((machine) => [machine.node, machine])),
@@ -334,14 +334,14 @@ export function dockerMachines(
 export function dockerFences(
   config: DockerClusterConfig,
   stack: DockerStack,
-  keys: Pick<ClusterKeys, "operator" | "hosts">,
+  secrets: Pick<ClusterSecrets, "operator" | "hosts">,
   fence: FenceChange,
   opts: CustomResourceOptions,
 ): Fence[] {
   return nodesOf(config)
     .filter(({ state }) => state === "fenced")
     .map(({ name }) => {
-      const machine = new DockerMachine(name, { stack, ...dockerNode(config, name), keys, fence }, opts);
+      const machine = new DockerMachine(name, { stack, ...dockerNode(config, name), secrets, fence }, opts);
       return {
         node: name,
         machine,

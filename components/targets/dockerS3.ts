@@ -1,7 +1,7 @@
 import { all, type ComponentResourceOptions, type Output, type Resource, secret } from "@pulumi/pulumi";
 import { hostFiles } from "../../model/paths.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
-import { type ClusterKeys, certificate, password, sshKeyPair } from "../keys.ts";
+import { type ClusterSecrets, certificate, password, sshKeyPair } from "../clusterSecrets.ts";
 import { ClusterPart } from "../part.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
 import type { ArchiveServer } from "./machine.ts";
@@ -10,7 +10,7 @@ export interface DockerS3Args {
   readonly stack: DockerStack;
   /** Made on the server where it is missing. One that is not named any more stays, with what is in it. */
   readonly bucket: string;
-  readonly keys: Pick<ClusterKeys, "operator" | "ca">;
+  readonly secrets: Pick<ClusterSecrets, "operator" | "ca">;
 }
 
 /**
@@ -30,14 +30,14 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
   readonly signedBy = "stack";
   readonly ready: readonly Resource[];
 
-  constructor(name: string, { stack, bucket, keys }: DockerS3Args, opts?: ComponentResourceOptions) {
+  constructor(name: string, { stack, bucket, secrets }: DockerS3Args, opts?: ComponentResourceOptions) {
     super("understudy:index:DockerS3", name, opts);
     const parent = { parent: this };
     this.accessKey = password("archive-access-key", parent);
     this.secretKey = password("archive-secret-key", parent);
     const tls = certificate(
       "archive-certificate",
-      { ca: keys.ca, commonName: this.endpoint.host, hosts: [this.endpoint.host, "127.0.0.1", "localhost"] },
+      { ca: secrets.ca, commonName: this.endpoint.host, hosts: [this.endpoint.host, "127.0.0.1", "localhost"] },
       parent,
     );
     const host = new DockerHost(
@@ -50,7 +50,7 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
         ports: [22, this.endpoint.port],
         aliases: [this.endpoint.host],
         files: [
-          ...loginFiles(keys.operator, sshKeyPair("archive-host-key", parent)),
+          ...loginFiles(secrets.operator, sshKeyPair("archive-host-key", parent)),
           { path: "/etc/understudy/s3/server.crt", mode: "644", content: tls.certificate },
           { path: "/etc/understudy/s3/server.key", mode: "600", content: tls.privateKey },
           { path: "/etc/understudy/s3/users.json", mode: "600", content: s3Users(this.accessKey, this.secretKey) },

@@ -1,6 +1,6 @@
 import type { CustomResourceOptions } from "@pulumi/pulumi";
 import type { ClusterConfig } from "../../model/config/config.ts";
-import type { ClusterKeys } from "../keys.ts";
+import type { ClusterSecrets } from "../clusterSecrets.ts";
 import type { Update } from "../update.ts";
 import { AwsTarget } from "./aws/target.ts";
 import { dockerFences, dockerMachines, dockerStack } from "./docker.ts";
@@ -9,16 +9,23 @@ import type { Hosts, Machine, Machines } from "./machine.ts";
 import { sshFences, sshMachines } from "./ssh.ts";
 
 /** Makes the hosts, or finds those that exist: the one place that tells targets apart. */
-export function hostsFor(config: ClusterConfig, keys: ClusterKeys, update: Update, opts: CustomResourceOptions): Hosts {
+export function hostsFor(
+  config: ClusterConfig,
+  secrets: ClusterSecrets,
+  update: Update,
+  opts: CustomResourceOptions,
+): Hosts {
   switch (config.target) {
     case "docker": {
       const stack = dockerStack(config, update, opts);
       const { archive } = config;
       return {
-        ...dockerMachines(config, stack, keys, opts),
+        ...dockerMachines(config, stack, secrets, opts),
         archiveServer:
-          archive.server === "own" ? new DockerS3("archive", { stack, bucket: archive.bucket, keys }, opts) : undefined,
-        fences: (change) => dockerFences(config, stack, keys, change, opts),
+          archive.server === "own"
+            ? new DockerS3("archive", { stack, bucket: archive.bucket, secrets }, opts)
+            : undefined,
+        fences: (change) => dockerFences(config, stack, secrets, change, opts),
       };
     }
     case "ssh":
@@ -29,7 +36,7 @@ export function hostsFor(config: ClusterConfig, keys: ClusterKeys, update: Updat
         fences: (change) => sshFences(config, change, opts),
       };
     case "aws":
-      return new AwsTarget("aws", { config, keys, update }, opts);
+      return new AwsTarget("aws", { config, secrets, update }, opts);
     default:
       return config satisfies never;
   }

@@ -8,14 +8,14 @@
  * environment  PULUMI_COMMAND_STDOUT: this step's own previous outcome, which remembers the cluster
  */
 import { text } from "node:stream/consumers";
-import { formatRefusal, type PreviewedVerdict } from "../../model/preflight/preflight.ts";
+import { formatRefusal, type PreviewedVerdict } from "../../model/preflight/index.ts";
 import type { PreflightInput } from "../../model/stepInputs.ts";
-import { preflight } from "./lib/preflight.ts";
+import { lookAndJudge } from "./lib/lookAndJudge.ts";
 
 const input = JSON.parse(await text(process.stdin)) as PreflightInput;
 const previewed = process.argv.at(-1) === "preview";
 const say = (line: string) => console.error(previewed ? line : `preflight: ${line}`);
-const { reasons, warnings, outcome, summary, answers } = await preflight(
+const { reasons, warnings, outcome, summary, answers } = await lookAndJudge(
   input,
   process.env.PULUMI_COMMAND_STDOUT,
   say,

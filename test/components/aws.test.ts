@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
 import { PostgresCluster } from "../../components/cluster.ts";
-import { clusterKeys } from "../../components/keys.ts";
+import { clusterSecrets } from "../../components/clusterSecrets.ts";
 import { stackOutputs } from "../../components/outputs.ts";
 import { storedSteps } from "../../components/stackState.ts";
 import { freeName } from "../../components/targets/aws/bucket.ts";
@@ -30,7 +30,7 @@ describe("the graph of the target aws", function () {
   it("has alarms, and senders of figures, that no change of primary changes", async () => {
     const watching = async (primary: string) => {
       const config = parseAws({ ...closed, primary });
-      const { machines } = hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {});
+      const { machines } = hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
       const confs = Object.values(machines).map(({ metricsConf }) => metricsConf);
       const alarms = renderGraph((await graphOf(config)).filter(({ type }) => type.startsWith("aws:cloudwatch/")));
       return { confs, alarms };
@@ -63,7 +63,10 @@ describe("machines of the target aws", function () {
 
   it("are reached through the bastion, with keys that are known beforehand", async () => {
     const config = parseAws(smallest);
-    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {}).machines, "node-a");
+    const machine = machineOf(
+      hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {}).machines,
+      "node-a",
+    );
     const known = {
       user: "understudy",
       port: 22,
@@ -87,7 +90,7 @@ describe("machines of the target aws", function () {
   it("of a network that exists and has no bastion are reached by their own address", async () => {
     const { bastion: _, ...aws } = existing.aws;
     const config = parseAws({ ...existing, aws });
-    const machine = machineOf(hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {}).machines, "db1");
+    const machine = machineOf(hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {}).machines, "db1");
     assert.equal((await resolved(machine.connection)).proxy, undefined);
     await settled();
     const rules = registered.filter(({ type }) => type.includes("IngressRule")).map(({ name }) => name);
@@ -97,7 +100,7 @@ describe("machines of the target aws", function () {
   it("prove that a fenced node is off by what EC2 says behind the change, and by nothing else", async () => {
     const config = parseAws(everything);
     const proof = () => {
-      const [fence] = hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {}).fences({
+      const [fence] = hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {}).fences({
         proof: output("intent-1:2"),
         after: [],
       });

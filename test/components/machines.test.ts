@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isSecret, type Output, output } from "@pulumi/pulumi";
-import { type ClusterKeys, clusterKeys, serverCertificate } from "../../components/keys.ts";
+import { type ClusterSecrets, clusterSecrets, serverCertificate } from "../../components/clusterSecrets.ts";
 import { loginOf } from "../../components/targets/connection.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
 import { Update } from "../../components/update.ts";
@@ -20,8 +20,8 @@ describe("machines of the target docker", () => {
   );
 
   it("are a volume, a host and its power each", async () => {
-    const keys = clusterKeys(config, {});
-    const { machines, fences } = hostsFor(config, keys, new Update(config, {}), {});
+    const secrets = clusterSecrets(config, {});
+    const { machines, fences } = hostsFor(config, secrets, new Update(config, {}), {});
     const [fence] = fences({ proof: output("intent-1:2"), after: [] });
     await settled();
     assert.deepEqual(Object.keys(machines), ["a", "b"]);
@@ -42,8 +42,8 @@ describe("machines of the target docker", () => {
   });
 
   it("are reached on loopback, with a key that is known beforehand", async () => {
-    const keys = clusterKeys(config, {});
-    const machine = machineOf(hostsFor(config, keys, new Update(config, {}), {}).machines, "b");
+    const secrets = clusterSecrets(config, {});
+    const machine = machineOf(hostsFor(config, secrets, new Update(config, {}), {}).machines, "b");
     assert.deepEqual(await resolved(machine.endpoint), { host: "127.0.0.1", port: 20001 });
     assert.equal(await resolved(machine.address), "10.0.0.9");
     assert.equal(machine.memoryBytes, 2 * 1024 ** 3);
@@ -59,7 +59,7 @@ describe("machines of the target docker", () => {
   });
 
   it("get their keys on stdin, as a secret, and nowhere else", async () => {
-    hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {});
+    hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
     await settled();
     const { stdin, ...others } = inputsOf("host-a");
     const given = unwrapped(stdin);
@@ -99,7 +99,7 @@ describe("machines of the target ssh", () => {
       },
       context,
     );
-    const machine = machineOf(hostsFor(config, {} as ClusterKeys, new Update(config, {}), {}).machines, "a");
+    const machine = machineOf(hostsFor(config, {} as ClusterSecrets, new Update(config, {}), {}).machines, "a");
     await settled();
     assert.deepEqual(
       registered.map(({ name }) => name),
@@ -131,7 +131,7 @@ describe("secrets of a stack", () => {
   );
 
   it("are made by one command each, that logs nothing", async () => {
-    const keys = clusterKeys(config, {});
+    const secrets = clusterSecrets(config, {});
     await settled();
     assert.deepEqual(registered.map(({ name }) => name).sort(), [
       ...[
@@ -152,21 +152,21 @@ describe("secrets of a stack", () => {
       assert.equal(inputs.addPreviousOutputInEnv, false);
     }
     for (const made of [
-      keys.operator.privateKey,
-      keys.ca.privateKey,
-      keys.monitorPassword,
-      ...Object.values(keys.passwords),
+      secrets.operator.privateKey,
+      secrets.ca.privateKey,
+      secrets.monitorPassword,
+      ...Object.values(secrets.passwords),
     ]) {
       assert.equal(await isSecret(made), true);
     }
-    assert.equal(await isSecret(keys.caCertificate), false);
-    assert.equal(await resolved(keys.passwords.own as Output<string>), "given-by-user");
+    assert.equal(await isSecret(secrets.caCertificate), false);
+    assert.equal(await resolved(secrets.passwords.own as Output<string>), "given-by-user");
   });
 
   it("give a certificate for every name and address of a node, whatever their order", async () => {
-    const keys = clusterKeys(config, {});
-    const machine = machineOf(hostsFor(config, keys, new Update(config, {}), {}).machines, "a");
-    serverCertificate("a", { keys, machine }, {});
+    const secrets = clusterSecrets(config, {});
+    const machine = machineOf(hostsFor(config, secrets, new Update(config, {}), {}).machines, "a");
+    serverCertificate("a", { secrets, machine }, {});
     await settled();
     const given = unwrapped(inputsOf("certificate-a").stdin);
     assert.ok(given.secret);

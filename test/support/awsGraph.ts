@@ -1,5 +1,5 @@
 import { output } from "@pulumi/pulumi";
-import { clusterKeys } from "../../components/keys.ts";
+import { clusterSecrets } from "../../components/clusterSecrets.ts";
 import { hostsFor } from "../../components/targets/machines.ts";
 import { Update } from "../../components/update.ts";
 import type { AwsClusterConfig } from "../../model/config/clusterConfig.ts";
@@ -8,7 +8,7 @@ import { forget, type Registered, registered, settled, unwrapped } from "./mockE
 /** Everything that the target makes of `config`, as the engine is asked for it. */
 export async function graphOf(config: AwsClusterConfig): Promise<readonly Registered[]> {
   forget();
-  const hosts = hostsFor(config, clusterKeys(config, {}), new Update(config, {}), {});
+  const hosts = hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
   hosts.fences({ proof: output("intent-1:2"), after: [] });
   hosts.followPrimary?.(output(config.primary));
   await settled();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HostFacts, ServerFacts } from "../../model/hostFacts.ts";
-import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../model/preflight/preflight.ts";
+import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../model/preflight/index.ts";
 import {
   answers,
   declared,

@@ -1,5 +1,5 @@
 import type { CapacitySettings, HostFacts, ServerFacts } from "../../model/hostFacts.ts";
-import type { Answer, Declared, DeclaredNode, Outcome } from "../../model/preflight/preflight.ts";
+import type { Answer, Declared, DeclaredNode, Outcome } from "../../model/preflight/index.ts";
 
 export const MiB = 1024 ** 2;
 /** Where the WAL of the cluster ends. */

@@ -3,7 +3,7 @@ import type { AwsBastion as BastionConfig } from "../../../model/aws/config.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { loginUser, renderBastionUserData } from "../../../model/aws/userData.ts";
-import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
+import { type ClusterSecrets, sshKeyPair } from "../../clusterSecrets.ts";
 import { ClusterPart } from "../../part.ts";
 import type { SshServer } from "../connection.ts";
 import { awsHostScripts, base64, guarded, hostProperties, imageId, pendingChanges, rootDisk } from "./hosts.ts";
@@ -19,7 +19,7 @@ export interface AwsBastionArgs {
   readonly maintained: boolean;
   /** Name that it is found by. */
   readonly hostName: string;
-  readonly keys: Pick<ClusterKeys, "operator">;
+  readonly secrets: Pick<ClusterSecrets, "operator">;
 }
 
 /** The way in: the one host with a public address. It forwards to port 22 of the nodes, and runs nothing for anybody. */
@@ -31,11 +31,11 @@ export class AwsBastion extends ClusterPart {
 
   constructor(name: string, args: AwsBastionArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsBastion", name, opts);
-    const { config, image, network, securityGroup, maintained, hostName, keys } = args;
+    const { config, image, network, securityGroup, maintained, hostName, secrets } = args;
     const ec2 = sdk("ec2");
     const parent = { parent: this };
     const hostKey = sshKeyPair("bastion-host-key", parent);
-    const userData = all([keys.operator.publicKey, hostKey.publicKey, hostKey.privateKey]).apply(
+    const userData = all([secrets.operator.publicKey, hostKey.publicKey, hostKey.privateKey]).apply(
       ([operatorKey, publicKey, privateKey]) =>
         renderBastionUserData({ operatorKey, hostKey: { publicKey, privateKey }, scripts: awsHostScripts() }),
     );
@@ -80,7 +80,7 @@ export class AwsBastion extends ClusterPart {
       host: this.address,
       port: 22,
       user: loginUser,
-      privateKey: keys.operator.privateKey,
+      privateKey: secrets.operator.privateKey,
       hostKey: hostKey.publicKey,
     };
     this.registerOutputs({ address: this.address });

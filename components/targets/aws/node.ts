@@ -16,7 +16,7 @@ import { shrinkProblem, zoneProblem } from "../../../model/aws/volume.ts";
 import type { AwsClusterConfig, AwsNodeConfig } from "../../../model/config/clusterConfig.ts";
 import type { Endpoint } from "../../../model/host.ts";
 import type { BootInput } from "../../../model/stepInputs.ts";
-import { type ClusterKeys, sshKeyPair } from "../../keys.ts";
+import { type ClusterSecrets, sshKeyPair } from "../../clusterSecrets.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
 import { ClusterPart } from "../../part.ts";
 import { command } from "../../programs.ts";
@@ -44,7 +44,7 @@ export interface AwsNodeArgs {
   readonly update: Update;
   readonly cluster: AwsClusterConfig;
   readonly config: AwsNodeConfig;
-  readonly keys: Pick<ClusterKeys, "operator" | "hosts">;
+  readonly secrets: Pick<ClusterSecrets, "operator" | "hosts">;
   readonly network: AwsNetwork;
   readonly firewall: AwsFirewall;
   readonly bastion: AwsBastion | undefined;
@@ -85,9 +85,9 @@ export class AwsNode extends ClusterPart implements Machine {
 
   constructor(name: string, args: AwsNodeArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsNode", name, opts);
-    const { cluster, config, keys, network, firewall, bastion, fence } = args;
+    const { cluster, config, secrets, network, firewall, bastion, fence } = args;
     const { aws, clusterName, pooler, deletionProtection } = cluster;
-    const hostKey = keys.hosts[name];
+    const hostKey = secrets.hosts[name];
     if (!hostKey) throw new Error(`no SSH host key for node ${name}`);
     const ec2 = sdk("ec2");
     const parent = { parent: this };
@@ -128,7 +128,7 @@ export class AwsNode extends ClusterPart implements Machine {
     );
 
     const bootKey = sshKeyPair(`boot-key-${name}`, parent);
-    const userData = all([keys.operator.publicKey, bootKey.publicKey, bootKey.privateKey, volume.id]).apply(
+    const userData = all([secrets.operator.publicKey, bootKey.publicKey, bootKey.privateKey, volume.id]).apply(
       ([operatorKey, publicKey, privateKey, volumeId]) =>
         renderNodeUserData({
           hostName: name,
@@ -200,7 +200,7 @@ export class AwsNode extends ClusterPart implements Machine {
       host: this.address,
       port: this.sshPort,
       user: loginUser,
-      privateKey: keys.operator.privateKey,
+      privateKey: secrets.operator.privateKey,
       hostKey: hostKey.publicKey,
       proxy: bastion?.login,
     });

@@ -2,22 +2,22 @@ import { type ComponentResourceOptions, secret } from "@pulumi/pulumi";
 import { endpointNames } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
-import type { ClusterKeys } from "../../keys.ts";
+import type { ClusterSecrets } from "../../clusterSecrets.ts";
 import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsSecretsArgs {
   readonly cluster: AwsClusterConfig;
-  readonly keys: Pick<ClusterKeys, "passwords">;
+  readonly secrets: Pick<ClusterSecrets, "passwords">;
 }
 
 /** Every user's password in Secrets Manager, in the form that AWS's own tools give to a database's credentials. */
 export class AwsSecrets extends ClusterPart {
-  constructor(name: string, { cluster, keys }: AwsSecretsArgs, opts: ComponentResourceOptions) {
+  constructor(name: string, { cluster, secrets }: AwsSecretsArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsSecrets", name, opts);
     const { Secret, SecretVersion } = sdk("secretsmanager");
     const { clusterName, aws, databases, deletionProtection } = cluster;
-    for (const [user, password] of Object.entries(keys.passwords)) {
+    for (const [user, password] of Object.entries(secrets.passwords)) {
       const entry = new Secret(
         this.named(`secret-${user}`),
         {

@@ -10,7 +10,7 @@ import { partitionOf } from "../../../model/aws/regions.ts";
 import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
 import { activeNodes, nodesOf } from "../../../model/config/clusterConfig.ts";
 import { renderMetricsConf } from "../../../model/render/metricsConf.ts";
-import type { ClusterKeys } from "../../keys.ts";
+import type { ClusterSecrets } from "../../clusterSecrets.ts";
 import { ClusterPart, named } from "../../part.ts";
 import type { Update } from "../../update.ts";
 import type { Fence, FenceChange, Hosts } from "../machine.ts";
@@ -27,7 +27,7 @@ import { AwsSnapshots, snapshotTag } from "./snapshots.ts";
 
 export interface AwsTargetArgs {
   readonly config: AwsClusterConfig;
-  readonly keys: ClusterKeys;
+  readonly secrets: ClusterSecrets;
   readonly update: Update;
 }
 
@@ -45,7 +45,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
   private readonly endpoint: AwsEndpoint | undefined;
 
   constructor(name: string, args: AwsTargetArgs, opts: CustomResourceOptions) {
-    const { config, keys } = args;
+    const { config, secrets } = args;
     const { aws, clusterName, archive, pooler, deletionProtection } = config;
     const provider = new (sdk("provider").Provider)(
       named("aws", opts),
@@ -83,7 +83,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
           securityGroup: bastionGroup as Output<string>,
           maintained: aws.maintain === "bastion",
           hostName: awsName("role", clusterName, "bastion"),
-          keys,
+          secrets,
         },
         parent,
       );
@@ -119,7 +119,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
       new AwsAlarms("alarms", { config, alarms: aws.alarms, nodes: active, wayOut }, parent);
     }
     if (aws.snapshots) new AwsSnapshots("snapshots", { config: aws.snapshots, aws, clusterName }, parent);
-    if (aws.secretsManager) new AwsSecrets("secrets", { cluster: config, keys }, parent);
+    if (aws.secretsManager) new AwsSecrets("secrets", { cluster: config, secrets }, parent);
 
     this.made = output({
       account: aws.account,
@@ -145,7 +145,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
   }
 
   private node(name: string, fence?: FenceChange): AwsNode {
-    const { config: cluster, keys, update } = this.args;
+    const { config: cluster, secrets, update } = this.args;
     const { aws, clusterName, archive } = cluster;
     const config = cluster.nodes[name];
     if (!config) throw new Error(`no node ${name}`);
@@ -157,7 +157,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
         update,
         cluster,
         config,
-        keys,
+        secrets,
         network: this.network,
         firewall: this.firewall,
         bastion: this.bastion,

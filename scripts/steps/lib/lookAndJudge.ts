@@ -11,11 +11,11 @@ import {
   underWay,
   type Verdict,
   type Witness,
-} from "../../../model/preflight/preflight.ts";
+} from "../../../model/preflight/index.ts";
 import type { PreflightInput } from "../../../model/stepInputs.ts";
 import { runOnHost } from "../../ssh/ssh.ts";
 
-export interface Preflight extends Verdict {
+export interface Judged extends Verdict {
   readonly answers: readonly Answer[];
 }
 
@@ -31,11 +31,11 @@ const passingSeconds = 5;
  * @param previous outcome of an earlier preflight of this stack, as JSON
  * @param say takes one line of progress
  */
-export async function preflight(
+export async function lookAndJudge(
   input: PreflightInput,
   previous: string | undefined,
   say: (line: string) => void,
-): Promise<Preflight> {
+): Promise<Judged> {
   const declared: Declared = { ...input, recorded: recorded(previous) };
   const begin = Date.now();
   let waiting = false;

@@ -91,7 +91,7 @@ export function certificate(
 }
 
 /** All secrets that a stack makes for itself. */
-export interface ClusterKeys {
+export interface ClusterSecrets {
   /** Tells this cluster's volumes and hosts from those of another one that happens to have the same name; no secret. */
   readonly clusterId: Output<string>;
   /** What this program logs in to hosts with that it has made itself. */
@@ -113,7 +113,7 @@ export interface ClusterKeys {
 }
 
 /** Makes what is missing of the stack's secrets. They last as long as the stack: nothing about roles or hosts changes them. */
-export function clusterKeys(config: ClusterConfig, opts: SecretOptions): ClusterKeys {
+export function clusterSecrets(config: ClusterConfig, opts: SecretOptions): ClusterSecrets {
   const ca = certificateAuthority("ca", `understudy ${config.clusterName}`, opts);
   const ownHosts = targets[config.target].makesHosts ? nodesOf(config) : [];
   return {
@@ -138,7 +138,7 @@ export function clusterKeys(config: ClusterConfig, opts: SecretOptions): Cluster
 
 /** What PostgreSQL stores of a password, as `scramVerifier` makes it. */
 export function verifier(
-  { saltKey }: Pick<ClusterKeys, "saltKey">,
+  { saltKey }: Pick<ClusterSecrets, "saltKey">,
   role: string,
   password: Output<string>,
 ): Output<string> {
@@ -149,9 +149,12 @@ export function verifier(
 export function serverCertificate(
   node: string,
   {
-    keys,
+    secrets,
     machine,
-  }: { readonly keys: Pick<ClusterKeys, "ca">; readonly machine: Pick<Machine, "address" | "endpoint" | "names"> },
+  }: {
+    readonly secrets: Pick<ClusterSecrets, "ca">;
+    readonly machine: Pick<Machine, "address" | "endpoint" | "names">;
+  },
   opts: SecretOptions,
 ): Certificate {
   const hosts = all([machine.address, machine.endpoint]).apply(([address, endpoint]) => [
@@ -160,7 +163,7 @@ export function serverCertificate(
     endpoint.host,
     ...machine.names,
   ]);
-  return certificate(`certificate-${node}`, { ca: keys.ca, commonName: node, hosts }, opts);
+  return certificate(`certificate-${node}`, { ca: secrets.ca, commonName: node, hosts }, opts);
 }
 
 /**

@@ -488,15 +488,14 @@ export interface CommonArgs {
    */
   readonly epoch?: number;
   /**
-   * How much WAL a failover may lose at most. Where it is proven that nothing is lost, none of it is needed; where that
-   * can't be known, a failover is refused until this is set.
+   * What a failover may lose, and whatever else one change of primary needs consent to. Where it is proven that nothing
+   * is lost, none is needed.
    *
-   * Rule: must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB. A change: none on the
-   * cluster.
+   * Rule: must be an object. A change: none on the cluster.
    *
-   * @default 0, and nothing unknown
+   * @default nothing
    */
-  readonly maxLossBytes?: number | Size;
+  readonly accept?: AcceptArgs;
   /**
    * How far behind the target of a planned change of primary may be when it begins: WAL that it has not replayed.
    *
@@ -506,14 +505,6 @@ export interface CommonArgs {
    * @default 16MB
    */
   readonly maxLagBytes?: number | Size;
-  /**
-   * Whether a failover may go to a node that is not the furthest ahead of those in reach.
-   *
-   * Rule: must be true or false. A change: none on the cluster.
-   *
-   * @default false
-   */
-  readonly acceptBehind?: boolean;
   /**
    * A transaction that is open on the primary for longer than this refuses a planned change: it would be broken off.
    *
@@ -592,6 +583,45 @@ export interface CommonArgs {
    * @default `understudy-<clusterName>-ca.crt`
    */
   readonly clientCaFile?: string;
+}
+
+/**
+ * What a failover may lose, and whatever else one change of primary needs consent to. Where it is proven that nothing
+ * is lost, none is needed.
+ */
+export interface AcceptArgs {
+  /**
+   * The change of primary that made the node lead whose writes may be lost. Preflight names it when it refuses. Once
+   * another node has taken over, this consent is spent: no later change uses it.
+   *
+   * Rule: must be the number of a change of primary. A change: none on the cluster.
+   */
+  readonly change: number;
+  /**
+   * How much WAL may be lost, as far as that can be known.
+   *
+   * Rule: must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB. A change: none on the
+   * cluster.
+   *
+   * @default 0
+   */
+  readonly lossBytes?: number | Size;
+  /**
+   * Whether more than that may be lost: where the former primary can't be asked, nobody knows what it acknowledged last.
+   *
+   * Rule: must be true or false. A change: none on the cluster.
+   *
+   * @default false
+   */
+  readonly lossUnknown?: boolean;
+  /**
+   * Whether a node may take over that is not the furthest ahead of those in reach.
+   *
+   * Rule: must be true or false. A change: none on the cluster.
+   *
+   * @default false
+   */
+  readonly behind?: boolean;
 }
 
 /** The bucket that WAL and backups go to. */

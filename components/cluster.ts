@@ -367,7 +367,8 @@ function declaration(config: ClusterConfig) {
       const { name, state, source, standby, synchronous, delay } = node;
       return { name, state, source, standby, synchronous, delay };
     }),
-    limits: { ...config.limits, maxLossBytes: config.limits.maxLossBytes ?? null },
+    accept: config.accept ?? null,
+    limits: config.limits,
   };
 }
 

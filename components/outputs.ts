@@ -50,6 +50,7 @@ export function stackOutputs(cluster: PostgresCluster) {
       ca,
       primary,
       bastionPending,
+      accept: config.accept?.change ?? null,
       nodes: nodesOf(config).map((node) => {
         const index = known.findIndex(([name]) => name === node.name);
         const [, endpoint, connection] = others.find(([name]) => name === node.name) ?? [];

@@ -36,6 +36,8 @@ interface ClusterBase {
   readonly reconcile: string;
   /** Number of the last change of primary that this config knows; undefined: no guard. */
   readonly epoch: number | undefined;
+  /** What one change of primary may cost; undefined: nothing. */
+  readonly accept: Consent | undefined;
   readonly limits: HandoverLimits;
   /** Checked `postgresql.conf` parameters of the user's, as PostgreSQL writes them. */
   readonly settings: Readonly<Record<string, string>>;
@@ -63,14 +65,22 @@ export interface PoolerConfig {
   readonly pauseTimeoutMs: number;
 }
 
-/** What a change of primary may cost; preflight refuses beyond it. */
+/** What the operator accepts, for the one change of primary that takes over from the leader of `change`. */
+export interface Consent {
+  /** The change by which the node leads, or led last, whose writes may be lost. */
+  readonly change: number;
+  /** WAL that may be lost, as far as that can be known. */
+  readonly lossBytes: number;
+  /** Whether more may be lost, where that can't be known. */
+  readonly lossUnknown: boolean;
+  /** Whether a node may take over that is not the furthest ahead of those in reach. */
+  readonly behind: boolean;
+}
+
+/** Beyond these preflight refuses a planned change of primary. */
 export interface HandoverLimits {
-  /** WAL that a failover may lose; undefined: nothing, and nothing unknown. */
-  readonly maxLossBytes: number | undefined;
   /** WAL that the target of a planned change may still have to replay. */
   readonly maxLagBytes: number;
-  /** Whether a failover may go to a node that is not the furthest ahead of those in reach. */
-  readonly acceptBehind: boolean;
   /** Age of an open transaction on the primary from which on a planned change is refused. */
   readonly maxTransactionAgeSeconds: number;
 }

@@ -5,12 +5,13 @@ import { settingsConflicts } from "../settings/settingsConflicts.ts";
 import type { ClusterConfig, NodeConfig } from "./clusterConfig.ts";
 import type { Known } from "./later.ts";
 import { ConfigError, keyPath, type Problem } from "./problems.ts";
+import { readAccept } from "./read/accept.ts";
 import { readAccounts } from "./read/accounts.ts";
 import { readArchive } from "./read/archive.ts";
 import { readNodes } from "./read/nodes.ts";
 import { readPooler } from "./read/pooler.ts";
 import { asObject, readOptions } from "./schema/option.ts";
-import { topOptions } from "./schema/topOptions.ts";
+import { formerKeys, topOptions } from "./schema/topOptions.ts";
 import { targets } from "./targets/registry.ts";
 import type { ReadContext, TargetReader } from "./targets/target.ts";
 import { parseDuration, sizeUnits } from "./units.ts";
@@ -34,7 +35,7 @@ export interface ConfigContext extends ReadContext {
  */
 export function parseConfig(raw: Readonly<Record<string, unknown>>, context: ConfigContext): ClusterConfig {
   const problems: Problem[] = [];
-  const top = readOptions(topOptions, raw, "", problems);
+  const top = readOptions(topOptions, raw, "", problems, formerKey);
   const clusterName = top.clusterName ?? clusterNameOf(context.name, raw, problems);
   const major = top.postgresVersion ?? defaultMajor;
   const target = openTarget(top, context, problems);
@@ -48,6 +49,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     problems,
   );
   const accounts = readAccounts(top.databases, top.users, major, problems);
+  const accept = readAccept(top.accept, problems);
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
   const clientNetworks = readNetworks(top.clientNetworks, target, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
@@ -63,10 +65,9 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     postgresVersion: major,
     reconcile: top.reconcile ?? "",
     epoch: top.epoch,
+    accept,
     limits: {
-      maxLossBytes: top.maxLossBytes,
       maxLagBytes: top.maxLagBytes ?? 16 * sizeUnits.MB,
-      acceptBehind: top.acceptBehind ?? false,
       maxTransactionAgeSeconds: (parseDuration(top.maxTransactionAge ?? "1min") as number) / 1000,
     },
     settings,
@@ -83,6 +84,16 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
 /** What is wrong between values that `parseConfig` did not know yet. */
 export function problemsOnceKnown(config: Known<ClusterConfig>): readonly Problem[] {
   return targets[config.target].problemsOf?.(Object.values(config.nodes)) ?? [];
+}
+
+function formerKey(key: string): Omit<Problem, "key"> | undefined {
+  const now = Object.hasOwn(formerKeys, key) ? formerKeys[key] : undefined;
+  return now === undefined
+    ? undefined
+    : {
+        rule: `is ${now} now`,
+        hint: `remove it: pulumi config rm ${key}. A consent is for one change: preflight says how to give it`,
+      };
 }
 
 /** With an unknown target the rest is read as with docker, so that its problems are told as well. */

@@ -1,5 +1,6 @@
 import { formatBytes } from "../status/format.ts";
 import { clusterReasons } from "./clusterRules.ts";
+import { unusedConsent } from "./consent.ts";
 import { type Decision, decide } from "./decision.ts";
 import { atRisk, lossReasons, nothingAtRisk } from "./loss.ts";
 import {
@@ -39,7 +40,7 @@ export function judge(declared: Declared, answers: readonly Answer[], further?: 
   const { kind, from, join } = decision;
   return {
     reasons: [...clusterReasons(scene), ...decision.reasons, ...reasons],
-    warnings: [...(kind === "none" ? silentNodes(scene) : []), ...warnings],
+    warnings: [...(kind === "none" ? silentNodes(scene) : []), ...warnings, ...unusedConsent(scene, kind)],
     outcome: {
       intent: declared.intent ?? "",
       fresh: scene.fresh,
@@ -48,6 +49,7 @@ export function judge(declared: Declared, answers: readonly Answer[], further?: 
       kind,
       from,
       leaderEpoch: scene.leadership.leaderEpoch,
+      leaderSince: scene.leaderSince,
       to: declared.primary,
       join,
       atRisk: risk,

@@ -12,6 +12,8 @@ export interface Leadership {
   readonly leader: string | undefined;
   /** Number of the change that made it so, as far as that is known. */
   readonly leaderEpoch: number;
+  /** That number where a token of the change itself is left: those of tries to take over from the leader know only that it led before them. */
+  readonly knownSince: number | undefined;
   /** Whom it took over from by that change; "": nobody, or not known. */
   readonly leaderFrom: string;
   /** The leader has given its role up to a node that can't be asked whether it took it. */
@@ -40,11 +42,13 @@ export function leadershipOf(known: readonly Holder[]): Leadership {
   const yielding = tokens.find(
     ({ state, node, epoch }) => state === "yielding" && node === best?.leader && epoch > best.epoch,
   );
+  const since = leading.filter(({ to }) => to === best?.leader).map(({ epoch }) => epoch);
   const top = leading.filter(({ epoch }) => epoch === best?.order).map(({ to }) => to);
   return {
     epoch: Math.max(0, ...tokens.map(({ epoch }) => epoch)),
     leader: best?.leader,
     leaderEpoch: best?.epoch ?? 0,
+    knownSince: since.length === 0 ? undefined : Math.max(...since),
     leaderFrom: leading.find(({ epoch }) => epoch === best?.order)?.from ?? "",
     unanswered: yielding && !known.some(({ node }) => node === yielding.to) ? tokenOf(yielding) : undefined,
     disagreement: [...new Set(top)].length > 1 ? [...new Set(top)].sort() : [],
@@ -67,7 +71,18 @@ interface RecordedLead {
   readonly epoch: number;
   readonly from?: string | undefined;
   readonly leaderEpoch?: number | undefined;
+  readonly leaderSince?: number | undefined;
   readonly to?: string | undefined;
+}
+
+/** The change by which the leader leads, however often others have tried to take over from it since. */
+export function leaderSince(
+  { leader, leaderEpoch, knownSince }: Leadership,
+  recorded: RecordedLead | undefined,
+): number {
+  const recordedSince = recorded?.from === leader ? (recorded?.leaderSince ?? recorded?.leaderEpoch) : undefined;
+  const known = [knownSince, recordedSince].filter((epoch) => epoch !== undefined && epoch <= leaderEpoch);
+  return known.length === 0 ? leaderEpoch : Math.max(...(known as number[]));
 }
 
 /** A number that is this much above what the nodes know is none: anybody with the archive's keys can write there. */

@@ -1,4 +1,5 @@
 import { formatBytes, formatSeconds } from "../status/format.ts";
+import { acceptCommand, consentOf, withoutConsent } from "./consent.ts";
 import type { AtRisk, NodeFacts, Reason, Scene } from "./scene.ts";
 import { factsOf, isLeftBehind, ofWhen, receivedBytes } from "./scene.ts";
 import { waitedFor } from "./synchronous.ts";
@@ -56,20 +57,21 @@ function lastHeard({ withData, leadership }: Scene): number | null {
 
 /** A loss that goes beyond what config accepts. */
 export function lossReasons(scene: Scene, to: string, risk: AtRisk): readonly Reason[] {
-  const { maxLossBytes } = scene.declared.limits;
-  const limit = maxLossBytes ?? 0;
-  if (risk.known && risk.bytes <= limit) return [];
-  if (!risk.known && maxLossBytes !== null && risk.bytes <= limit) return [];
+  const consent = consentOf(scene);
+  if (risk.bytes <= (consent?.lossBytes ?? 0) && (risk.known || consent?.lossUnknown)) return [];
   const least = risk.bytes > 0 ? `${risk.known ? "" : "at least "}${formatBytes(risk.bytes)} of WAL` : "";
   const what = risk.known
     ? `${to} would lose ${least}`
     : least === ""
       ? `what ${to} would lose can't be known: ${risk.why}`
       : `${to} would lose ${least}, and it can't be known what else: ${risk.why}`;
+  const accepted =
+    consent && `accept.lossBytes is ${formatBytes(consent.lossBytes)}, accept.lossUnknown ${consent.lossUnknown}`;
+  const needed = { ...(risk.bytes > 0 ? { lossBytes: risk.bytes } : {}), ...(risk.known ? {} : { lossUnknown: true }) };
   return [
     {
-      what: `${what}; ${maxLossBytes === null ? "maxLossBytes is not set" : `maxLossBytes is ${formatBytes(maxLossBytes)}`}`,
-      hint: `Bring the old primary back, or accept the loss: pulumi config set maxLossBytes ${risk.bytes}`,
+      what: `${what}; ${accepted ?? withoutConsent(scene)}`,
+      hint: `Bring the old primary back, or accept the loss: ${acceptCommand(scene, needed)}`,
     },
   ];
 }

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import type { HandoverLimits, NodeState } from "../config/clusterConfig.ts";
+import type { Consent, HandoverLimits, NodeState } from "../config/clusterConfig.ts";
 import { keyPath } from "../config/problems.ts";
 import { epoch, type HostFacts, most, number, text } from "../hostFacts.ts";
-import { type Leadership, laterLeader, leadershipOf, type Witness } from "./leadership.ts";
+import { type Leadership, laterLeader, leaderSince, leadershipOf, type Witness } from "./leadership.ts";
 
 /** A node as preflight found it: its facts, or why there are none. */
 export type Answer =
@@ -35,10 +35,9 @@ export interface Declared {
   /** Whoever was ever declared and is not retired; and who is: names. */
   readonly members: readonly string[];
   readonly retired: readonly string[];
-  readonly limits: Omit<HandoverLimits, "maxLossBytes"> & {
-    /** null: not set. */
-    readonly maxLossBytes: number | null;
-  };
+  /** null: nothing. */
+  readonly accept: Consent | null;
+  readonly limits: HandoverLimits;
   /** Whether a commit waits for a synchronous standby by default (`settings.synchronous_commit`). */
   readonly commitsWait: boolean;
   /** Guard of the user's: the number of the last change of primary that the config knows. */
@@ -49,7 +48,9 @@ export interface Declared {
 
 /** What of an outcome a later preflight goes by. */
 export type Recorded = Pick<Outcome, "systemIdentifier" | "epoch" | "synchronous"> & {
-  readonly [Key in "kind" | "join" | "intent" | "from" | "to" | "leaderEpoch"]?: Outcome[Key] | undefined;
+  readonly [Key in "kind" | "join" | "intent" | "from" | "to" | "leaderEpoch" | "leaderSince"]?:
+    | Outcome[Key]
+    | undefined;
 };
 
 /**
@@ -73,8 +74,10 @@ export interface Outcome {
   readonly kind: Kind;
   /** Who leads, or led last; "" where nobody is known to. */
   readonly from: string;
-  /** By which change; 0: not known. */
+  /** By which change, or an earlier one than this; 0: not known. */
   readonly leaderEpoch: number;
+  /** By which change, whatever tries to take over have counted since. */
+  readonly leaderSince: number;
   /** The declared primary. */
   readonly to: string;
   /** The change by which `from` leads, where the declared primary has to join it before it can take over; null: it has. */
@@ -126,6 +129,7 @@ export const preflightOutcome: z.ZodType<Outcome> = z.object({
   kind,
   from: text,
   leaderEpoch: epoch,
+  leaderSince: epoch,
   to: text,
   join: joining.nullable(),
   atRisk: atRisk.nullable(),
@@ -142,6 +146,7 @@ export const recordedOutcome = z.object({
   from: text.optional(),
   to: text.optional(),
   leaderEpoch: epoch.optional(),
+  leaderSince: epoch.optional(),
   join: joining.nullable().default(null),
   // An earlier version knew from which position on.
   synchronous: synchronous.nullable().catch(null).default(null),
@@ -166,6 +171,8 @@ export interface Scene {
   /** Nodes that take writes. */
   readonly writers: readonly string[];
   readonly leadership: Leadership;
+  /** The change by which the leader leads, whatever tries to take over from it have counted since. */
+  readonly leaderSince: number;
   /** Undefined: nobody had to ask the archive, or it does not answer. */
   readonly witnesses: readonly Witness[] | undefined;
   readonly fresh: boolean;
@@ -190,6 +197,13 @@ export function sceneOf(
   const byTokens = leadershipOf(asked);
   const counting = (witnesses ?? []).filter(({ node }) => !declared.retired.includes(node));
   const later = laterLeader(asked, byTokens, declared.recorded, counting);
+  const leadership = later
+    ? {
+        ...byTokens,
+        ...{ leader: later.node, leaderEpoch: later.epoch, knownSince: undefined, leaderFrom: "" },
+        epoch: Math.max(byTokens.epoch, later.epoch),
+      }
+    : byTokens;
   return {
     declared,
     known,
@@ -197,13 +211,8 @@ export function sceneOf(
     unreachable: answers.flatMap((answer) => (answer.reachable ? [] : [answer])),
     withData,
     writers: asked.filter(({ postgres }) => postgres.inRecovery === false).map(({ node }) => node),
-    leadership: later
-      ? {
-          ...byTokens,
-          ...{ leader: later.node, leaderEpoch: later.epoch, leaderFrom: "" },
-          epoch: Math.max(byTokens.epoch, later.epoch),
-        }
-      : byTokens,
+    leadership,
+    leaderSince: leaderSince(leadership, declared.recorded),
     witnesses,
     fresh: withData.length === 0 && !declared.recorded?.systemIdentifier,
   };

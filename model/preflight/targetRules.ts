@@ -1,6 +1,7 @@
 import { floorSettings } from "../hostFacts.ts";
 import { ownPrefix, slotName } from "../names.ts";
 import { count, formatBytes, formatSeconds } from "../status/format.ts";
+import { acceptCommand, consentOf } from "./consent.ts";
 import { furthestAhead } from "./decision.ts";
 import type { NodeFacts, Reason, Scene } from "./scene.ts";
 import { declaredNode, followersOf, isLeftBehind, receivedBytes, setState } from "./scene.ts";
@@ -281,7 +282,7 @@ export function slotsLeftBehind(leader: NodeFacts): readonly string[] {
 const ahead: Rule = ({ scene, target }) => {
   const others = scene.withData.filter(({ node }) => node !== target.node && node !== scene.leadership.leader);
   const best = furthestAhead(others);
-  if (!best || scene.declared.limits.acceptBehind) return [];
+  if (!best || consentOf(scene)?.behind) return [];
   const bytes = receivedBytes(best) - receivedBytes(target);
   if (best.wal.timeline < target.wal.timeline || (best.wal.timeline === target.wal.timeline && bytes <= 0)) return [];
   const by =
@@ -289,7 +290,7 @@ const ahead: Rule = ({ scene, target }) => {
   return [
     {
       what: `${target.node} is not the furthest ahead: ${best.node} is ${by}`,
-      hint: `pulumi config set primary ${best.node}; or accept it: pulumi config set acceptBehind true`,
+      hint: `pulumi config set primary ${best.node}; or accept it: ${acceptCommand(scene, { behind: true })}`,
     },
   ];
 };

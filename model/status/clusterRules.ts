@@ -100,6 +100,20 @@ const handoverUnderWay: Rule = (observation) => {
   ];
 };
 
+const consentLeftOver: Rule = ({ accept }, { primary, leadership: { leaderEpoch } }) => {
+  if (accept === null || primary === undefined) return [];
+  const isSpent = accept < leaderEpoch;
+  return [
+    {
+      level: "notice",
+      what: isSpent
+        ? `accept in the config is spent: it was for change ${accept}, and ${primary.name} leads by change ${leaderEpoch}`
+        : `accept in the config is for a failover from the leader of change ${accept}, and ${primary.name} takes writes`,
+      hint: "remove it: pulumi config rm accept && pulumi up",
+    },
+  ];
+};
+
 const leftoverSlots: Rule = (observation, { primary }) => {
   const expected = observation.nodes.flatMap(({ declared }) =>
     declared.state === "active" && declared.name !== primary?.name ? [declared.slot] : [],
@@ -149,6 +163,7 @@ const rules: readonly Rule[] = [
   synchronousStandby,
   oneCluster,
   handoverUnderWay,
+  consentLeftOver,
   leftoverSlots,
   backups,
   bastionAsDeclared,

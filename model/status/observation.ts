@@ -12,6 +12,8 @@ export interface Observation {
   readonly primary: string;
   /** What the bastion still lacks of what was declared in the last update; empty: nothing, or there is none. */
   readonly bastionPending: readonly string[];
+  /** The change of primary that a consent in the config is for; null: there is none. */
+  readonly accept: number | null;
   /** When it was read. */
   readonly at: Date;
   readonly nodes: readonly NodeObservation[];

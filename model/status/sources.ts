@@ -24,6 +24,8 @@ const monitoring = z.object({
   postgresVersion: z.number().int(),
   primary: z.string(),
   bastionPending: z.array(z.string()).default([]),
+  /** The change of primary that a consent in the config is for; null: there is none. */
+  accept: z.number().int().nullable().default(null),
   nodes: z.array(
     z.object({
       name: z.string(),

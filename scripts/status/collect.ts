@@ -28,8 +28,8 @@ export async function observe(monitoring: Monitoring): Promise<Observation> {
     ),
     readBackups(monitoring),
   ]);
-  const { clusterName, postgresVersion, primary, bastionPending } = monitoring;
-  return { clusterName, postgresVersion, primary, bastionPending, at, nodes, backups };
+  const { clusterName, postgresVersion, primary, bastionPending, accept } = monitoring;
+  return { clusterName, postgresVersion, primary, bastionPending, accept, at, nodes, backups };
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {

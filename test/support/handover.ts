@@ -41,6 +41,8 @@ const longestUpdateMs = 300_000;
 const state = "/var/lib/understudy/state";
 
 /** A cluster of three nodes whose primary is moved about. */
+const lossAccepted = { lossBytes: "64MB", lossUnknown: true };
+
 export class HandoverCluster {
   static readonly nodes = ["node-a", "node-b", "node-c"] as const;
   readonly cluster: DockerCluster;
@@ -143,21 +145,41 @@ export class HandoverCluster {
     await until("an update that succeeds", 240, () => this.up());
   }
 
-  /** The declaration by which `to` takes over from `from`, whose host is off or is to be. */
-  declareFailover(from: string, to: string, more: Readonly<Record<string, ConfigValue>> = {}): Promise<void> {
-    return this.declare({ primary: to, nodes: activeNodes({ [from]: { state: "fenced" } }), ...more });
+  /** The declaration by which `to` takes over from `from`, whose host is off or is to be; nothing is accepted. */
+  declareFailover(from: string, to: string): Promise<void> {
+    return this.declare({ primary: to, nodes: activeNodes({ [from]: { state: "fenced" } }) });
+  }
+
+  /** The consent of an operator who has read which change led last: to a loss, and to a target that is not the furthest ahead. */
+  async accept(): Promise<void> {
+    await this.declare({ accept: { ...lossAccepted, behind: true, change: await this.epoch() } });
+  }
+
+  /** The number of the last change of primary, by what the nodes say. */
+  async epoch(): Promise<number> {
+    return until("a node to say which change was the last", 30, () => {
+      const known = HandoverCluster.nodes.flatMap((node) => {
+        try {
+          const [epoch, , , state] = this.cluster.exec(node, "cat", "/var/lib/understudy/state/token").split(" ");
+          return ["taken", "leads"].includes(state?.trim() ?? "") ? [Number(epoch)] : [];
+        } catch {
+          return [];
+        }
+      });
+      return Math.max(...known);
+    });
   }
 
   /** Fails over to a standby that is furthest ahead, and gives its name: which one that is, preflight knows. */
   async failOver(from: string): Promise<string> {
-    const accepted = { maxLossBytes: 64 * 1024 * 1024 };
     const declared = this.next(from);
-    await this.declareFailover(from, declared, accepted);
+    await this.declare({ accept: { ...lossAccepted, change: await this.epoch() } });
+    await this.declareFailover(from, declared);
     const { exitCode, output } = await this.tryUp();
     if (exitCode === 0) return declared;
     const ahead = /not the furthest ahead: (\S+) is/.exec(output)?.[1];
     assert.ok(ahead, output);
-    await this.declareFailover(from, ahead, accepted);
+    await this.declareFailover(from, ahead);
     await this.up();
     return ahead;
   }

@@ -70,7 +70,7 @@ function printed(command: string, stdin: unknown): string {
   }
   if (command === freshId) return "intent-1\n";
   if (command.includes("steps/preflight.ts"))
-    return '{"intent":"intent-1","fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","leaderEpoch":0,"to":"node-a","join":null,"atRisk":null,"synchronous":null,"released":[]}';
+    return '{"intent":"intent-1","fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","leaderEpoch":0,"leaderSince":0,"to":"node-a","join":null,"atRisk":null,"synchronous":null,"released":[]}';
   if (command.includes("steps/receipt.ts")) return JSON.stringify(receipt);
   if (command.includes("steps/install.ts"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';

@@ -30,7 +30,7 @@ describe("a failover", () => {
 
   /** The former primary's host comes back by an update, and follows. */
   const rejoin = async (leads: string) => {
-    await host.declare({ nodes: activeNodes(), maxLossBytes: 0, acceptBehind: false });
+    await host.declare({ nodes: activeNodes(), accept: {} });
     await host.up();
     await host.settled(leads);
   };
@@ -67,7 +67,7 @@ describe("a failover", () => {
       await host.declareFailover(from, to);
       const refused = await host.tryUp();
       assert.notEqual(refused.exitCode, 0);
-      assert.match(refused.output, /HINT:.*maxLossBytes/);
+      assert.match(refused.output, /HINT:.*pulumi config set accept .*"lossUnknown":true/);
       isOff(from);
 
       const leads = await host.failOver(from);
@@ -100,7 +100,8 @@ describe("a failover", () => {
       cutPower(host.cluster, from);
       const startArchive = stopArchive(host.cluster);
       try {
-        await host.declareFailover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
+        await host.accept();
+        await host.declareFailover(from, to);
         const { exitCode, output } = await host.tryUp();
         assert.notEqual(exitCode, 0);
         assert.match(output, /the archive (cannot be asked who else took over|does not take the word)/);
@@ -131,7 +132,7 @@ describe("a failover", () => {
       cutPower(host.cluster, from);
       const leads = await host.failOver(from);
 
-      await host.declare({ nodes: activeNodes(), maxLossBytes: 0 });
+      await host.declare({ nodes: activeNodes(), accept: {} });
       const update = host.cluster.stack.spawnUp({ killAfterMs: 180_000 });
       await update.waitFor(patternOf({ step: `follow-${from}`, when: "starts" }));
       await until("the rewind to have begun", 60, () => {
@@ -193,7 +194,8 @@ describe("a failover", () => {
       const third = host.next(to);
       const { audit } = await host.audited(async () => {
         cutPower(host.cluster, from);
-        await host.declareFailover(from, to, { maxLossBytes: 64 * 1024 * 1024, acceptBehind: true });
+        await host.accept();
+        await host.declareFailover(from, to);
         for (const { moment, how } of row) {
           const step = moment.step.replace("<old>", from).replace("<new>", to).replace("<third>", third);
           await interruptedUp(host.cluster.stack, { ...moment, step }, how);
@@ -208,7 +210,7 @@ describe("a failover", () => {
   for (const befall of inFull ? [cutPower, freezeHost] : [cutPower]) {
     it(`with synchronous standbys loses nothing, and needs no leave to (${befall.name}) [full]`, async () => {
       const synchronous = Object.fromEntries(HandoverCluster.nodes.map((node) => [node, { synchronous: true }]));
-      await host.declare({ nodes: activeNodes(synchronous), maxLossBytes: 0 });
+      await host.declare({ nodes: activeNodes(synchronous), accept: {} });
       await host.up();
       const from = await host.primary();
       const setting = "select setting from pg_settings where name = 'synchronous_standby_names'";

@@ -81,6 +81,8 @@ class Operator {
 }
 
 const state = (node: string, value: string) => `pulumi config set --path 'nodes.${node}.state' ${value}`;
+const accept = (change: number) =>
+  `pulumi config set accept '{"change":${change},"lossBytes":"1GB","lossUnknown":true}'`;
 const primary = (node: string) => `pulumi config set primary ${node}`;
 
 function onCluster(...nodes: readonly string[]): () => Operator {
@@ -106,12 +108,10 @@ describe("two nodes, of which one is powered on after the other has taken over",
   it("a leader that is older than the one that failed is no leader without consent", async () => {
     const { cluster } = operator();
     cutPower(cluster, "node-a");
-    await operator().types(
-      ...[state("node-a", "fenced"), primary("node-b"), "pulumi config set maxLossBytes 1GB", "pulumi up"],
-    );
+    await operator().types(...[state("node-a", "fenced"), primary("node-b"), accept(1), "pulumi up"]);
     operator().writes("node-b", "acknowledged");
     cutPower(cluster, "node-b");
-    await operator().types("pulumi config rm maxLossBytes", state("node-a", "active"), state("node-b", "fenced"));
+    await operator().types(state("node-a", "active"), state("node-b", "fenced"));
     await operator().types(primary("node-a"));
 
     // Another archive knows nothing of node-b's change.
@@ -122,19 +122,19 @@ describe("two nodes, of which one is powered on after the other has taken over",
     await operator().types("pulumi config rm --path archive.prefix");
 
     await operator().isRefused(
-      /node-b led last, by change 2 of .*node-a has not joined it since: .*; maxLossBytes is not set HINT: .*maxLossBytes/,
+      /node-b led last, by change 2 of .*node-a has not joined it since: .*; accept is for change 1, and node-b led last, by change 2 HINT: .*config set accept '\{"change":2,"lossUnknown":true\}'/,
     );
     assert.equal(await operator().takesWrites("node-a"), "no");
     assert.equal((await operator().status()).exitCode, 2);
 
-    await operator().types("pulumi config set maxLossBytes 0", "pulumi up");
+    await operator().types(`pulumi config set accept '{"change":2,"lossUnknown":true}'`, "pulumi up");
     assert.equal(await operator().takesWrites("node-a"), "yes");
     const { handover } = await cluster.outputs();
     assert.deepEqual([handover.kind, handover.from, handover.to, handover.epoch], ["failover", "node-b", "node-a", 3]);
     await operator().powersOn("node-b");
     assert.equal(await operator().takesWrites("node-a"), "yes");
 
-    await operator().types("pulumi config rm maxLossBytes", state("node-b", "active"), "pulumi up");
+    await operator().types(state("node-b", "active"), "pulumi up");
     assert.equal(operator().has("node-b", "acknowledged"), false, "it follows node-a, which never had it");
     assert.equal(cluster.streaming("node-a"), 1);
   });
@@ -144,7 +144,7 @@ describe("two nodes, of which one is powered on after the other has taken over",
     await operator().types(state("node-b", "absent"), "pulumi up");
     cutPower(cluster, "node-a");
     await operator().types(state("node-b", "active"), state("node-a", "fenced"), primary("node-b"));
-    await operator().types("pulumi config set maxLossBytes 1GB", "pulumi up");
+    await operator().types(accept(3), "pulumi up");
     await operator().powersOn("node-a");
     assert.equal(await operator().takesWrites("node-b"), "yes");
 
@@ -165,7 +165,7 @@ describe("three nodes, of which some are absent", () => {
     const { cluster } = operator();
     await operator().types(state("node-c", "absent"), "pulumi up", primary("node-b"), "pulumi up");
     await operator().types(state("node-a", "fenced"), state("node-b", "absent"), state("node-c", "active"));
-    await operator().types(primary("node-c"), "pulumi config set maxLossBytes 1GB");
+    await operator().types(primary("node-c"), accept(2));
     const leads = /node-b leads since change 2 of .* and is declared absent.* HINT: .*'nodes\.node-b\.state' fenced/;
     await operator().isRefused(leads);
     assert.equal(await operator().takesWrites("node-b"), "yes");

@@ -63,7 +63,7 @@ describe("hosts that restart", () => {
         cutPower(host.cluster, from);
         for (const each of undo) each();
       }
-      await host.declare({ nodes: activeNodes(), maxLossBytes: 0 });
+      await host.declare({ nodes: activeNodes(), accept: {} });
       await host.up();
       await host.settled(to);
     });

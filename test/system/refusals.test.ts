@@ -9,15 +9,15 @@ import { until } from "../support/until.ts";
 type Config = Readonly<Record<string, ConfigValue>>;
 
 const MiB = 1024 ** 2;
+const loss = { change: 1, lossBytes: "64MB", lossUnknown: true };
 /** What each test starts from, and declares again at its end. */
 const usual: Config = {
   primary: "node-a",
   nodes: activeNodes(),
   maxLagBytes: "16MB",
   maxTransactionAge: "1min",
-  acceptBehind: false,
+  accept: {},
   // Not set.
-  maxLossBytes: "",
   epoch: "",
   // Small, so that all of it can be used up.
   settings: { wal_level: "logical", max_prepared_transactions: 4, max_wal_senders: 7, max_replication_slots: 7 },
@@ -323,7 +323,7 @@ describe("preflight refuses", () => {
       );
       saysOnly(
         await refused({ ...toB, nodes: states("fenced") }),
-        /node-b would lose can't be known: .*node-a, which was last heard from .* ago; maxLossBytes is not set HINT: .*maxLossBytes 0/,
+        /node-b would lose can't be known: .*node-a, which was last heard from .* ago; nothing is accepted HINT: .*config set accept '\{"change":1,"lossUnknown":true\}'/,
       );
       saysOnly(
         await refused({ ...toC, nodes: states("fenced") }),
@@ -331,11 +331,11 @@ describe("preflight refuses", () => {
         /node-c would lose at least .* MB of WAL, and it can't be known what else/,
       );
       await passes(
-        { ...toB, nodes: states("fenced"), maxLossBytes: 0 },
+        { ...toB, nodes: states("fenced"), accept: { change: 1, lossUnknown: true } },
         /preflight: failover node-a → node-b, epoch 2, at risk: what can't be known/,
       );
       await passes(
-        { ...toC, nodes: states("fenced"), maxLossBytes: "64MB", acceptBehind: true },
+        { ...toC, nodes: states("fenced"), accept: { ...loss, behind: true } },
         /failover node-a → node-c, epoch 2, at risk: at least .* MB of WAL, and what can't be known/,
       );
     } finally {
@@ -422,7 +422,10 @@ describe("preflight refuses", () => {
       saysOnly(await refused({ reconcile: "look" }), waits);
       saysOnly(await refused(toC), waits);
       saysOnly(await refused(lost), /what node-a would lose can't be known/);
-      await passes({ ...lost, maxLossBytes: 0 }, /preflight: return of node-a, epoch 3, at risk: what can't be known/);
+      await passes(
+        { ...lost, accept: { change: 1, lossUnknown: true } },
+        /preflight: return of node-a, epoch 3, at risk: what can't be known/,
+      );
     } finally {
       shell("node-b", "systemctl start ssh");
       shell("node-a", `cp -p /tmp/kept ${state}/token; systemctl start understudy-postgresql`);
@@ -443,15 +446,15 @@ describe("preflight refuses", () => {
       await refused({ reconcile: "look" }),
       /node-c takes writes, but by the tokens node-a leads \(epoch 1\): it was promoted by hand HINT: To adopt that: pulumi config set primary node-c/,
     );
-    saysOnly(await refused(toC), /node-c would lose .*maxLossBytes is not set/);
-    await host.declare({ ...usual, ...toC, maxLossBytes: "64MB" });
+    saysOnly(await refused(toC), /node-c would lose .*; nothing is accepted/);
+    await host.declare({ ...usual, ...toC, accept: loss });
     const { output } = await host.up();
     assert.match(output, /adopt node-a → node-c, epoch 2/);
     await host.settled("node-c");
   });
 
   it("a config that is older than the last change [full]", async () => {
-    const now = { primary: "node-c", maxLossBytes: "64MB" };
+    const now = { primary: "node-c" };
     saysOnly(
       await refused({ ...now, epoch: 1 }),
       /the primary has been changed since this config was written: the cluster is at epoch 2, node-c leads; the config knows 1 HINT: .*config set epoch 2/,

@@ -170,7 +170,8 @@ describe("the target ssh, on plain hosts", () => {
     const { stack } = cluster;
     await stack.setConfig("nodes.node-b.fence.command", "true");
     await stack.setConfig("nodes.node-b.state", "fenced");
-    await stack.setConfig("maxLossBytes", 64 * 1024 ** 2);
+    await stack.setConfig("accept.change", 2);
+    await stack.setConfig("accept.lossUnknown", true);
     await stack.setConfig("primary", "node-a");
     const { exitCode, output } = await stack.up();
     assert.notEqual(exitCode, 0);

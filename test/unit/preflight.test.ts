@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import type { HostFacts, ServerFacts } from "../../model/hostFacts.ts";
-import { type Declared, type DeclaredNode, formatRefusal, judge, underWay } from "../../model/preflight/index.ts";
+import {
+  type Declared,
+  type DeclaredNode,
+  formatRefusal,
+  judge,
+  type Outcome,
+  underWay,
+} from "../../model/preflight/index.ts";
 import {
   answers,
+  consent,
   declared,
   empty,
   end,
@@ -91,7 +99,10 @@ describe("preflight: no change of primary", () => {
   it("lets a new cluster be made where no node has data", () => {
     const { reasons, outcome } = look({ "node-a": empty, "node-b": empty });
     assert.deepEqual(reasons, []);
-    assert.deepEqual(outcome, recorded({ fresh: true, systemIdentifier: "", epoch: 0, from: "", leaderEpoch: 0 }));
+    assert.deepEqual(
+      outcome,
+      recorded({ fresh: true, systemIdentifier: "", epoch: 0, from: "", leaderEpoch: 0, leaderSince: 0 }),
+    );
   });
 
   it("passes what is as declared, and is not fresh", () => {
@@ -462,7 +473,7 @@ describe("preflight: a switchover", () => {
 });
 
 describe("preflight: a failover", () => {
-  const accepted = { ...toB, limits: { ...declared().limits, maxLossBytes: 0 } };
+  const accepted = { ...toB, accept: consent(1) };
 
   it("passes where the loss is accepted, and says what is at risk", () => {
     const { reasons, outcome, summary } = look(afterDeath(), accepted, fenced);
@@ -481,16 +492,55 @@ describe("preflight: a failover", () => {
     assert.equal(outcome.atRisk?.bytes, 5 * MiB);
     assert.match(
       reasons[0]?.what ?? "",
-      /node-b would lose at least 5 MB of WAL, and it can't be known what else.*maxLossBytes is 0 B/,
+      /node-b would lose at least 5 MB of WAL, and it can't be known what else.*accept.lossBytes is 0 B, accept.lossUnknown true/,
     );
-    const enough = { ...toB, limits: { ...declared().limits, maxLossBytes: 5 * MiB } };
+    const enough = { ...toB, accept: consent(1, { lossBytes: 5 * MiB }) };
     assert.deepEqual(whats(afterDeath({}, { receiver }), enough, fenced), []);
   });
 
   it("passes to a node that is behind where that is accepted", () => {
     const world = afterDeath({ receivedBytes: end - MiB, replayedBytes: end - MiB });
-    const limits = { ...declared().limits, maxLossBytes: MiB, acceptBehind: true };
-    assert.deepEqual(whats(world, { ...toB, limits }, fenced), []);
+    const accept = consent(1, { lossBytes: MiB, behind: true });
+    assert.deepEqual(whats(world, { ...toB, accept }, fenced), []);
+  });
+
+  it("takes no consent that was given for another change, or that does not say that more than is known may be lost", () => {
+    const refusal = (change: Partial<Declared>) => whats(afterDeath(), { ...toB, ...change }, fenced).join();
+    assert.match(refusal({ accept: consent(0) }), /accept is for change 0, and node-a led last, by change 1$/);
+    assert.match(refusal({ accept: consent(2) }), /accept is for change 2, and node-a led last, by change 1$/);
+    assert.match(refusal({ accept: consent(1, { lossUnknown: false }) }), /accept.lossUnknown false$/);
+  });
+
+  it("goes on by the same consent, however often the target has tried before", () => {
+    const tried = (epoch: number) => ({ "node-b": standby({ token: token("node-b", epoch, "candidate", "node-a") }) });
+    const asked = (epoch: number, before: Outcome) => look(tried(epoch), { ...accepted, recorded: before }, gone);
+    const gone: Nodes = { ...fenced, "node-c": { state: "fenced" } };
+    const second = asked(2, look({ "node-b": standby() }, accepted, gone).outcome);
+    const third = asked(3, second.outcome);
+    const fourth = asked(4, third.outcome);
+    assert.deepEqual(
+      [second, third, fourth].map(({ reasons, outcome }) => [reasons, outcome.leaderSince]),
+      [
+        [[], 1],
+        [[], 1],
+        [[], 1],
+      ],
+    );
+    // Another checkout has nothing but the token to go by.
+    assert.match(
+      look(tried(4), accepted, gone).reasons[0]?.what ?? "",
+      /accept is for change 1, and node-a led last, by change 3/,
+    );
+  });
+
+  it("says of a consent that is left over that it is", () => {
+    const warnings = (change: Partial<Declared>) => look(well, change).warnings;
+    assert.match(warnings({ accept: consent(0) }).join(), /^accept, for change 0, is spent: remove it/);
+    assert.match(
+      warnings({ accept: consent(1) }).join(),
+      /^accept, for change 1, is not used by this update: remove it/,
+    );
+    assert.deepEqual(look(afterDeath(), accepted, fenced).warnings, []);
   });
 
   it("passes after a handover in which the old primary died", () => {
@@ -500,9 +550,10 @@ describe("preflight: a failover", () => {
   });
 
   it("passes where no token is left, and everybody else is accounted for", () => {
+    const unknown = { ...toB, accept: consent(0) };
     const lost = { "node-b": standby({ token: null }), "node-c": standby({ token: null }) };
-    assert.equal(look(lost, accepted, fenced).outcome.kind, "failover");
-    assert.deepEqual(whats(lost, accepted, fenced), []);
+    assert.equal(look(lost, unknown, fenced).outcome.kind, "failover");
+    assert.deepEqual(whats(lost, unknown, fenced), []);
   });
 
   const behindC = afterDeath({ receivedBytes: end - MiB, replayedBytes: end - MiB });
@@ -512,16 +563,16 @@ describe("preflight: a failover", () => {
       world: afterDeath(),
       change: toB,
       nodes: fenced,
-      what: /what node-b would lose can't be known: .*maxLossBytes is not set/,
-      hint: /maxLossBytes 0$/,
+      what: /what node-b would lose can't be known: .*; nothing is accepted/,
+      hint: /accept the loss: pulumi config set accept '\{"change":1,"lossUnknown":true\}'$/,
     },
     {
       name: "a target that is not the furthest ahead",
       world: behindC,
-      change: { ...toB, limits: { ...declared().limits, maxLossBytes: 2 * MiB } },
+      change: { ...toB, accept: consent(1, { lossBytes: 2 * MiB }) },
       nodes: fenced,
       what: /node-b is not the furthest ahead: node-c is 1 MB further/,
-      hint: /primary node-c; .*acceptBehind true/,
+      hint: /primary node-c; .*config set accept '\{"change":1,"behind":true\}'$/,
     },
     {
       name: "a node on an older timeline",
@@ -661,7 +712,7 @@ describe("preflight: reality differs", () => {
       { currentBytes: end + MiB },
     );
   const cleanly = stopped(primary({ wal: { ...primary().wal, checkpointBytes: end - 120 } }));
-  const accepted = { ...toB, limits: { ...declared().limits, maxLossBytes: MiB } };
+  const accepted = { ...toB, accept: consent(1, { lossBytes: MiB }) };
 
   it("adopts a promotion by hand where the old primary was shut down cleanly: nothing is lost", () => {
     const { reasons, outcome } = look({ "node-a": cleanly, "node-b": promoted(), "node-c": standby() }, toB);
@@ -683,7 +734,7 @@ describe("preflight: reality differs", () => {
     const lost: Nodes = { "node-b": { state: "fenced" } };
     const world = { "node-a": given, "node-c": standby() };
     assert.match(whats(world, {}, lost).join(), /^what node-a would lose can't be known/);
-    const { reasons, outcome } = look(world, { limits: accepted.limits }, lost);
+    const { reasons, outcome } = look(world, { accept: accepted.accept }, lost);
     assert.deepEqual([reasons, outcome.kind, outcome.from, outcome.epoch], [[], "return", "node-a", 2]);
   });
 
@@ -906,7 +957,6 @@ describe("preflight: who led last can't be asked", () => {
   const change = recorded({ kind: "failover", epoch: 1, from: "node-a", to: "node-b", intent: at });
   const witness = { epoch: 2, kind: "candidate", node: "node-b", time };
   const lost: Nodes = { "node-b": { state: "fenced" }, "node-c": { state: "absent" } };
-  const limits = (maxLossBytes: number) => ({ limits: { ...declared().limits, maxLossBytes } });
 
   const sources = {
     "by this stack's own record": [{ recorded: change }, {}],
@@ -925,9 +975,9 @@ describe("preflight: who led last can't be asked", () => {
         assert.deepEqual(refused.length, 1, JSON.stringify(refused));
         assert.match(
           refused[0]?.what ?? "",
-          /node-b led last, by change 2 of 2026-03-01 03:12:45 UTC, and node-a has not joined it since.*maxLossBytes is not set/,
+          /node-b led last, by change 2 of 2026-03-01 03:12:45 UTC, and node-a has not joined it since.*; nothing is accepted/,
         );
-        const { reasons, outcome, summary } = ask(limits(0));
+        const { reasons, outcome, summary } = ask({ accept: consent(2) });
         assert.deepEqual(reasons, []);
         assert.deepEqual([outcome.kind, outcome.from, outcome.epoch], ["failover", "node-b", 2]);
         assert.match(summary, /failover node-b → node-a, epoch 3/);
@@ -937,7 +987,7 @@ describe("preflight: who led last can't be asked", () => {
     it(`lets nobody take over from who may lead and is not fenced: known ${source}`, () => {
       const whatsOf = (nodes: Nodes) =>
         judge(
-          declared({ ...known, ...limits(MiB), primary: "node-c" }, { "node-a": { state: "fenced" }, ...nodes }),
+          declared({ ...known, accept: consent(2), primary: "node-c" }, { "node-a": { state: "fenced" }, ...nodes }),
           answers({ "node-c": follows }),
           further,
         ).reasons.map(({ what, hint }) => `${what} ${hint}`);
@@ -982,7 +1032,7 @@ describe("preflight: who led last can't be asked", () => {
   it("a node that takes writes is not made the primary over one that led after it", () => {
     const writes = primary({ token: token("node-a", 1, "leads"), joined: 1 });
     const { reasons } = judge(
-      declared({ recorded: recorded({ from: "node-b", leaderEpoch: 2, epoch: 2 }), ...limits(MiB) }, lost),
+      declared({ recorded: recorded({ from: "node-b", leaderEpoch: 2, epoch: 2 }), accept: consent(2) }, lost),
       answers({ "node-a": writes }),
     );
     assert.match(reasons[0]?.what ?? "", /node-a takes writes, although node-b led last, by change 2/);

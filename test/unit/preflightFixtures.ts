@@ -1,3 +1,4 @@
+import type { Consent } from "../../model/config/clusterConfig.ts";
 import type { CapacitySettings, HostFacts, ServerFacts } from "../../model/hostFacts.ts";
 import type { Answer, Declared, DeclaredNode, Outcome } from "../../model/preflight/index.ts";
 
@@ -35,8 +36,18 @@ export const declared = (
   nodes: ["node-a", "node-b", "node-c"].map((name) => node(name, nodes[name])),
   members: ["node-a", "node-b", "node-c"],
   retired: [],
-  limits: { maxLossBytes: null, maxLagBytes: 16 * MiB, acceptBehind: false, maxTransactionAgeSeconds: 60 },
+  accept: null,
+  limits: { maxLagBytes: 16 * MiB, maxTransactionAgeSeconds: 60 },
   ...change,
+});
+
+/** The operator accepts what can't be known, and no more unless `change` says so. */
+export const consent = (change: number, more: Partial<Consent> = {}): Consent => ({
+  change,
+  lossBytes: 0,
+  lossUnknown: true,
+  behind: false,
+  ...more,
 });
 
 export const recorded = (change: Partial<Outcome> = {}): Outcome => ({
@@ -47,6 +58,7 @@ export const recorded = (change: Partial<Outcome> = {}): Outcome => ({
   kind: "none",
   from: "node-a",
   leaderEpoch: 1,
+  leaderSince: change.leaderEpoch ?? 1,
   to: "node-a",
   join: null,
   atRisk: null,

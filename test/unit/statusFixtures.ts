@@ -188,6 +188,7 @@ export function observation(change: Partial<Observation> = {}, nodes: Record<str
     postgresVersion: 17,
     primary: "node-a",
     bastionPending: [],
+    accept: null,
     at,
     nodes: Object.entries(usual).map(([name, node]) => ({ ...node, ...nodes[name] })),
     backups: read([backup()]),

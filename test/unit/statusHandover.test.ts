@@ -27,6 +27,14 @@ const says = (findings: ReturnType<typeof findingsOf>, pattern: RegExp) =>
   );
 
 describe("status: changes of primary", () => {
+  it("says of a consent in the config that it is spent, or stands there unused", () => {
+    const findings = (accept: number) => [
+      ...reportOf(observation({ accept }, { "node-a": { host: read(host({ token: leads })) } })).findings,
+    ];
+    says(findings(2), /accept in the config is spent: it was for change 2, and node-a leads by change 3/);
+    says(findings(3), /is for a failover from the leader of change 3, and node-a takes writes/);
+  });
+
   it("says who leads, and since which change", () => {
     const report = reportOf(observation({}, { "node-a": { host: read(host({ token: leads })) } }));
     assert.deepEqual(report.primary.leads, { node: "node-a", epoch: 3 });

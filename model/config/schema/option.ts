@@ -171,6 +171,8 @@ export function size(): z.ZodType<Size> {
   return z.custom<Size>(isOne, { message: ownRule }).meta({ type: "Size" });
 }
 
+export const bytesRule = "must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB";
+
 /** A number of bytes: a plain whole number, or a size. */
 export function bytes(): z.ZodType<number> {
   const number = (value: unknown) => (typeof value === "string" ? (parseSize(value) ?? value) : value);

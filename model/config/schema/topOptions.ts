@@ -2,9 +2,21 @@ import * as z from "zod";
 import { defaultMajor, type PostgresMajor, postgresMajors } from "../../majors.ts";
 import { isClusterName } from "../../names.ts";
 import { type TargetName, targets } from "../targets/registry.ts";
+import { acceptOptions } from "./acceptOptions.ts";
 import { archiveOptions } from "./archiveOptions.ts";
 import { awsOptions } from "./awsOptions.ts";
-import { anything, bytes, duration, flag, list, matching, type Option, ownRule, wholeNumber } from "./option.ts";
+import {
+  anything,
+  bytes,
+  bytesRule,
+  duration,
+  flag,
+  list,
+  matching,
+  type Option,
+  ownRule,
+  wholeNumber,
+} from "./option.ts";
 import { poolerOptions } from "./poolerOptions.ts";
 
 /** An option as `Pulumi.yaml` declares it; a default there means "not set" to `parseConfig`. */
@@ -16,8 +28,6 @@ export interface TopOption<T = unknown> extends Option<T> {
     readonly default: unknown;
   };
 }
-
-const bytesRule = "must be a whole number of bytes, or a size: a number and one of B, kB, MB, GB, TB";
 
 const targetNames = Object.keys(targets) as readonly TargetName[];
 
@@ -91,14 +101,16 @@ export const topOptions = {
     effect: "none on the cluster",
     pulumi: { default: "" },
   },
-  maxLossBytes: {
-    schema: bytes(),
+  accept: {
+    schema: anything(),
     description:
-      "How much WAL a failover may lose at most. Where it is proven that nothing is lost, none of it is needed; where that can't be known, a failover is refused until this is set.",
-    rule: bytesRule,
-    hint: "set what may be lost, such as: pulumi config set maxLossBytes 16MB",
-    default: "0, and nothing unknown",
+      "What a failover may lose, and whatever else one change of primary needs consent to. Where it is proven that nothing is lost, none is needed.",
+    rule: "must be an object",
+    hint: `set it such as: pulumi config set accept '{"change":1,"lossUnknown":true}'`,
+    default: "nothing",
     effect: "none on the cluster",
+    options: acceptOptions,
+    // An object, or its JSON: one command gives a consent, whatever was set before.
     pulumi: { default: "" },
   },
   maxLagBytes: {
@@ -110,15 +122,6 @@ export const topOptions = {
     default: "16MB",
     effect: "none on the cluster",
     pulumi: { default: "" },
-  },
-  acceptBehind: {
-    schema: flag(),
-    description: "Whether a failover may go to a node that is not the furthest ahead of those in reach.",
-    rule: "must be true or false",
-    hint: "use true or false",
-    default: "false",
-    effect: "none on the cluster",
-    pulumi: { type: "boolean", default: false },
   },
   maxTransactionAge: {
     schema: duration(),
@@ -230,3 +233,9 @@ function targetProblem(value: unknown, context: z.RefinementCtx): void {
   const hint = `use one of ${targetNames.join(", ")}`;
   context.addIssue({ code: "custom", message, params: { hint } });
 }
+
+/** Keys of earlier versions, and what to do about them. */
+export const formerKeys: Readonly<Record<string, string>> = {
+  maxLossBytes: "accept.lossBytes and accept.lossUnknown",
+  acceptBehind: "accept.behind",
+};

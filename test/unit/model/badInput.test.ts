@@ -122,7 +122,7 @@ const cases: readonly Case[] = [
     rule: /slot of 'node-a', understudy_node_a/,
     hint: /rename/,
   },
-  ...(["maxLossBytes", "maxLagBytes"] as const).flatMap((key) =>
+  ...(["maxLagBytes"] as const).flatMap((key) =>
     ["16 mb", "-1", 1.5, "much"].map((value) => ({
       what: `${key} '${value}'`,
       raw: { ...docker, [key]: value },
@@ -131,13 +131,37 @@ const cases: readonly Case[] = [
       hint: /16MB/,
     })),
   ),
-  {
-    what: "acceptBehind",
-    raw: { ...docker, acceptBehind: "maybe" },
-    key: "acceptBehind",
-    rule: /true or false/,
-    hint: /true/,
-  },
+  ...[
+    { what: "for no change", raw: { lossUnknown: true }, key: "change", rule: /is required/, hint: /preflight names/ },
+    { what: "bytes", raw: { change: 1, lossBytes: "16 mb" }, key: "lossBytes", rule: /or a size/, hint: /16MB/ },
+    {
+      what: "unknown",
+      raw: { change: 1, lossUnknown: "all" },
+      key: "lossUnknown",
+      rule: /true or false/,
+      hint: /true/,
+    },
+    {
+      what: "behind",
+      raw: { change: "first", behind: true },
+      key: "change",
+      rule: /number of a change/,
+      hint: /change 1/,
+    },
+  ].map(({ what, raw, key, rule, hint }) => ({
+    what: `accept ${what}`,
+    raw: { ...docker, accept: raw },
+    key: `accept.${key}`,
+    rule,
+    hint,
+  })),
+  ...["maxLossBytes", "acceptBehind"].map((key) => ({
+    what: `${key}, of an earlier version`,
+    raw: { ...docker, [key]: "1" },
+    key,
+    rule: /is accept\..* now/,
+    hint: new RegExp(`pulumi config rm ${key}`),
+  })),
   {
     what: "maxTransactionAge",
     raw: { ...docker, maxTransactionAge: "1 minute" },

@@ -26,10 +26,9 @@ describe("parseConfig", () => {
       postgresVersion: 17,
       reconcile: "",
       epoch: undefined,
+      accept: undefined,
       limits: {
-        maxLossBytes: undefined,
         maxLagBytes: 16 * 2 ** 20,
-        acceptBehind: false,
         maxTransactionAgeSeconds: 60,
       },
       settings: {},
@@ -58,9 +57,8 @@ describe("parseConfig", () => {
       postgresVersion: "18",
       deletionProtection: "false",
       epoch: "3",
-      maxLossBytes: "0",
       maxLagBytes: "64MB",
-      acceptBehind: "true",
+      accept: '{"change":2,"lossBytes":"64MB","lossUnknown":"true"}',
       maxTransactionAge: "90s",
       reconcile: "",
       clusterName: "",
@@ -74,10 +72,9 @@ describe("parseConfig", () => {
     assert.equal(config.postgresVersion, 18);
     assert.equal(config.deletionProtection, false);
     assert.equal(config.epoch, 3);
+    assert.deepEqual(config.accept, { change: 2, lossBytes: 64 * 2 ** 20, lossUnknown: true, behind: false });
     assert.deepEqual(config.limits, {
-      maxLossBytes: 0,
       maxLagBytes: 64 * 2 ** 20,
-      acceptBehind: true,
       maxTransactionAgeSeconds: 90,
     });
     assert.equal(config.nodes["node-b"]?.synchronous, true);

@@ -1,0 +1,29 @@
+import type { Consent } from "../config/clusterConfig.ts";
+import type { Kind, Scene } from "./scene.ts";
+
+/** What the operator accepts for a change of primary from who leads now; undefined: nothing, or it is for another change. */
+export function consentOf({ declared: { accept }, leaderSince }: Scene): Consent | undefined {
+  return accept?.change === leaderSince ? accept : undefined;
+}
+
+/** Why there is no consent. */
+export function withoutConsent({ declared: { accept }, leadership: { leader }, leaderSince }: Scene): string {
+  if (accept === null) return "nothing is accepted";
+  const last =
+    leader === undefined ? "no change is known any more (0)" : `${leader} led last, by change ${leaderSince}`;
+  return `accept is for change ${accept.change}, and ${last}`;
+}
+
+/** The command that gives consent to this change. */
+export function acceptCommand({ leaderSince }: Scene, what: Partial<Omit<Consent, "change">>): string {
+  return `pulumi config set accept '${JSON.stringify({ change: leaderSince, ...what })}'`;
+}
+
+/** A consent that this update does not use. */
+export function unusedConsent(scene: Scene, kind: Kind): readonly string[] {
+  const { accept } = scene.declared;
+  const isUsed = ["failover", "adopt", "return"].includes(kind) && consentOf(scene) !== undefined;
+  if (accept === null || isUsed) return [];
+  const spent = accept.change < scene.leaderSince ? "is spent" : "is not used by this update";
+  return [`accept, for change ${accept.change}, ${spent}: remove it (pulumi config rm accept)`];
+}

@@ -146,7 +146,7 @@ const cases: readonly Case[] = [
       raw: { change: "first", behind: true },
       key: "change",
       rule: /number of a change/,
-      hint: /change 1/,
+      hint: /such as 1/,
     },
   ].map(({ what, raw, key, rule, hint }) => ({
     what: `accept ${what}`,

@@ -196,10 +196,10 @@ export interface AwsArgs {
    */
   readonly tags?: Readonly<Record<string, string>>;
   /**
-   * The one node (or `bastion`) whose host may be stopped or made anew, to become what is declared: image, instance
-   * type, user data. Never the declared primary.
+   * The one node (or `bastion`, or `bastion-<zone>`) whose host may be stopped or made anew, to become what is declared:
+   * image, instance type, user data. Never the declared primary.
    *
-   * Rule: must be the name of a node, or bastion. A change: that host is stopped, or made anew on its old data; its
+   * Rule: must be the name of a node, or of a bastion. A change: that host is stopped, or made anew on its old data; its
    * PostgreSQL is away meanwhile.
    *
    * @default none: hosts stay as they are
@@ -219,12 +219,12 @@ export interface AwsNetworkArgs {
    */
   readonly cidr?: string;
   /**
-   * How hosts of a VPC that is made get out, for packages: `nat` (one gateway), `natPerZone`, or `none`, with an image
-   * that has all packages.
+   * How hosts of a VPC that is made get out, for packages: `natPerZone` (a gateway in each zone with a node), `nat`
+   * (one, which goes with its zone), or `none`, with an image that has all packages.
    *
    * Rule: must be one of nat, natPerZone, none. A change: routes change; hosts stay.
    *
-   * @default nat
+   * @default `natPerZone` where nodes are in several zones, else `nat`
    */
   readonly egress?: "nat" | "natPerZone" | "none";
   /**
@@ -274,13 +274,32 @@ export interface AwsBastionArgs {
    */
   readonly instanceType?: string;
   /**
-   * Public subnet of an existing VPC.
+   * Zones of a VPC that is made that have a bastion each. A node is reached through the one of its zone, else through
+   * the first: with one in each zone, none is the way to nodes of another.
+   *
+   * Rule: must be a list of zones that have a node. A change: bastions come and go; nodes of those zones are reached
+   * another way.
+   *
+   * @default every zone with a node
+   */
+  readonly zones?: readonly string[];
+  /**
+   * Public subnet of an existing VPC, for one bastion.
    *
    * Rule: must be the id of a subnet. A change: the bastion is made anew, with its address.
    *
-   * @default a subnet of the VPC that is made; required with `aws.network.vpc`
+   * @default a subnet of the VPC that is made; with `aws.network.vpc` this or `subnets` is required
    */
   readonly subnet?: string;
+  /**
+   * Public subnets of an existing VPC: zone to subnet, with a bastion in each, instead of `subnet`.
+   *
+   * Rule: must be an object: zone to the id of a subnet. A change: bastions come and go; nodes of those zones are
+   * reached another way.
+   *
+   * @default none
+   */
+  readonly subnets?: Readonly<Record<string, string>>;
 }
 
 /** Data volume of every node that says nothing else. */
@@ -1076,13 +1095,23 @@ export interface AwsNodeArgs extends NodeArgs {
    */
   readonly volume?: AwsNodeVolumeArgs;
   /**
-   * How the instance of a fenced node is stopped. `force` is for one that does not stop: its file systems are cut off.
+   * How the instance of a fenced node is stopped. `force`: EC2 does not wait for it, since a host that is fenced is not
+   * trusted to stop itself. `clean`: it may shut down for two minutes first.
    *
-   * Rule: must be one of clean, force. A change: none while the node is active.
+   * Rule: must be one of clean, force. A change: of a fenced node: it is fenced again.
    *
-   * @default clean
+   * @default force
    */
   readonly stop?: "clean" | "force";
+  /**
+   * What proves that the host is off where EC2 can't tell: of one that is `stopping` for hours in a lost zone. `command`
+   * or `statement`. What EC2 itself proves needs neither.
+   *
+   * Rule: must be an object. A change: of a fenced node: it is fenced again.
+   *
+   * @default none: EC2 has to say that the instance is stopped, or terminated
+   */
+  readonly fence?: AwsNodeFenceArgs;
 }
 
 /** The node's data volume. */
@@ -1120,6 +1149,31 @@ export interface AwsNodeVolumeArgs {
    * @default 125; io2 has none
    */
   readonly throughput?: number;
+}
+
+/**
+ * What proves that the host is off where EC2 can't tell: of one that is `stopping` for hours in a lost zone. `command`
+ * or `statement`. What EC2 itself proves needs neither.
+ */
+export interface AwsNodeFenceArgs {
+  /**
+   * Command that switches the host off and looks that it is off; run on the operator's machine. Exit code 0 is the
+   * proof. It is shown by previews: no secret in it.
+   *
+   * Rule: must be one line of 3 to 500 characters. A change: of a fenced node: it is fenced again.
+   *
+   * @default none
+   */
+  readonly command?: string;
+  /**
+   * The operator's word that the host is off: who says so, and how it was seen. Only while the node is `fenced`; the
+   * receipt repeats it.
+   *
+   * Rule: must be one line of 3 to 500 characters. A change: of a fenced node: it is fenced again.
+   *
+   * @default none
+   */
+  readonly statement?: string;
 }
 
 /** A database. */

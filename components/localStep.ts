@@ -42,6 +42,6 @@ export class LocalStep extends local.Command {
 }
 
 /** What a step gets on its standard input, as JSON: `T` is what its script reads. */
-export function jsonInput<T>(input: Readonly<Record<keyof T, Input<unknown>>>): Output<string> {
+export function jsonInput<T>(input: { readonly [Key in keyof T]: Input<unknown> }): Output<string> {
   return output(input).apply((known) => JSON.stringify(known));
 }

@@ -47,12 +47,13 @@ export function sshCommand(
     all([logins, all(machines.map(({ node }) => secrets.hosts[node]?.publicKey ?? ""))]).apply(([known, lines]) =>
       [
         ...lines.map((line, index) => `${machines[index]?.node} ${line}\n`),
-        ...bastionOf(known).map(({ hostKey }) => `${bastionName} ${hostKey}\n`),
+        ...bastionsOf(known).map(({ name, hostKey }) => `${name} ${hostKey}\n`),
       ].join(""),
     ),
     opts,
   );
   const config = all([identity, knownHosts, logins]).apply(([identityFile, knownHostsFile, known]) => {
+    const bastions = bastionsOf(known);
     const files = [
       `IdentityFile "${identityFile}"`,
       "IdentitiesOnly yes",
@@ -62,12 +63,14 @@ export function sshCommand(
       [
         `Host ${name}`,
         ...[`HostName ${host}`, `Port ${port}`, `User ${user}`, `HostKeyAlias ${name}`],
-        ...(proxy ? [`ProxyJump ${bastionName}`] : []),
+        ...bastions
+          .filter(({ host: through }) => through === proxy?.host)
+          .map((bastion) => `ProxyJump ${bastion.name}`),
         ...files,
       ].join("\n  ");
     return [
       ...known.map((login, index) => entry(machines[index]?.node ?? "", login)),
-      ...bastionOf(known).map((login) => entry(bastionName, login)),
+      ...bastions.map(({ name, ...login }) => entry(name, login)),
     ]
       .join("\n\n")
       .concat("\n");
@@ -75,10 +78,11 @@ export function sshCommand(
   return operatorFile("ssh_config", config, opts).apply(() => `ssh -F ${join(directory(opts), "ssh_config")}`);
 }
 
-/** No node has that name where there is a bastion. */
-const bastionName = "bastion";
-
-/** The bastion that hosts of ours are reached through: one at most. */
-function bastionOf(logins: readonly Login[]): readonly NonNullable<Login["proxy"]>[] {
-  return logins.flatMap(({ proxy }) => (proxy ? [proxy] : [])).slice(0, 1);
+/** The bastions that hosts of ours are reached through, by names that no node has: `bastion`, `bastion-2`. */
+function bastionsOf(logins: readonly Login[]): readonly (NonNullable<Login["proxy"]> & { readonly name: string })[] {
+  const byHost = new Map(logins.flatMap(({ proxy }) => (proxy ? [[proxy.host, proxy] as const] : [])));
+  return [...byHost.values()].map((proxy, index) => ({
+    ...proxy,
+    name: index === 0 ? "bastion" : `bastion-${index + 1}`,
+  }));
 }

@@ -25,10 +25,15 @@ export async function storedSteps(prefix: string): Promise<(name: string) => Sto
   };
 }
 
-/** Whether the stack has a resource of that type and name, from an earlier update. */
-export async function isStored(type: string, name: string): Promise<boolean> {
+/** Outputs of the resource of that type and name, from an earlier update; undefined: the stack has none. */
+export async function storedOutputs(
+  type: string,
+  name: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { outputs = {} } = await readState();
-  return Object.entries(outputs).some(([urn, known]) => known.type === type && urn.endsWith(`::${name}`));
+  const [, found] =
+    Object.entries(outputs).find(([urn, known]) => known.type === type && urn.endsWith(`::${name}`)) ?? [];
+  return found?.outputs as Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

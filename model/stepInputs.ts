@@ -1,6 +1,8 @@
 /**
  * What the steps that run on the operator's machine get on their standard input, as JSON: made by `components/`, read by `scripts/steps/`.
  */
+import type { VolumeConfig } from "./aws/volume.ts";
+import type { FenceWord } from "./config/fenceWord.ts";
 import type { Host, SshConnection } from "./host.ts";
 import type { Declared } from "./preflight/index.ts";
 import type { FenceProof, PromoteOutcome } from "./receipt.ts";
@@ -15,6 +17,50 @@ export interface InstallInput {
   readonly instance: string;
   /** Of `install.sh`. None of them is a secret. */
   readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** Where AWS is asked, and in whose account. */
+export interface AwsPlace {
+  /** Twelve digits. */
+  readonly account: string;
+  readonly region: string;
+}
+
+/** What the step `power` of the target aws gets on its standard input. */
+export interface PowerInput extends AwsPlace {
+  readonly name: string;
+  /** Ids. */
+  readonly instance: string;
+  readonly volume: DeclaredVolume;
+  readonly role: DeclaredRole;
+  /** Given where the node is fenced; undefined: its host runs. */
+  readonly fence?: FenceOrder;
+}
+
+export interface DeclaredVolume extends VolumeConfig {
+  readonly id: string;
+}
+
+export interface DeclaredRole {
+  readonly name: string;
+  /** What it may do, as JSON; undefined: nothing of ours. */
+  readonly policy?: string;
+}
+
+/** How a host is brought down, and what proves that it is down where EC2 can't tell. */
+export interface FenceOrder {
+  /** Of which change of primary: `FenceChange.proof`. */
+  readonly change: string;
+  readonly stop: "clean" | "force";
+  readonly word?: FenceWord;
+}
+
+/** What the step `surroundings` gets on its standard input. */
+export interface SurroundingsInput extends AwsPlace {
+  /** The name that leads to the primary. */
+  readonly record?: { readonly zone: string; readonly name: string; readonly ttl: number; readonly address: string };
+  /** Roles of fenced nodes. */
+  readonly fenced: readonly { readonly node: string; readonly role: string }[];
 }
 
 /** What the step `boot` gets on its standard input. */
@@ -39,12 +85,6 @@ export interface PreflightInput extends Omit<Declared, "recorded"> {
   readonly hosts: readonly Host[];
   /** Absent ones, as far as there is a host to ask. */
   readonly absent: readonly Host[];
-}
-
-/** What the step `restart` gets on its standard input. */
-export interface RestartInput {
-  /** Those where PostgreSQL has to restart, with the digest of the `postgresql.conf` that waits for it there. */
-  readonly hosts: readonly (Host & { readonly waiting: string })[];
 }
 
 /** What the step `restart` gets on its standard input. */

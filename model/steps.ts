@@ -150,6 +150,14 @@ export const steps = {
     followsRoles: true,
     makesTrue: "no slot of ours is left over",
   },
+  surroundings: {
+    on: "operator's machine",
+    only: "target aws, with `aws.endpoint` or a fenced node",
+    after: ["promote"],
+    followsRoles: false,
+    makesTrue:
+      "the DNS name leads to the primary, and the roles of fenced nodes may do nothing; what fails is a warning, and is tried again by the next update",
+  },
   follow: {
     on: "every node",
     lock: "roles",

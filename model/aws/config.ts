@@ -1,3 +1,4 @@
+import type { FenceWord } from "../config/fenceWord.ts";
 import type { AwsImage } from "./images.ts";
 import type { Region } from "./regions.ts";
 import type { VolumeConfig } from "./volume.ts";
@@ -34,7 +35,7 @@ export type AwsNetwork = NewNetwork | ExistingNetwork;
 export interface NewNetwork {
   readonly kind: "new";
   readonly cidr: string;
-  /** Zones that have a node; in the first one are the single NAT gateway and the bastion. */
+  /** Zones that have a node; in the first one is the NAT gateway where there is a single one. */
   readonly zones: readonly string[];
   /** How hosts get out, for packages: a NAT gateway, one in each zone, or not at all. */
   readonly egress: Egress;
@@ -59,7 +60,16 @@ export function isClosed(network: AwsNetwork): boolean {
 
 export interface AwsBastion {
   readonly instanceType: string;
-  /** Public subnet of an existing VPC; undefined: the first of the new one. */
+  /** Each with an address of its own; the first one is for nodes whose zone has none. Never empty. */
+  readonly places: readonly BastionPlace[];
+}
+
+export interface BastionPlace {
+  /** `bastion`, of all but the first with its zone. */
+  readonly name: string;
+  /** Undefined: of an existing VPC's one subnet, whose zone is not known. */
+  readonly zone: string | undefined;
+  /** Public subnet of an existing VPC; undefined: that of its zone in the new one. */
   readonly subnet: string | undefined;
 }
 
@@ -98,8 +108,10 @@ export interface AwsHost {
   readonly zone: string;
   readonly instanceType: string;
   readonly volume: VolumeConfig;
-  /** How its instance is stopped once it is fenced. */
+  /** How its instance is stopped once it is fenced: `clean` lets it shut down by itself for two minutes first. */
   readonly stop: "clean" | "force";
+  /** What proves that it is off where EC2 can't tell. */
+  readonly fence: FenceWord | undefined;
 }
 
 /** Names by which clients reach what stands in front of the nodes. */

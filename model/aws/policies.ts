@@ -111,6 +111,11 @@ export function metricsEndpointPolicy(namespace: string, account: string): Polic
   });
 }
 
+/** Name of the inline policy that says what a node may do. */
+export const rolePolicyName = "understudy";
+/** Name of the one that denies a fenced node everything. It stands beside the other one, so that a failover changes nothing that the stack's state knows. */
+export const fencedPolicyName = "understudy-fenced";
+
 /** What a fenced node may do: nothing. It holds for credentials that it has already, and lags, so it is no proof of anything. */
 export function fencedPolicy(): PolicyDocument {
   return document({ Sid: "Fenced", Effect: "Deny", Action: "*", Resource: "*" });

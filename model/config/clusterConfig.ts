@@ -1,5 +1,6 @@
 import type { AwsConfig, AwsHost } from "../aws/config.ts";
 import type { PostgresMajor } from "../majors.ts";
+import type { FenceWord } from "./fenceWord.ts";
 import type { Given } from "./later.ts";
 import type { Duration } from "./units.ts";
 
@@ -134,13 +135,8 @@ export interface SshNodeConfig extends NodeBase, SshLogin {
   /** A bastion to go through. */
   readonly proxy: SshLogin | undefined;
   /** How it is proven that the host is off; always there while `state` is `fenced`. */
-  readonly fence: SshFence | undefined;
+  readonly fence: FenceWord | undefined;
 }
-
-/** command: run on the operator's machine; exit code 0 proves that the host is off. statement: the operator's word for it. */
-export type SshFence =
-  | { readonly command: string; readonly statement?: undefined }
-  | { readonly statement: string; readonly command?: undefined };
 
 export type ArchiveConfig = OwnArchiveConfig | GivenArchiveConfig;
 
@@ -205,6 +201,11 @@ export interface UserConfig {
 /** Nodes that take part, in the order of their names. */
 export function activeNodes(config: ClusterConfig): readonly NodeConfig[] {
   return nodesOf(config).filter((node) => node.state === "active");
+}
+
+/** Whether a node is to be fenced: what is asked then is a failover, or the end of one. */
+export function fencesAny({ nodes }: Pick<ClusterConfig, "nodes">): boolean {
+  return Object.values(nodes).some(({ state }) => state === "fenced");
 }
 
 /** All declared nodes, in the order of their names, whatever their state. */

@@ -11,7 +11,7 @@ import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
 import { growsOnly } from "../../components/targets/aws/node.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
 import { Update } from "../../components/update.ts";
-import type { InstallInput } from "../../model/stepInputs.ts";
+import type { InstallInput, PowerInput } from "../../model/stepInputs.ts";
 import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
@@ -55,7 +55,7 @@ describe("machines of the target aws", function () {
   this.timeout(120_000);
   beforeEach(forget);
   afterEach(() => {
-    ec2.instanceState = "stopped";
+    ec2.imageError = undefined;
     ec2.instanceType = undefined;
     ec2.imageArchitecture = undefined;
     s3.bucketError = noSuchBucket;
@@ -97,24 +97,20 @@ describe("machines of the target aws", function () {
     assert.ok(rules.includes("nodes-in-203.0.113.0/24-22"), `${rules}`);
   });
 
-  it("prove that a fenced node is off by what EC2 says behind the change, and by nothing else", async () => {
+  it("prove that a fenced node is off by what the step has seen behind the change, and by nothing else", async () => {
     const config = parseAws(everything);
-    const proof = () => {
-      const [fence] = hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {}).fences({
-        proof: output("intent-1:2"),
-        after: [],
-      });
-      assert.equal(fence?.node, "node-c");
-      return resolved(fence.proof);
-    };
-    assert.equal(await proof(), "intent-1:2");
-    for (const state of ["running", "stopping", "pending", "shutting-down"]) {
-      ec2.instanceState = state;
-      await assert.rejects(
-        proof(),
-        new RegExp(`node-c: its instance i-\\w+ is ${state}, not stopped[^]*HINT: .*stop to force`),
-      );
-    }
+    const hosts = hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
+    const [fence] = hosts.fences({ proof: output("intent-1:2"), after: [] });
+    assert.equal(fence?.node, "node-c");
+    assert.equal(await resolved(fence.proof), "intent-1:2");
+    const power = (node: string) => JSON.parse(String(unwrapped(inputsOf(`power-${node}`).stdin).value)) as PowerInput;
+    assert.deepEqual(power("node-c").fence, {
+      change: "intent-1:2",
+      stop: "force",
+      word: { statement: "M. E., 03:12" },
+    });
+    assert.equal(power("node-a").fence, undefined);
+    assert.ok(!registered.some(({ name }) => name === "power-node-d"), "the host of an absent node is left alone");
     await settled();
   });
 
@@ -138,11 +134,29 @@ describe("machines of the target aws", function () {
 
   it("are not made from an AMI that is really for another processor, in the preview too", async () => {
     const image = { kind: "ami", id: "ami-0123456789abcdef0", architecture: "arm64" } as const;
-    const id = () => resolved(imageId(image, "arm64", {}));
+    const wanted = { image, architecture: "arm64", host: "host-a", maintained: false, look: true } as const;
+    const id = () => resolved(imageId(wanted, {}));
     ec2.imageArchitecture = "arm64";
     assert.equal(await id(), image.id);
     ec2.imageArchitecture = "x86_64";
     await assert.rejects(id(), /ami-0123456789abcdef0 is for x86_64.*arm64\nHINT: /);
+  });
+
+  it("that are there need no image: one that was withdrawn, or can't be looked up, stops no update", async () => {
+    const image = { kind: "ami", id: "ami-0123456789abcdef0", architecture: "arm64" } as const;
+    const wanted = { image, architecture: "arm64", host: "host-a", maintained: false, look: true } as const;
+    ec2.imageError = "Your query returned no results.";
+    await assert.rejects(resolved(imageId(wanted, {})), /no results/);
+    stored["urn:pulumi:dev::understudy::aws:ec2/instance:Instance::host-a"] = {
+      type: "aws:ec2/instance:Instance",
+      outputs: { ami: "ami-of-old" },
+    };
+    assert.equal(await resolved(imageId(wanted, {})), "ami-of-old");
+    await assert.rejects(resolved(imageId({ ...wanted, maintained: true }, {})), /no results/);
+    // In a failover nobody is asked.
+    const before = ec2.imagesAsked;
+    assert.equal(await resolved(imageId({ ...wanted, look: false }, {})), "ami-of-old");
+    assert.equal(ec2.imagesAsked, before);
   });
 
   it("are not made for a bucket of somebody else's, or one that another stack left", async () => {
@@ -185,7 +199,7 @@ describe("machines of the target aws", function () {
     ec2.instanceType = "m7g.medium";
     const outputs = stackOutputs(new PostgresCluster("dev", { ...smallest, resourcePrefix: "" }));
     const { nodes, bastionPending } = await resolved(outputs.monitoring);
-    assert.deepEqual(bastionPending, ["instanceType"]);
+    assert.deepEqual(bastionPending, ["instanceType", "instanceType of bastion-eu-central-1b"]);
     assert.deepEqual(
       nodes.map(({ name, pending }) => ({ name, pending })),
       ["node-a", "node-b"].map((name) => ({ name, pending: ["instanceType"] })),
@@ -202,9 +216,11 @@ describe("machines of the target aws", function () {
       return found?.options.dependsOn.map((urn) => urn.split("::").at(-1)) ?? [];
     };
     assert.ok(behind("install-node-a").includes("boot-node-a"));
-    for (const name of ["power-node-c", "role-policy-node-c"]) assert.ok(behind(name).includes("prepare"), name);
-    for (const name of ["power-node-a", "role-policy-node-a", "host-node-c"])
+    assert.ok(behind("power-node-c").includes("prepare"));
+    for (const name of ["power-node-a", "role-policy-node-a", "role-policy-node-c", "host-node-c"])
       assert.ok(!behind(name).includes("prepare"), name);
+    // Neither IAM nor Route 53 is needed until somebody leads.
+    assert.ok(behind("surroundings").includes("promote"));
     assert.ok(behind("promote").includes("power-node-c"));
     assert.ok(behind("endpoint-primary").includes("promote"));
     assert.ok(!registered.some(({ name }) => /^(?:install|boot)-node-[cd]$/.test(name)));

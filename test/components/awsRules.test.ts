@@ -21,9 +21,9 @@ const nothingPublic: Rule = (graph) => {
     // Not `false` either: EC2 says `true` of the bastion once that has its address, and the provider would make another one.
     assert.equal(instance.inputs.associatePublicIpAddress, undefined, instance.name);
   }
-  for (const { name } of ofType(graph, "ec2/eip:Eip")) assert.match(name, /^(?:nat-address-|bastion-address$)/);
+  for (const { name } of ofType(graph, "ec2/eip:Eip")) assert.match(name, /^(?:nat-address-|bastion-address)/);
   for (const { inputs: given } of ofType(graph, "ec2/eipAssociation:EipAssociation")) {
-    const bastion = ofType(graph, "ec2/instance:Instance").find(({ name }) => name === "bastion");
+    const bastion = ofType(graph, "ec2/instance:Instance").find(({ name }) => name.startsWith("bastion"));
     assert.ok(bastion && given.instanceId, "an address of something else than the bastion");
   }
   for (const balancer of ofType(graph, "lb/loadBalancer:LoadBalancer")) assert.equal(balancer.inputs.internal, true);
@@ -225,7 +225,9 @@ describe("rules over the graph of any legal config of the target aws", function 
           if (!known) continue;
           assert.deepEqual(changed(known, resource, replacing[resource.type] ?? []), [], resource.name);
           // The bastion moves when its zone has no node any more.
-          const watched = resource.name === "bastion" ? disturbing.filter((name) => name !== "subnetId") : disturbing;
+          const watched = resource.name.startsWith("bastion")
+            ? disturbing.filter((name) => name !== "subnetId")
+            : disturbing;
           if (resource.type === "aws:ec2/instance:Instance" && changed(known, resource, watched).length > 0) {
             disturbed.push(resource.name.replace(/^host-/, ""));
           }

@@ -3,14 +3,19 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { serveApi } from "../standins/aws/api/server.js";
 import { objects } from "../standins/aws/cloud/buckets.js";
-import type { Cloud } from "../standins/aws/cloud/cloud.js";
+import type { Cloud, Thing } from "../standins/aws/cloud/cloud.js";
 import { createCloud, removeCloud } from "../standins/aws/cloud/create.js";
+import { type Fault, order } from "../standins/aws/cloud/faults.js";
+import type { Stubbornness } from "../standins/aws/cloud/instances.js";
 import { account } from "./awsConfigs.ts";
 import { declare } from "./configFile.ts";
 import type { Outputs } from "./dockerCluster.ts";
 import { leftovers } from "./hosts.ts";
 import { type ConfigValue, PulumiStack, REPOSITORY, type RunResult } from "./pulumiStack.ts";
+
+const INSTANCE = "aws:ec2/instance:Instance";
 
 /** Something that happened in the cloud. */
 export interface CloudEvent {
@@ -41,9 +46,12 @@ export class AwsCluster {
   /** Known when the cloud is gone, too. */
   readonly #prefix: string;
 
-  private constructor(stack: PulumiStack, cloud: Cloud) {
+  readonly #api: { close(): Promise<void> };
+
+  private constructor(stack: PulumiStack, cloud: Cloud, api: { close(): Promise<void> }) {
     this.stack = stack;
     this.cloud = cloud;
+    this.#api = api;
     this.#prefix = cloud.state.name;
   }
 
@@ -55,8 +63,17 @@ export class AwsCluster {
   /** A stack of its own in a cloud that is there. */
   static async in(cloud: Cloud): Promise<AwsCluster> {
     const plugin = join(REPOSITORY, "test/standins/aws");
-    const env = { UNDERSTUDY_AWS_STANDIN: cloud.folder, PATH: `${plugin}${delimiter}${process.env.PATH}` };
-    return new AwsCluster(await PulumiStack.create({ env }), cloud);
+    const api = await serveApi(cloud);
+    const env = {
+      UNDERSTUDY_AWS_STANDIN: cloud.folder,
+      PATH: `${plugin}${delimiter}${process.env.PATH}`,
+      // For the SDK of the steps.
+      AWS_ENDPOINT_URL: api.url,
+      AWS_ACCESS_KEY_ID: "AKIATEST",
+      AWS_SECRET_ACCESS_KEY: "test",
+      AWS_EC2_METADATA_DISABLED: "true",
+    };
+    return new AwsCluster(await PulumiStack.create({ env }), cloud, api);
   }
 
   declare(config: Readonly<Record<string, ConfigValue>>): Promise<void> {
@@ -90,6 +107,41 @@ export class AwsCluster {
     return this.events(from)
       .filter(({ event }) => physical.includes(event))
       .map(({ event, name }) => `${event} ${name}`);
+  }
+
+  /** What goes wrong from now on, and nothing else. */
+  order(...faults: readonly Fault[]): void {
+    order(this.cloud, faults);
+  }
+
+  /** The nodes' instances and the bastions that are in a zone. */
+  hostsIn(zone: string): readonly Thing[] {
+    return this.cloud.all(INSTANCE).filter(({ properties }) => properties.availabilityZone === zone);
+  }
+
+  /** A host hangs, and stops when EC2 has done this to it. */
+  hang(node: string, stubborn: Stubbornness): void {
+    const [host] = this.cloud.all(INSTANCE).filter(({ name }) => name === `host-${node}`);
+    this.cloud.note(INSTANCE, host?.id ?? "", { stubborn });
+    this.docker("pause", node);
+  }
+
+  /** A zone is gone: nothing in it answers, nothing in it stops. */
+  loseZone(zone: string): void {
+    for (const { id } of this.hostsIn(zone)) {
+      this.cloud.note(INSTANCE, id, { stubborn: "never" });
+      execFileSync("docker", ["pause", `${this.cloud.state.name}-${id}`], { stdio: "ignore" });
+    }
+  }
+
+  /** The zone is back: what was to stop has stopped, the rest goes on. */
+  zoneIsBack(zone: string): void {
+    for (const { id, hidden } of this.hostsIn(zone)) {
+      const container = `${this.cloud.state.name}-${id}`;
+      const verb = hidden?.state === "stopping" ? "kill" : "unpause";
+      execFileSync("docker", [verb, container], { stdio: "ignore" });
+      this.cloud.note(INSTANCE, id, { stubborn: undefined, state: undefined });
+    }
   }
 
   /** A newer image of the distribution, for both kinds of processors, as its publisher brings out every few weeks. */
@@ -168,9 +220,15 @@ export class AwsCluster {
     ];
   }
 
+  /** Forgets the stack, and leaves the cloud. */
+  async leave(): Promise<void> {
+    await this.stack.dispose();
+    await this.#api.close();
+  }
+
   /** Forgets the stack and removes the cloud with all that is in it. */
   async dispose(): Promise<void> {
-    await this.stack.dispose();
+    await this.leave();
     await removeCloud(this.cloud);
   }
 }

@@ -47,7 +47,7 @@ export const everything = {
   nodes: {
     "node-a": { zone: "eu-west-1a" },
     "node-b": { zone: "eu-west-1b", instanceType: "m7i.xlarge", volume: { type: "io2", size: "200GB", iops: 8000 } },
-    "node-c": { zone: "eu-west-1c", state: "fenced", stop: "force" },
+    "node-c": { zone: "eu-west-1c", state: "fenced", fence: { statement: "M. E., 03:12" } },
     "node-d": { zone: "eu-west-1c", state: "absent" },
   },
   pooler: { enabled: true },

@@ -18,7 +18,8 @@ export async function graphOf(config: AwsClusterConfig): Promise<readonly Regist
 /** Without the components, and without the secrets that every target makes. */
 export function awsOnly(graph: readonly Registered[]): readonly Registered[] {
   return graph.filter(
-    ({ type, name }) => type.startsWith("aws:") || type === "pulumi:providers:aws" || /^boot-(?!key)/.test(name),
+    ({ type, name }) =>
+      type.startsWith("aws:") || type === "pulumi:providers:aws" || /^(?:boot-(?!key)|power-|surroundings)/.test(name),
   );
 }
 

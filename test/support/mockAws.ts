@@ -3,9 +3,12 @@
 export const noSuchBucket =
   "invocation of aws:s3/getBucket:getBucket returned an error: reading S3 Bucket (x): couldn't find resource";
 
-/** State of every instance, for whoever asks EC2. */
+/** What EC2 says. */
 export const ec2 = {
-  instanceState: "stopped",
+  /** Why there is no image to be had; undefined: there is. */
+  imageError: undefined as string | undefined,
+  /** How often an image was looked for. */
+  imagesAsked: 0,
   imageArchitecture: undefined as string | undefined,
   /** What every host still is; undefined: what is declared. */
   instanceType: undefined as string | undefined,
@@ -47,12 +50,13 @@ export function awsState(type: string, name: string): AwsState | undefined {
 
 /** The answer to an invoke; undefined: it is none of AWS's. */
 export function awsAnswer(token: string, inputs: Record<string, unknown>): Record<string, unknown> | undefined {
-  if (token === "aws:ec2/getInstance:getInstance") return { ...inputs, instanceState: ec2.instanceState };
   if (token === "aws:s3/getBucket:getBucket") {
     if (s3.bucketError !== undefined) throw { details: s3.bucketError };
     return inputs;
   }
   if (token !== "aws:ec2/getAmi:getAmi") return undefined;
+  ec2.imagesAsked++;
+  if (ec2.imageError !== undefined) throw { details: ec2.imageError };
   const filters = inputs.filters as readonly { name: string; values: string[] }[];
   const value = (name: string) => filters.find((filter) => filter.name === name)?.values[0];
   const architecture = ec2.imageArchitecture ?? value("architecture") ?? "x86_64";

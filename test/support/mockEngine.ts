@@ -4,6 +4,7 @@ import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.j
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import { freshId } from "../../components/update.ts";
 import type { ReceiptOutcome } from "../../model/receipt.ts";
+import type { PowerInput } from "../../model/stepInputs.ts";
 import { awsAnswer, awsState } from "./mockAws.ts";
 
 /** A resource as the program asked the engine for it. */
@@ -74,6 +75,11 @@ function printed(command: string, stdin: unknown): string {
   if (command.includes("steps/receipt.ts")) return JSON.stringify(receipt);
   if (command.includes("steps/install.ts"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
+  if (command.includes("steps/power.ts")) {
+    const { name, fence } = JSON.parse(String(unwrapped(stdin).value)) as PowerInput;
+    return JSON.stringify(fence ? { node: name, change: fence.change } : { node: name });
+  }
+  if (command.includes("steps/surroundings.ts")) return '{"missing":[],"at":""}';
   if (command.includes("understudy prepare")) return '{"armed":"no","epoch":0,"from":""}';
   const promote = /understudy promote (\S+)/.exec(command);
   if (promote) return `{"primary":"${promote[1]}","from":"","systemIdentifier":"700","timeline":1,"epoch":1}`;

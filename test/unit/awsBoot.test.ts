@@ -26,12 +26,15 @@ interface Fake {
   readonly silent?: number;
   readonly guarded?: RunResult;
   readonly mounted?: RunResult;
+  /** Sizes of the volume that the host sees, one after the other, the last one for good. */
+  readonly gigabytes?: readonly number[];
 }
 
-function host({ key = "BOOT", silent = 0, guarded = fine, mounted = fine }: Fake) {
+function host({ key = "BOOT", silent = 0, guarded = fine, mounted = fine, gigabytes = [100] }: Fake) {
   const calls: string[] = [];
   let shown = key;
   let waiting = silent;
+  let looked = 0;
   const run: Run = async ({ connection }, command, { stdin }) => {
     if (waiting-- > 0) return failed("unreachable");
     if (connection.hostKey !== shown) return failed("host-key-changed");
@@ -41,9 +44,13 @@ function host({ key = "BOOT", silent = 0, guarded = fine, mounted = fine }: Fake
       shown = "LASTING";
     }
     if (command.includes("is-active")) return guarded;
+    if (command.startsWith("blockdev ")) {
+      const size = gigabytes[Math.min(looked++, gigabytes.length - 1)] ?? 0;
+      return { ok: true, stdout: `${size * 1024 ** 3}\n` };
+    }
     return command.includes("data-volume") ? mounted : fine;
   };
-  const done = (seconds = 5) => boot(input, { run, seconds, pauseMilliseconds: 1 });
+  const done = (seconds = 5) => boot(input, { run, seconds, growSeconds: 0.05, pauseMilliseconds: 1 });
   return { done, calls };
 }
 
@@ -51,13 +58,19 @@ describe("boot of a host of the target aws", () => {
   it("puts the lasting host key in place over the first connection, and then goes by that", async () => {
     const { done, calls } = host({ silent: 3 });
     assert.equal(await done(), undefined);
-    assert.deepEqual(calls, ["BOOT take-host-key", "LASTING true", "LASTING cloud-init", "LASTING data-volume"]);
+    assert.deepEqual(calls, [
+      "BOOT take-host-key",
+      "LASTING true",
+      "LASTING cloud-init",
+      "LASTING data-volume",
+      "LASTING blockdev",
+    ]);
   });
 
   it("goes on where an update was cut off behind the new key", async () => {
     const { done, calls } = host({ key: "LASTING", silent: 1 });
     assert.equal(await done(), undefined);
-    assert.deepEqual(calls, ["LASTING true", "LASTING cloud-init", "LASTING data-volume"]);
+    assert.deepEqual(calls, ["LASTING true", "LASTING cloud-init", "LASTING data-volume", "LASTING blockdev"]);
   });
 
   it("believes nobody who has neither key, and does not wait for them", async () => {
@@ -87,5 +100,19 @@ describe("boot of a host of the target aws", () => {
       "node-a: the data volume X is not attached after 180 s\nHINT: See EC2.",
     );
     assert.match((await host({ mounted: failed("timeout") }).done()) ?? "", /^timeout\nHINT: /);
+  });
+
+  it("grows the file system once the host sees what its volume has grown to", async () => {
+    const { done, calls } = host({ key: "LASTING", gigabytes: [50, 100] });
+    assert.equal(await done(), undefined);
+    assert.equal(calls.filter((call) => call.includes("data-volume")).length, 2);
+  });
+
+  it("tells a volume that did not grow, whatever the engine remembers", async () => {
+    const { done } = host({ key: "LASTING", gigabytes: [50] });
+    assert.match(
+      (await done()) ?? "",
+      /^node-a: its data volume has 50 GB on the host, and 100 GB are declared\nHINT: .*--refresh/,
+    );
   });
 });

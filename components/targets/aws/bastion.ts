@@ -1,5 +1,5 @@
 import { all, type ComponentResourceOptions, type Output, secret } from "@pulumi/pulumi";
-import type { AwsBastion as BastionConfig } from "../../../model/aws/config.ts";
+import type { BastionPlace } from "../../../model/aws/config.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { loginUser, renderBastionUserData } from "../../../model/aws/userData.ts";
@@ -11,18 +11,21 @@ import type { AwsNetwork } from "./network.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsBastionArgs {
-  readonly config: BastionConfig;
+  readonly instanceType: string;
+  readonly place: BastionPlace;
   readonly image: AwsImage;
   readonly network: AwsNetwork;
   readonly securityGroup: Output<string>;
   /** Whether it may be made anew to become what is declared. */
   readonly maintained: boolean;
+  /** Whether its image's publisher is asked, as for a node's host. */
+  readonly look: boolean;
   /** Name that it is found by. */
   readonly hostName: string;
   readonly secrets: Pick<ClusterSecrets, "operator">;
 }
 
-/** The way in: the one host with a public address. It forwards to port 22 of the nodes, and runs nothing for anybody. */
+/** The way in to the nodes of a zone: a host with a public address. It forwards to port 22 of the nodes, and runs nothing for anybody. */
 export class AwsBastion extends ClusterPart {
   readonly login: SshServer;
   readonly address: Output<string>;
@@ -31,23 +34,26 @@ export class AwsBastion extends ClusterPart {
 
   constructor(name: string, args: AwsBastionArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsBastion", name, opts);
-    const { config, image, network, securityGroup, maintained, hostName, secrets } = args;
+    const { instanceType, place, image, network, securityGroup, maintained, hostName, secrets } = args;
     const ec2 = sdk("ec2");
     const parent = { parent: this };
-    const hostKey = sshKeyPair("bastion-host-key", parent);
+    const hostKey = sshKeyPair(name.replace(/^bastion/, "bastion-host-key"), parent);
     const userData = all([secrets.operator.publicKey, hostKey.publicKey, hostKey.privateKey]).apply(
       ([operatorKey, publicKey, privateKey]) =>
         renderBastionUserData({ operatorKey, hostKey: { publicKey, privateKey }, scripts: awsHostScripts() }),
     );
-    const ami = imageId(image, architectureOf(config.instanceType), parent);
+    const ami = imageId(
+      { image, architecture: architectureOf(instanceType), host: this.named(name), maintained, look: args.look },
+      parent,
+    );
     const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
-      this.named("bastion"),
+      this.named(name),
       {
         ...guarded,
         ami,
-        instanceType: config.instanceType,
-        subnetId: network.publicSubnet as Output<string>,
+        instanceType,
+        subnetId: place.subnet ?? (network.publicSubnets[place.zone as string] as Output<string>),
         vpcSecurityGroupIds: [securityGroup],
         rootBlockDevice: rootDisk(hostName),
         userDataBase64,
@@ -60,10 +66,10 @@ export class AwsBastion extends ClusterPart {
         ignoreChanges: maintained ? [] : hostProperties,
       },
     );
-    this.pending = pendingChanges(instance, { ami, instanceType: config.instanceType, userDataBase64 });
+    this.pending = pendingChanges(instance, { ami, instanceType, userDataBase64 });
     // Stays when the instance is made anew, so that nothing that connects through it changes.
     const address = new ec2.Eip(
-      this.named("bastion-address"),
+      this.named(name.replace(/^bastion/, "bastion-address")),
       { domain: "vpc", tags: { Name: hostName } },
       {
         ...parent,
@@ -71,7 +77,7 @@ export class AwsBastion extends ClusterPart {
       },
     );
     const association = new ec2.EipAssociation(
-      this.named("bastion-address-association"),
+      this.named(name.replace(/^bastion/, "bastion-address-association")),
       { instanceId: instance.id, allocationId: address.id },
       { ...parent, deleteBeforeReplace: true },
     );

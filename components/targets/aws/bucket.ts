@@ -13,7 +13,7 @@ import { bucketPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf, s3Endpoint } from "../../../model/aws/regions.ts";
 import type { ArchiveAccess } from "../../../model/render/pgbackrest.ts";
 import { ClusterPart, named } from "../../part.ts";
-import { isStored } from "../../stackState.ts";
+import { storedOutputs } from "../../stackState.ts";
 import type { ArchiveServer } from "../machine.ts";
 import { sdk } from "./sdk.ts";
 
@@ -116,7 +116,7 @@ export class AwsArchive extends ClusterPart implements ArchiveServer {
 
 /** The name, once it is known that nobody else's bucket has it. Rejects, in the preview too. */
 export async function freeName(bucket: string, opts: InvokeOptions): Promise<string> {
-  if (await isStored("aws:s3/bucket:Bucket", named(`archive-${bucket}`, opts))) return bucket;
+  if (await storedOutputs("aws:s3/bucket:Bucket", named(`archive-${bucket}`, opts))) return bucket;
   const answer = await sdk("s3")
     .getBucket({ bucket }, opts)
     .then(

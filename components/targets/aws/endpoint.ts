@@ -2,6 +2,7 @@ import { all, type ComponentResourceOptions, type CustomResourceOptions, type Ou
 import { type AwsEndpoint as EndpointConfig, endpointNames } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import type { PoolerConfig } from "../../../model/config/clusterConfig.ts";
+import type { SurroundingsInput } from "../../../model/stepInputs.ts";
 import { ClusterPart } from "../../part.ts";
 import type { Machine } from "../machine.ts";
 import type { AwsNetwork } from "./network.ts";
@@ -17,6 +18,8 @@ export interface AwsEndpointArgs {
   /** The nodes that take part. */
   readonly machines: readonly Machine[];
 }
+
+type LeadingRecord = NonNullable<SurroundingsInput["record"]>;
 
 /** Seconds that clients may go on to the old primary's address after a change. */
 const ttlSeconds = 5;
@@ -45,21 +48,29 @@ export class AwsEndpoint extends ClusterPart {
     this.registerOutputs({});
   }
 
-  /** The record that leads to the primary, whichever it is: changed once it is known to lead. */
-  followPrimary(primary: Output<string>): void {
+  /**
+   * The record that leads to the primary: made once one is known to lead. From then on the step `surroundings` leads it, so that a failover does
+   * not end where Route 53 does not answer.
+   *
+   * @returns the record as it is to be
+   */
+  followPrimary(primary: Output<string>): Output<LeadingRecord> {
     const { config, machines } = this.args;
     const addresses = all(Object.fromEntries(machines.map(({ node, address }) => [node, address])));
+    const address = all([primary, addresses]).apply(([leader, known]) => known[leader] as string);
+    const name = endpointNames(config).primary;
     new (sdk("route53").Record)(
       this.named("endpoint-primary"),
       {
         zoneId: this.zoneId,
-        name: endpointNames(config).primary,
+        name,
         type: "A",
         ttl: ttlSeconds,
-        records: [all([primary, addresses]).apply(([leader, known]) => known[leader] as string)],
+        records: [address],
       },
-      { parent: this },
+      { parent: this, ignoreChanges: ["records"] },
     );
+    return all([this.zoneId, address]).apply(([zone, known]) => ({ zone, name, ttl: ttlSeconds, address: known }));
   }
 
   private balance(domainName: string): void {

@@ -1,26 +1,22 @@
-import type { InstanceState } from "@pulumi/aws/ec2transitgateway/instanceState.js";
-import { all, type CustomResource, type Output, RunError, runtime } from "@pulumi/pulumi";
-import type { FenceChange } from "../machine.ts";
-import { sdk } from "./sdk.ts";
+import type { Output } from "@pulumi/pulumi";
+import * as z from "zod";
+import type { FenceWord } from "../../../model/config/fenceWord.ts";
+import type { LocalStep } from "../../localStep.ts";
+import { reported } from "../../outcome.ts";
+
+const fenceOutcome = z.object({ change: z.string() });
 
 /**
- * The proof that an instance is off, for one change of primary: EC2 is asked behind the step that stopped it, and once the change has its
- * number. The engine's own memory proves nothing: somebody may have started the instance since, or the step may have been left out.
+ * The proof that an instance is off, for one change of primary: what the step `power` has seen, behind `prepare`. The engine's own memory proves
+ * nothing: somebody may have started the instance since, or the step may have been left out; then it is the proof of another change.
  */
-export function provenOff(
-  node: string,
-  { instance, power, change }: { instance: CustomResource; power: InstanceState; change: FenceChange },
-): Output<string> {
-  // In a preview it is not stopped yet.
-  if (runtime.isDryRun()) return change.proof;
-  return all([instance.id, power.state, change.proof]).apply(async ([instanceId, , proof]) => {
-    const { instanceState } = await sdk("ec2").getInstance({ instanceId }, { parent: power });
-    if (instanceState === "stopped") return proof;
-    throw new RunError(
-      [
-        `${node}: its instance ${instanceId} is ${instanceState}, not stopped: it is not fenced`,
-        `HINT: run 'pulumi up --refresh', which stops it again; where it does not stop, set nodes.${node}.stop to force.`,
-      ].join("\n"),
-    );
-  });
+export function provenOff(node: string, power: LocalStep): Output<string> {
+  return reported(`power-${node}`, power.outcome, fenceOutcome).apply(({ change }) => change);
+}
+
+/** For the receipt. */
+export function fenceInWords(word: FenceWord | undefined): string {
+  const byEc2 = "its instance is stopped, and EC2 says so";
+  if (word?.statement !== undefined) return `${byEc2}, or where EC2 can't tell, stated: ${word.statement}`;
+  return word?.command === undefined ? byEc2 : `${byEc2}, or where EC2 can't tell, command: ${word.command}`;
 }

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Instance } from "@pulumi/aws/ec2/instance.js";
-import { all, type CustomResourceOptions, type Output, output, RunError, unsecret } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, log, type Output, output, RunError, unsecret } from "@pulumi/pulumi";
 import { type AwsImage, imageProblem, imageQuery } from "../../../model/aws/images.ts";
 import type { Architecture } from "../../../model/aws/instanceTypes.ts";
 import type { AwsHostScripts } from "../../../model/aws/userData.ts";
 import { parseOutcome } from "../../../model/outcome.ts";
 import { promoteOutcome } from "../../../model/receipt.ts";
+import { storedOutputs } from "../../stackState.ts";
 import type { Update } from "../../update.ts";
 import { sdk } from "./sdk.ts";
 
@@ -54,16 +55,49 @@ export function pendingChanges(
   );
 }
 
-/** Id of the image for a host, as it is published now. Looked up in the preview, too; an AMI for another processor is refused then. */
-export function imageId(image: AwsImage, architecture: Architecture, opts: CustomResourceOptions): Output<string> {
+export interface ImageWanted {
+  readonly image: AwsImage;
+  readonly architecture: Architecture;
+  /** Name of the resource that is the host. */
+  readonly host: string;
+  /** Whether a host that is there may be made anew. */
+  readonly maintained: boolean;
+  /** Whether the publisher is asked at all for a host that is there: not in a failover, which must not wait for that. */
+  readonly look: boolean;
+}
+
+/**
+ * Id of the image for a host, as it is published now. Looked up in the preview, too; an AMI for another processor is refused then. A host that is
+ * there and stays does not need it: where it can't be had (an AMI that was withdrawn, say) it is taken for the one that the host has.
+ */
+export function imageId(
+  { image, architecture, host, maintained, look }: ImageWanted,
+  opts: CustomResourceOptions,
+): Output<string> {
   const { owners, mostRecent, filters } = imageQuery(image, architecture);
-  return sdk("ec2")
-    .getAmiOutput({ ...(owners ? { owners } : {}), mostRecent, filters }, { parent: opts.parent as never })
-    .apply(({ id, architecture: real }) => {
+  const ask = () =>
+    sdk("ec2").getAmi({ ...(owners ? { owners } : {}), mostRecent, filters }, { parent: opts.parent as never });
+  const found = async () => {
+    const has = maintained ? undefined : (await storedOutputs("aws:ec2/instance:Instance", host))?.ami;
+    if (typeof has !== "string") return await ask();
+    if (!look) return { id: has, architecture };
+    return await ask().catch((error: unknown) => {
+      const reason = String(error instanceof Error ? error.message : error)
+        .split("\n")[0]
+        ?.slice(0, 300);
+      void log.warn(
+        `${host}: its image can't be looked up; the host stays as it is: ${reason}\nHINT: set another aws.image.`,
+      );
+      return { id: has, architecture };
+    });
+  };
+  return output(
+    found().then(({ id, architecture: real }) => {
       const problem = imageProblem(id, real, architecture);
       if (problem !== undefined) throw new RunError(problem);
       return id;
-    });
+    }),
+  );
 }
 
 /**

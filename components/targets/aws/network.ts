@@ -20,8 +20,8 @@ export class AwsNetwork extends ClusterPart {
   readonly vpcId: Output<string>;
   /** Subnets for nodes, by zone. */
   readonly subnets: Readonly<Record<string, Output<string>>>;
-  /** For the bastion; undefined where it has no use for one. */
-  readonly publicSubnet: Output<string> | undefined;
+  /** Those of a VPC that is made, by zone, where something needs one. */
+  readonly publicSubnets: Readonly<Record<string, Output<string>>>;
   /** The addresses of S3, where there is an own way to it. */
   readonly s3PrefixList: Output<string> | undefined;
   /** What has to be there before a host boots: its way out. */
@@ -35,7 +35,7 @@ export class AwsNetwork extends ClusterPart {
     const made = network.kind === "new" ? this.make(args, network) : this.use(args, network);
     this.vpcId = made.vpcId;
     this.subnets = made.subnets;
-    this.publicSubnet = made.publicSubnet;
+    this.publicSubnets = made.publicSubnets;
     this.s3PrefixList = made.s3PrefixList;
     this.ready = made.ready;
     this.publicReady = made.publicReady;
@@ -50,7 +50,7 @@ export class AwsNetwork extends ClusterPart {
     return {
       vpcId,
       subnets: Object.fromEntries(Object.entries(network.subnets).map(([zone, subnet]) => [zone, output(subnet)])),
-      publicSubnet: aws.bastion?.subnet === undefined ? undefined : output(aws.bastion.subnet),
+      publicSubnets: {},
       s3PrefixList: s3?.prefixListId,
       ready: s3 ? [s3] : [],
       publicReady: [],
@@ -75,8 +75,9 @@ export class AwsNetwork extends ClusterPart {
     );
 
     const natZones = egress === "natPerZone" ? zones : egress === "nat" ? zones.slice(0, 1) : [];
-    const publicZones = natZones.length > 0 ? natZones : aws.bastion ? zones.slice(0, 1) : [];
-    const publicSubnets = this.publicSubnets(vpc, name, publicZones, zones);
+    const bastionZones = aws.bastion?.places.map(({ zone }) => zone) ?? [];
+    const publicZones = zones.filter((zone) => natZones.includes(zone) || bastionZones.includes(zone));
+    const publicSubnets = this.makePublic(vpc, name, publicZones, zones);
     const gateways = Object.fromEntries(
       natZones.map((zone) => {
         const address = new ec2.Eip(
@@ -128,14 +129,14 @@ export class AwsNetwork extends ClusterPart {
     return {
       vpcId: vpc.id,
       subnets,
-      publicSubnet: publicSubnets.byZone[publicZones[0] ?? ""],
+      publicSubnets: publicSubnets.byZone,
       s3PrefixList: s3.prefixListId,
       ready: [...ready, s3],
       publicReady: publicSubnets.routes,
     };
   }
 
-  private publicSubnets(vpc: Vpc, name: string, zones: readonly string[], all: readonly string[]) {
+  private makePublic(vpc: Vpc, name: string, zones: readonly string[], all: readonly string[]) {
     const byZone: Record<string, Output<string>> = {};
     const routes: Resource[] = [];
     if (zones.length === 0) return { byZone, routes };

@@ -13,9 +13,9 @@ import { awsName } from "../../../model/aws/names.ts";
 import type { PolicyDocument } from "../../../model/aws/policies.ts";
 import { loginUser, renderNodeUserData } from "../../../model/aws/userData.ts";
 import { shrinkProblem, zoneProblem } from "../../../model/aws/volume.ts";
-import type { AwsClusterConfig, AwsNodeConfig } from "../../../model/config/clusterConfig.ts";
+import { type AwsClusterConfig, type AwsNodeConfig, fencesAny } from "../../../model/config/clusterConfig.ts";
 import type { Endpoint } from "../../../model/host.ts";
-import type { BootInput } from "../../../model/stepInputs.ts";
+import type { BootInput, PowerInput } from "../../../model/stepInputs.ts";
 import { type ClusterSecrets, sshKeyPair } from "../../clusterSecrets.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
 import { ClusterPart } from "../../part.ts";
@@ -24,7 +24,7 @@ import type { Update } from "../../update.ts";
 import { sshConnection } from "../connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
 import type { AwsBastion } from "./bastion.ts";
-import { provenOff } from "./fence.ts";
+import { fenceInWords, provenOff } from "./fence.ts";
 import type { AwsFirewall } from "./firewall.ts";
 import {
   awsHostScripts,
@@ -115,7 +115,7 @@ export class AwsNode extends ClusterPart implements Machine {
     );
     const zone = volume.availabilityZone.apply((known) => stays(name, known, config.zone));
 
-    const role = new AwsRole(name, { clusterName, policy: args.policy, fence }, parent);
+    const role = new AwsRole(name, { clusterName, policy: args.policy }, parent);
     const networkInterface = new ec2.NetworkInterface(
       this.named(`interface-${name}`),
       {
@@ -138,8 +138,17 @@ export class AwsNode extends ClusterPart implements Machine {
           scripts: awsHostScripts(),
         }),
     );
-    const ami = imageId(aws.image, architectureOf(config.instanceType), parent);
     const maintained = aws.maintain === name;
+    const ami = imageId(
+      {
+        image: aws.image,
+        architecture: architectureOf(config.instanceType),
+        host: this.named(`host-${name}`),
+        maintained,
+        look: !fencesAny(cluster),
+      },
+      parent,
+    );
     const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
       this.named(`host-${name}`),
@@ -168,20 +177,36 @@ export class AwsNode extends ClusterPart implements Machine {
       { deviceName: "/dev/sdf", volumeId: volume.id, instanceId: instance.id, stopInstanceBeforeDetaching: true },
       { ...parent, deleteBeforeReplace: true },
     );
-    const power = new (sdk("ec2transitgateway").InstanceState)(
-      this.named(`power-${name}`),
-      {
-        instanceId: instance.id,
-        state: fence ? "stopped" : "running",
-        ...(fence && config.stop === "force" ? { force: true } : {}),
-      },
-      {
-        ...parent,
-        dependsOn: [attachment, ...(fence?.after ?? [])],
-        deleteBeforeReplace: true,
-        ignoreChanges: config.state === "absent" ? ["state", "force"] : [],
-      },
-    );
+    // The host of an absent node is left alone. Not the provider's instance-state resource: it can't force a stop that hangs, and believes itself.
+    const power =
+      config.state === "absent"
+        ? undefined
+        : new LocalStep(
+            `power-${name}`,
+            {
+              update: args.update,
+              command: command("steps/power.ts"),
+              stdin: jsonInput<PowerInput>({
+                name,
+                account: aws.account,
+                region: aws.region,
+                instance: instance.id,
+                volume: { id: volume.id, ...config.volume },
+                role: { name: role.name, ...(args.policy ? { policy: JSON.stringify(args.policy) } : {}) },
+                ...(fence
+                  ? {
+                      fence: {
+                        change: fence.proof,
+                        stop: config.stop,
+                        ...(config.fence === undefined ? {} : { word: config.fence }),
+                      },
+                    }
+                  : {}),
+              }),
+              after: [attachment, ...(fence?.after ?? [])],
+            },
+            parent,
+          );
 
     this.node = name;
     this.address = networkInterface.privateIp;
@@ -222,7 +247,7 @@ export class AwsNode extends ClusterPart implements Machine {
                   sizeGb: volume.size,
                   instance: instance.id,
                 }),
-                after: [power, attachment, ...firewall.rules, ...(role.policy ? [role.policy] : [])],
+                after: [power as LocalStep, attachment, ...firewall.rules, ...(role.policy ? [role.policy] : [])],
               },
               parent,
             ),
@@ -231,9 +256,9 @@ export class AwsNode extends ClusterPart implements Machine {
     this.fence = fence && {
       node: name,
       machine: this,
-      how: "its instance is stopped, and EC2 says so",
-      step: power,
-      proof: provenOff(name, { instance, power, change: fence }),
+      how: fenceInWords(config.fence),
+      step: power as LocalStep,
+      proof: provenOff(name, power as LocalStep),
       address: this.address,
       sshPort: this.sshPort,
       postgresPort: this.postgresPort,

@@ -1,25 +1,26 @@
 import type { ComponentResourceOptions, Output, Resource } from "@pulumi/pulumi";
 import { awsName } from "../../../model/aws/names.ts";
-import { fencedPolicy, type PolicyDocument, trustPolicy } from "../../../model/aws/policies.ts";
+import { type PolicyDocument, rolePolicyName, trustPolicy } from "../../../model/aws/policies.ts";
 import { ClusterPart } from "../../part.ts";
-import type { FenceChange } from "../machine.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsRoleArgs {
   readonly clusterName: string;
   /** What the node may do; undefined: nothing. */
   readonly policy: PolicyDocument | undefined;
-  /** Given where the node is fenced: it may do nothing then, once the change is armed. */
-  readonly fence: FenceChange | undefined;
 }
 
-/** Who a node is to AWS: a role of its own, with one policy. */
+/**
+ * Who a node is to AWS: a role of its own, with one policy. While the node is fenced it is denied everything by another one, which the step
+ * `surroundings` puts beside it and `power` takes away: a failover changes nothing of what is here.
+ */
 export class AwsRole extends ClusterPart {
+  readonly name: Output<string>;
   /** Name of the instance profile. */
   readonly profile: Output<string>;
   readonly policy: Resource | undefined;
 
-  constructor(name: string, { clusterName, policy, fence }: AwsRoleArgs, opts: ComponentResourceOptions) {
+  constructor(name: string, { clusterName, policy }: AwsRoleArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsRole", name, opts);
     const iam = sdk("iam");
     const role = new iam.Role(
@@ -28,22 +29,24 @@ export class AwsRole extends ClusterPart {
         name: awsName("role", clusterName, name),
         description: `What the node ${name} may do`,
         assumeRolePolicy: JSON.stringify(trustPolicy("ec2.amazonaws.com")),
+        // What `surroundings` has put there goes with it.
+        forceDetachPolicies: true,
       },
       { parent: this },
     );
-    const document = fence ? fencedPolicy() : policy;
     this.policy =
-      document &&
+      policy &&
       new iam.RolePolicy(
         this.named(`role-policy-${name}`),
-        { name: "understudy", role: role.id, policy: JSON.stringify(document) },
-        { parent: this, dependsOn: [...(fence?.after ?? [])] },
+        { name: rolePolicyName, role: role.id, policy: JSON.stringify(policy) },
+        { parent: this },
       );
     const profile = new iam.InstanceProfile(
       this.named(`profile-${name}`),
       { name: awsName("role", clusterName, name), role: role.name },
       { parent: this },
     );
+    this.name = role.name;
     this.profile = profile.name;
     this.registerOutputs({});
   }

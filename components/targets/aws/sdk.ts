@@ -3,7 +3,6 @@ import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as dlm from "@pulumi/aws/dlm/index.js";
 import type * as ebs from "@pulumi/aws/ebs/index.js";
 import type * as ec2 from "@pulumi/aws/ec2/index.js";
-import type * as ec2transitgateway from "@pulumi/aws/ec2transitgateway/index.js";
 import type * as iam from "@pulumi/aws/iam/index.js";
 import type * as lb from "@pulumi/aws/lb/index.js";
 import type * as provider from "@pulumi/aws/provider.js";
@@ -17,8 +16,6 @@ interface Modules {
   dlm: typeof dlm;
   ebs: typeof ebs;
   ec2: typeof ec2;
-  /** Has `InstanceState`: the provider's name for it begins like those of transit gateways. */
-  ec2transitgateway: typeof ec2transitgateway;
   iam: typeof iam;
   lb: typeof lb;
   provider: typeof provider;

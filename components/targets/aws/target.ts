@@ -1,5 +1,5 @@
-import { type CustomResourceOptions, getStack, type Output, output } from "@pulumi/pulumi";
-import { endpointNames } from "../../../model/aws/config.ts";
+import { all, type CustomResourceOptions, getStack, type Output, output } from "@pulumi/pulumi";
+import { type AwsBastion as BastionConfig, endpointNames } from "../../../model/aws/config.ts";
 import { firewallRules } from "../../../model/aws/firewall.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
@@ -8,7 +8,7 @@ import { awsName } from "../../../model/aws/names.ts";
 import { archivePolicy, joinedPolicy, metricsPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf } from "../../../model/aws/regions.ts";
 import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
-import { activeNodes, nodesOf } from "../../../model/config/clusterConfig.ts";
+import { activeNodes, fencesAny, nodesOf } from "../../../model/config/clusterConfig.ts";
 import { renderMetricsConf } from "../../../model/render/metricsConf.ts";
 import type { ClusterSecrets } from "../../clusterSecrets.ts";
 import { ClusterPart, named } from "../../part.ts";
@@ -24,6 +24,7 @@ import { AwsNode } from "./node.ts";
 import { sdk } from "./sdk.ts";
 import { AwsSecrets } from "./secrets.ts";
 import { AwsSnapshots, snapshotTag } from "./snapshots.ts";
+import { Surroundings } from "./surroundings.ts";
 
 export interface AwsTargetArgs {
   readonly config: AwsClusterConfig;
@@ -41,7 +42,8 @@ export class AwsTarget extends ClusterPart implements Hosts {
   private readonly args: AwsTargetArgs;
   private readonly network: AwsNetwork;
   private readonly firewall: AwsFirewall;
-  private readonly bastion: AwsBastion | undefined;
+  /** By zone; "": the one for nodes whose zone has none. */
+  private readonly bastions: Readonly<Record<string, AwsBastion>>;
   private readonly endpoint: AwsEndpoint | undefined;
 
   constructor(name: string, args: AwsTargetArgs, opts: CustomResourceOptions) {
@@ -72,23 +74,30 @@ export class AwsTarget extends ClusterPart implements Hosts {
     this.archiveServer =
       bucket === undefined ? undefined : new AwsArchive("archive", { aws, bucket, deletionProtection }, parent);
     const bastionGroup = this.firewall.groups.bastion;
-    this.bastion =
-      aws.bastion &&
-      new AwsBastion(
-        "bastion",
+    const bastions = (aws.bastion?.places ?? []).map((place) => ({
+      ...place,
+      bastion: new AwsBastion(
+        place.name,
         {
-          config: aws.bastion,
-          image: bastionImage(aws.image, aws.bastion.instanceType),
+          place,
+          instanceType: (aws.bastion as BastionConfig).instanceType,
+          image: bastionImage(aws.image, (aws.bastion as BastionConfig).instanceType),
+          look: !fencesAny(config),
           network: this.network,
           securityGroup: bastionGroup as Output<string>,
-          maintained: aws.maintain === "bastion",
-          hostName: awsName("role", clusterName, "bastion"),
+          maintained: aws.maintain === place.name,
+          hostName: awsName("role", clusterName, place.name),
           secrets,
         },
         parent,
-      );
-
-    this.bastionPending = this.bastion?.pending;
+      ),
+    }));
+    const [first] = bastions;
+    this.bastions = {
+      ...Object.fromEntries(bastions.map(({ zone, bastion }) => [zone ?? "", bastion])),
+      ...(first ? { "": first.bastion } : {}),
+    };
+    this.bastionPending = first && pendingOf(bastions);
 
     const nodes = nodesOf(config)
       .filter(({ state }) => state !== "fenced")
@@ -125,7 +134,8 @@ export class AwsTarget extends ClusterPart implements Hosts {
       account: aws.account,
       region: aws.region,
       vpc: this.network.vpcId,
-      bastion: this.bastion?.address,
+      bastion: first?.bastion.address,
+      bastions: Object.fromEntries(bastions.map(({ name: known, bastion }) => [known, bastion.address])),
       endpoint: aws.endpoint && endpointNames(aws.endpoint),
       nodes: Object.fromEntries(
         nodes.map(({ node, instance, volumeId, pending }) => [node, { instance, volume: volumeId, pending }]),
@@ -141,7 +151,22 @@ export class AwsTarget extends ClusterPart implements Hosts {
   }
 
   followPrimary(primary: Output<string>): void {
-    this.endpoint?.followPrimary(primary);
+    const { config, update } = this.args;
+    const record = this.endpoint?.followPrimary(primary);
+    const fenced = nodesOf(config)
+      .filter(({ state }) => state === "fenced")
+      .map(({ name }) => ({ node: name, role: awsName("role", config.clusterName, name) }));
+    if (record === undefined && fenced.length === 0) return;
+    new Surroundings(
+      {
+        update,
+        place: config.aws,
+        primary,
+        fenced,
+        ...(record === undefined ? {} : { record }),
+      },
+      { parent: this },
+    );
   }
 
   private node(name: string, fence?: FenceChange): AwsNode {
@@ -160,7 +185,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
         secrets,
         network: this.network,
         firewall: this.firewall,
-        bastion: this.bastion,
+        bastion: this.bastions[config.zone] ?? this.bastions[""],
         policy: joinedPolicy(
           archive.server === "own"
             ? archivePolicy({
@@ -178,6 +203,17 @@ export class AwsTarget extends ClusterPart implements Hosts {
       { parent: this },
     );
   }
+}
+
+/** What bastions lack: of all but the first with their names. */
+function pendingOf(
+  bastions: readonly { readonly name: string; readonly bastion: AwsBastion }[],
+): Output<readonly string[]> {
+  return all(bastions.map(({ bastion }) => bastion.pending)).apply((each) =>
+    each.flatMap((pending, index) =>
+      pending.map((what) => (index === 0 ? what : `${what} of ${bastions[index]?.name}`)),
+    ),
+  );
 }
 
 /** The bastion's image: the nodes' where that is for its processor. */

@@ -1,12 +1,22 @@
-import type { AwsBastion, AwsConfig, AwsEndpoint, AwsHost, AwsNetwork, AwsSnapshots } from "../../aws/config.ts";
+import type {
+  AwsBastion,
+  AwsConfig,
+  AwsEndpoint,
+  AwsHost,
+  AwsNetwork,
+  AwsSnapshots,
+  BastionPlace,
+  ExistingNetwork,
+  NewNetwork,
+} from "../../aws/config.ts";
 import type { AwsImage, Distribution } from "../../aws/images.ts";
 import type { Architecture } from "../../aws/instanceTypes.ts";
 import type { Region } from "../../aws/regions.ts";
-import type { Problem } from "../problems.ts";
+import { keyPath, type Problem } from "../problems.ts";
 import { alarmOptions, awsOptions, bastionOptions, endpointOptions } from "../schema/awsOptions.ts";
 import { bucketOptions, objectLockOptions, snapshotOptions } from "../schema/awsStorageOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
-import { readNetwork, readNetworkList } from "./awsNetwork.ts";
+import { readNetwork, readNetworkList, readZoneSubnets } from "./awsNetwork.ts";
 
 type Values = OptionValues<typeof awsOptions>;
 
@@ -36,7 +46,7 @@ export function readAws(raw: unknown, problems: Problem[]): AwsReading {
   return {
     defaults: { region: values.region, instanceType: values.instanceType ?? "m7g.large", volume },
     finish: (nodes) => {
-      // By the names of nodes, so that one that is added does not move what is in the first zone: NAT and bastion.
+      // By the names of nodes, so that one that is added does not move what is in the first zone: a single NAT gateway, and the bastion of those without one.
       const names = Object.keys(nodes).sort();
       const zones = [...new Set(names.map((name) => nodes[name]?.zone ?? ""))].filter(Boolean);
       const network = readNetwork(values.network, { region: values.region, zones }, problems);
@@ -82,15 +92,77 @@ function readBastion(raw: unknown, network: AwsNetwork, problems: Problem[]): Aw
   const values = readOptions(bastionOptions, raw, "aws.bastion", problems);
   // Nothing leads into a network that is made, but what is made with it.
   if (!(values.enabled ?? network.kind === "new")) return undefined;
-  const key = "aws.bastion.subnet";
-  if (network.kind === "existing" && values.subnet === undefined) {
-    problems.push({ key, rule: "is required with aws.network.vpc", hint: bastionOptions.subnet.hint });
-  }
-  if (network.kind === "new" && values.subnet !== undefined) {
+  const places =
+    network.kind === "new" ? newPlaces(values, network, problems) : existingPlaces(values, network, problems);
+  const named = places.map((place, index) => ({
+    ...place,
+    name: index === 0 || place.zone === undefined ? "bastion" : `bastion-${place.zone}`,
+  }));
+  return { instanceType: values.instanceType ?? "t4g.nano", places: named };
+}
+
+type BastionValues = OptionValues<typeof bastionOptions>;
+type Places = readonly Omit<BastionPlace, "name">[];
+
+/** In the order of the VPC's zones, so that the first one stays where it is. */
+function newPlaces({ zones, subnet, subnets }: BastionValues, network: NewNetwork, problems: Problem[]): Places {
+  for (const [key, value] of Object.entries({ subnet, subnets })) {
+    if (value === undefined) continue;
     const hint = "remove it: the VPC that is made has one";
-    problems.push({ key, rule: "is of an existing VPC, and none is named", hint });
+    problems.push({ key: `aws.bastion.${key}`, rule: "is of an existing VPC, and none is named", hint });
   }
-  return { instanceType: values.instanceType ?? "t4g.nano", subnet: values.subnet };
+  const key = "aws.bastion.zones";
+  const wanted = zones ?? network.zones;
+  if (wanted.length === 0 && network.zones.length > 0) {
+    problems.push({ key, rule: "is empty", hint: "remove it, or set aws.bastion.enabled to false" });
+  }
+  for (const zone of wanted) {
+    if (network.zones.includes(zone)) continue;
+    problems.push({
+      key,
+      rule: `has '${zone}', and no node is there`,
+      hint: `use some of ${network.zones.join(", ")}`,
+    });
+  }
+  return network.zones.filter((zone) => wanted.includes(zone)).map((zone) => ({ zone, subnet: undefined }));
+}
+
+function existingPlaces(
+  { zones, subnet, subnets }: BastionValues,
+  network: ExistingNetwork,
+  problems: Problem[],
+): Places {
+  const hint = bastionOptions.subnets.hint;
+  if (zones !== undefined) {
+    const rule = "is of a VPC that is made, and aws.network.vpc names an existing one";
+    problems.push({ key: "aws.bastion.zones", rule, hint: "name the zones in aws.bastion.subnets" });
+  }
+  if (subnet !== undefined && subnets !== undefined) {
+    problems.push({ key: "aws.bastion.subnet", rule: "is given beside subnets", hint: "remove one of them" });
+  }
+  if (subnets === undefined) {
+    if (subnet === undefined) {
+      problems.push({
+        key: "aws.bastion.subnet",
+        rule: "is required with aws.network.vpc",
+        hint: bastionOptions.subnet.hint,
+      });
+    }
+    return [{ zone: undefined, subnet }];
+  }
+  const key = "aws.bastion.subnets";
+  const byZone = readZoneSubnets(subnets, { key, hint }, problems);
+  if (!byZone || Object.keys(byZone).length === 0) {
+    problems.push({ key, rule: bastionOptions.subnets.rule, hint });
+    return [];
+  }
+  for (const zone of Object.keys(byZone)) {
+    if (Object.hasOwn(network.subnets, zone)) continue;
+    problems.push({ key: keyPath(key, zone), rule: "is a zone without a node", hint });
+  }
+  return Object.keys(network.subnets)
+    .filter((zone) => Object.hasOwn(byZone, zone))
+    .map((zone) => ({ zone, subnet: byZone[zone] }));
 }
 
 function readSecurityGroups(groups: readonly string[] | undefined, problems: Problem[]): readonly string[] {

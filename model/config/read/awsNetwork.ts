@@ -37,27 +37,38 @@ export function readNetwork(raw: unknown, { zones }: NetworkContext, problems: P
   const key = `${path}.cidr`;
   const rule = ipv4Problem(cidr) ?? vpcCidrProblem(cidr);
   if (rule) problems.push({ key, rule, hint: networkOptions.cidr.hint });
-  return { kind: "new", cidr, zones, egress: values.egress ?? "nat" };
+  return { kind: "new", cidr, zones, egress: values.egress ?? (zones.length > 1 ? "natPerZone" : "nat") };
 }
 
 function readSubnets(raw: unknown, zones: readonly string[], problems: Problem[]): Readonly<Record<string, string>> {
   const key = `${path}.subnets`;
-  const object = asObject(raw);
-  if (!object) {
+  const subnets = readZoneSubnets(raw, { key, hint: networkOptions.subnets.hint }, problems);
+  if (!subnets) {
     problems.push({ key, rule: networkOptions.subnets.rule, hint: networkOptions.subnets.hint });
     return {};
   }
+  for (const zone of zones) {
+    if (Object.hasOwn(subnets, zone)) continue;
+    const hint = networkOptions.subnets.hint;
+    problems.push({ key: keyPath(key, zone), rule: "is required: a node is in that zone", hint });
+  }
+  return subnets;
+}
+
+/** Zone to the id of a subnet; undefined: it is something else. */
+export function readZoneSubnets(
+  raw: unknown,
+  { key, hint }: { readonly key: string; readonly hint: string },
+  problems: Problem[],
+): Readonly<Record<string, string>> | undefined {
+  const object = asObject(raw);
+  if (!object) return undefined;
   const subnets: Record<string, string> = {};
   for (const [zone, subnet] of Object.entries(object)) {
     subnets[zone] = String(subnet);
     if (/^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(String(subnet))) continue;
     const rule = `must be the id of a subnet, not '${subnet}'`;
-    problems.push({ key: keyPath(key, zone), rule, hint: networkOptions.subnets.hint });
-  }
-  for (const zone of zones) {
-    if (Object.hasOwn(object, zone)) continue;
-    const hint = networkOptions.subnets.hint;
-    problems.push({ key: keyPath(key, zone), rule: "is required: a node is in that zone", hint });
+    problems.push({ key: keyPath(key, zone), rule, hint });
   }
   return subnets;
 }

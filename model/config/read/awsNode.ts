@@ -5,13 +5,16 @@ import type { Problem } from "../problems.ts";
 import { volumeOptions } from "../schema/awsStorageOptions.ts";
 import type { awsNodeOptions } from "../schema/nodeOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
+import type { CommonNode } from "../targets/target.ts";
 import { parseSize, sizeUnits } from "../units.ts";
 import type { AwsDefaults } from "./aws.ts";
+import { readFence } from "./fence.ts";
 
 /** What a node has on the target aws, with the defaults that `aws` gives. */
 export function readAwsHost(
   values: OptionValues<typeof awsNodeOptions>,
   { region, instanceType, volume }: AwsDefaults,
+  { state }: Pick<CommonNode, "state">,
   path: string,
   problems: Problem[],
 ): AwsHost {
@@ -24,7 +27,8 @@ export function readAwsHost(
     zone: values.zone ?? "",
     instanceType: values.instanceType ?? instanceType,
     volume: readVolume(values.volume, volume, `${path}.volume`, problems),
-    stop: values.stop ?? "clean",
+    stop: values.stop ?? "force",
+    fence: readFence(values.fence, { state, required: false }, `${path}.fence`, problems),
   };
 }
 

@@ -55,13 +55,14 @@ function checkZones({ nodes, aws }: AwsScene, problems: Problem[]): void {
 
 function checkMaintain({ aws: { maintain, bastion }, nodes, primary }: AwsScene, problems: Problem[]): void {
   const key = "aws.maintain";
-  if (Object.hasOwn(nodes, "bastion")) {
+  const bastions = bastion?.places.map(({ name }) => name) ?? [];
+  for (const name of new Set(["bastion", ...bastions])) {
+    if (!Object.hasOwn(nodes, name)) continue;
     const rule = "is the bastion's own name with the target aws";
-    problems.push({ key: keyPath("nodes", "bastion"), rule, hint: "give the node another name" });
+    problems.push({ key: keyPath("nodes", name), rule, hint: "give the node another name" });
   }
-  if (maintain === undefined) return;
+  if (maintain === undefined || bastions.includes(maintain)) return;
   if (maintain === "bastion") {
-    if (bastion) return;
     problems.push({ key, rule: "names the bastion, and there is none", hint: "remove it, or set aws.bastion.enabled" });
     return;
   }

@@ -34,10 +34,10 @@ export const networkOptions = {
   egress: {
     schema: oneOf(...egresses),
     description:
-      "How hosts of a VPC that is made get out, for packages: `nat` (one gateway), `natPerZone`, or `none`, with an image that has all packages.",
+      "How hosts of a VPC that is made get out, for packages: `natPerZone` (a gateway in each zone with a node), `nat` (one, which goes with its zone), or `none`, with an image that has all packages.",
     rule: `must be one of ${egresses.join(", ")}`,
     hint: `use ${egresses.join(", ")}`,
-    default: "nat",
+    default: "`natPerZone` where nodes are in several zones, else `nat`",
     effect: "routes change; hosts stay",
   },
   vpc: {
@@ -79,13 +79,31 @@ export const bastionOptions = {
     effect: "every node is reached another way; nothing else changes",
   },
   instanceType: instanceTypeOption("t4g.nano", "replaced while `aws.maintain` is `bastion`"),
+  zones: {
+    schema: list(),
+    description:
+      "Zones of a VPC that is made that have a bastion each. A node is reached through the one of its zone, else through the first: with one in each zone, none is the way to nodes of another.",
+    rule: "must be a list of zones that have a node",
+    hint: "set it such as: pulumi config set --path 'aws.bastion.zones[0]' eu-central-1b",
+    default: "every zone with a node",
+    effect: "bastions come and go; nodes of those zones are reached another way",
+  },
   subnet: {
     schema: matching((value) => id("subnet").test(value)),
-    description: "Public subnet of an existing VPC.",
+    description: "Public subnet of an existing VPC, for one bastion.",
     rule: "must be the id of a subnet",
     hint: "set it such as subnet-0123456789abcdef0",
-    default: "a subnet of the VPC that is made; required with `aws.network.vpc`",
+    default: "a subnet of the VPC that is made; with `aws.network.vpc` this or `subnets` is required",
     effect: "the bastion is made anew, with its address",
+  },
+  subnets: {
+    type: "Readonly<Record<string, string>>",
+    schema: anything(),
+    description: "Public subnets of an existing VPC: zone to subnet, with a bastion in each, instead of `subnet`.",
+    rule: "must be an object: zone to the id of a subnet",
+    hint: "set it such as: pulumi config set --path aws.bastion.subnets.eu-central-1a subnet-0123456789abcdef0",
+    default: "none",
+    effect: "bastions come and go; nodes of those zones are reached another way",
   },
 } as const satisfies Record<string, Option>;
 
@@ -273,8 +291,8 @@ export const awsOptions = {
   maintain: {
     schema: matching((value) => value.length > 0),
     description:
-      "The one node (or `bastion`) whose host may be stopped or made anew, to become what is declared: image, instance type, user data. Never the declared primary.",
-    rule: "must be the name of a node, or bastion",
+      "The one node (or `bastion`, or `bastion-<zone>`) whose host may be stopped or made anew, to become what is declared: image, instance type, user data. Never the declared primary.",
+    rule: "must be the name of a node, or of a bastion",
     hint: "name a standby, or move the primary first",
     default: "none: hosts stay as they are",
     effect: "that host is stopped, or made anew on its old data; its PostgreSQL is away meanwhile",

@@ -154,11 +154,21 @@ export const awsNodeOptions = {
   stop: {
     schema: oneOf("clean", "force"),
     description:
-      "How the instance of a fenced node is stopped. `force` is for one that does not stop: its file systems are cut off.",
+      "How the instance of a fenced node is stopped. `force`: EC2 does not wait for it, since a host that is fenced is not trusted to stop itself. `clean`: it may shut down for two minutes first.",
     rule: "must be one of clean, force",
-    hint: "use clean first, and force where that has failed",
-    default: "clean",
-    effect: "none while the node is active",
+    hint: "use force, or clean for a host that you trust to shut down",
+    default: "force",
+    effect: "of a fenced node: it is fenced again",
+  },
+  fence: {
+    schema: anything(),
+    description:
+      "What proves that the host is off where EC2 can't tell: of one that is `stopping` for hours in a lost zone. `command` or `statement`. What EC2 itself proves needs neither.",
+    rule: "must be an object",
+    hint: "set command or statement under it",
+    default: "none: EC2 has to say that the instance is stopped, or terminated",
+    effect: "of a fenced node: it is fenced again",
+    options: fenceOptions,
   },
 } as const satisfies Record<string, Option>;
 

@@ -24,8 +24,9 @@ export const aws: ConfigTarget = {
       return config;
     };
     return {
-      readNode(values, { name }, path) {
-        const host = readAwsHost(values as OptionValues<typeof awsNodeOptions>, reading.defaults, path, problems);
+      readNode(values, { name, state }, path) {
+        const own = values as OptionValues<typeof awsNodeOptions>;
+        const host = readAwsHost(own, reading.defaults, { state }, path, problems);
         nodes[name] = host;
         return { ...madeHost, ...host };
       },

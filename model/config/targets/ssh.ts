@@ -1,7 +1,8 @@
-import type { NodeState, SshFence, SshLogin, SshNodeConfig } from "../clusterConfig.ts";
+import type { SshLogin, SshNodeConfig } from "../clusterConfig.ts";
 import { type Given, isLater, type Known } from "../later.ts";
 import { keyPath, type Problem } from "../problems.ts";
-import { fenceOptions, sshNodeOptions } from "../schema/nodeOptions.ts";
+import { readFence } from "../read/fence.ts";
+import { sshNodeOptions } from "../schema/nodeOptions.ts";
 import { type OptionValues, readOptions } from "../schema/option.ts";
 import { loginOptions, privateKeyProblem } from "../schema/sshOptions.ts";
 import { checkNetworks } from "./clientNetworks.ts";
@@ -30,7 +31,7 @@ export const ssh: ConfigTarget = {
         postgresPort: values.postgresPort ?? madeHost.postgresPort,
         dataDirectory: values.dataDirectory ?? madeHost.dataDirectory,
         proxy: readProxy(values.proxy, `${path}.proxy`, readFile, problems),
-        fence: readFence(values.fence, state, `${path}.fence`, problems),
+        fence: readFence(values.fence, { state, required: true }, `${path}.fence`, problems),
       };
     },
     checkNodes: (nodes, problems) =>
@@ -95,32 +96,6 @@ function readPrivateKey(
 function readProxy(raw: unknown, path: string, readFile: ReadFile, problems: Problem[]): SshLogin | undefined {
   if (raw === undefined) return undefined;
   return readLogin(readOptions(loginOptions, raw, path, problems), path, readFile, problems);
-}
-
-function readFence(raw: unknown, state: NodeState, path: string, problems: Problem[]): SshFence | undefined {
-  const before = problems.length;
-  const { command, statement } = readOptions(fenceOptions, raw, path, problems);
-  if (problems.length > before) return undefined;
-  const set = `pulumi config set --path '${path}.command' <command>`;
-  if (command !== undefined && statement !== undefined) {
-    const rule = "has both a command and a statement: only one of them can be the proof";
-    problems.push({ key: path, rule, hint: `remove one of them: pulumi config rm --path '${path}.statement'` });
-  } else if (state === "fenced" && command === undefined && statement === undefined) {
-    const rule =
-      "is required while the node is fenced: without proof that its host is off, nobody else is made the primary";
-    const word = `pulumi config set --path '${path}.statement' '<who has seen that it is off, and how>'`;
-    problems.push({ key: path, rule, hint: `${set}; or give your word: ${word}` });
-  } else if (state !== "fenced" && statement !== undefined) {
-    // It would be taken for the proof of a later fence.
-    const rule = `says that the host is off, but the node is ${state}`;
-    problems.push({
-      key: `${path}.statement`,
-      rule,
-      hint: `remove it once the host is back: pulumi config rm --path '${path}.statement'`,
-    });
-  }
-  if (command !== undefined) return { command };
-  return statement === undefined ? undefined : { statement };
 }
 
 type KnownNode = Known<SshNodeConfig>;

@@ -14,6 +14,8 @@ export interface BootOptions {
   readonly run?: Run;
   /** How long a host may take until somebody can log in. @default 300 */
   readonly seconds?: number;
+  /** How long a volume that has grown may take to show on the host. @default 60 */
+  readonly growSeconds?: number;
   readonly pauseMilliseconds?: number;
   /** Takes one line of progress. */
   readonly say?: (line: string) => void;
@@ -26,7 +28,7 @@ export interface BootOptions {
  * @returns undefined, or what is wrong, with a hint
  */
 export async function boot(input: BootInput, options: BootOptions = {}): Promise<string | undefined> {
-  const { run = runOnHost, seconds = 300, pauseMilliseconds = 3000, say = () => {} } = options;
+  const { run = runOnHost, seconds = 300, growSeconds = 60, pauseMilliseconds = 3000, say = () => {} } = options;
   const lasting: Host = { name: input.name, connection: input.connection };
   const first: Host = { name: input.name, connection: { ...input.connection, hostKey: input.bootHostKey } };
   const deadline = Date.now() + seconds * 1000;
@@ -62,10 +64,23 @@ export async function boot(input: BootInput, options: BootOptions = {}): Promise
     const hint = `see 'journalctl -u ${guardUnit}' and /var/log/cloud-init-output.log on the host`;
     return `${input.name}: anybody on the host can ask the metadata service: ${guardUnit} does not run\nHINT: ${hint}`;
   }
-  const mounted = await run(lasting, `${hostCommands.dataVolume} ${deviceOf(input.volume)}`, { timeoutSeconds: 300 });
-  if (mounted.ok) return undefined;
-  const said = mounted.stderr?.trim();
-  return said?.includes("\nHINT: ") ? `${input.name}: ${said}` : mounted.message;
+  const device = deviceOf(input.volume);
+  // A volume that has just grown shows on the host a moment later; the file system can grow from then on only.
+  for (const until = Date.now() + growSeconds * 1000; ; ) {
+    const mounted = await run(lasting, `${hostCommands.dataVolume} ${device}`, { timeoutSeconds: 300 });
+    if (!mounted.ok) {
+      const said = mounted.stderr?.trim();
+      return said?.includes("\nHINT: ") ? `${input.name}: ${said}` : mounted.message;
+    }
+    const size = await run(lasting, `blockdev --getsize64 ${device}`, { timeoutSeconds: 30 });
+    if (!size.ok) return size.message;
+    const bytes = Number(size.stdout.trim());
+    if (bytes >= input.sizeGb * 1024 ** 3) return undefined;
+    if (Date.now() >= until)
+      return `${input.name}: its data volume has ${Math.floor(bytes / 1024 ** 3)} GB on the host, and ${input.sizeGb} GB are declared
+HINT: run 'pulumi up --refresh': AWS may have refused an earlier change.`;
+    await new Promise((resolve) => setTimeout(resolve, pauseMilliseconds));
+  }
 }
 
 /** A host that boots refuses, says nothing, does not know the key yet, or has no command where it will be. */

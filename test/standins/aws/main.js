@@ -6,11 +6,12 @@
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
-import { acquaintance, configured, failure, read, written } from "../../../offline/lib/provider.js";
+import { acquaintance, configured, failure, initFailed, read, written } from "../../../offline/lib/provider.js";
 import { serve, unary, whenEngineEnds } from "../../../offline/lib/serve.js";
 import { plain, UNKNOWN } from "../../../offline/lib/values.js";
 import { check } from "./check.js";
 import { Cloud } from "./cloud/cloud.js";
+import { messageOf, takeFault } from "./cloud/faults.js";
 import { functions } from "./cloud/functions.js";
 import { createResource, deleteResource, readResource, updateResource } from "./cloud/resources.js";
 import { diff } from "./diff.js";
@@ -76,6 +77,7 @@ async function create(request) {
     response.setProperties(written({ ...inputs, ...unknown }));
     return response;
   }
+  goWrong("create", request.getUrn());
   const { id, computed } = await createResource(cloud, typeName, nameOf(request.getUrn()), plain(inputs));
   response.setId(id);
   response.setProperties(written({ ...inputs, ...computed }));
@@ -90,6 +92,9 @@ async function update(request) {
   const response = new provider.UpdateResponse();
   const { computed } = typeOf(typeName);
   const kept = Object.fromEntries(computed.flatMap((name) => (name in olds ? [[name, olds[name] ?? null]] : [])));
+  if (!request.getPreview()) {
+    goWrong("update", request.getUrn(), { id: request.getId(), properties: { ...inputs, ...kept } });
+  }
   const changed = request.getPreview()
     ? {}
     : await updateResource(cloud, typeName, request.getId(), plain(olds), plain(inputs));
@@ -103,15 +108,47 @@ async function refresh(request) {
   const real = await readResource(cloud, typeNameOf(request.getUrn()), request.getId());
   if (real === undefined) return response;
   response.setId(request.getId());
-  response.setProperties(written({ ...read(request.getProperties()), ...real }));
-  response.setInputs(written({ ...read(request.getInputs()), ...real }));
+  response.setProperties(written(withReal(read(request.getProperties()), real)));
+  response.setInputs(written(withReal(read(request.getInputs()), real, true)));
   return response;
+}
+
+/**
+ * What the engine remembers, with what is different in truth: marks of secrecy stay on the rest.
+ *
+ * @param {Properties} remembered
+ * @param {Record<string, any>} real
+ * @param {boolean} [only] whether nothing is added that is not remembered
+ */
+function withReal(remembered, real, only = false) {
+  const different = Object.entries(real).filter(
+    ([name, value]) =>
+      (!only || name in remembered) &&
+      JSON.stringify(plain(remembered[name] ?? null)) !== JSON.stringify(value ?? null),
+  );
+  return { ...remembered, ...Object.fromEntries(different) };
+}
+
+/**
+ * Goes wrong where a test has ordered that: AWS refuses, or the provider fails half-way and gives what was wanted for what is.
+ *
+ * @param {string} call
+ * @param {string} urn
+ * @param {{ id: string, properties: Properties }} [wanted] what a provider keeps that fails half-way
+ */
+function goWrong(call, urn, wanted) {
+  const fault = takeFault(cloud, `${call} ${typeNameOf(urn)}`, nameOf(urn));
+  if (fault === undefined) return;
+  const message = `${call} ${nameOf(urn)}: ${messageOf(fault)}`;
+  throw fault.kind === "half" && wanted ? initFailed(message, wanted) : new Error(message);
 }
 
 /** @param {import("@pulumi/pulumi/proto/provider_pb.js").InvokeRequest} request */
 async function invoke(request) {
   const call = functions[request.getTok()];
   if (call === undefined) throw new Error(`the stand-in for @pulumi/aws has no function '${request.getTok()}'`);
+  const fault = takeFault(cloud, request.getTok());
+  if (fault) throw new Error(messageOf(fault));
   const response = new provider.InvokeResponse();
   response.setReturn(written(await call(cloud, plain(read(request.getArgs())))));
   return response;
@@ -143,6 +180,7 @@ const handlers = {
   create: unary(create),
   update: unary(update),
   delete: unary(async (/** @type {import("@pulumi/pulumi/proto/provider_pb.js").DeleteRequest} */ request) => {
+    goWrong("delete", request.getUrn());
     await deleteResource(cloud, typeNameOf(request.getUrn()), request.getId());
     return new emptyPb.Empty();
   }),

@@ -1,7 +1,7 @@
 // @ts-check
 /** A cloud that a test has made: a folder with what is in it (`cloud.json`), and what happened to it (`events.jsonl`), in order. */
 import { randomBytes } from "node:crypto";
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -56,9 +56,36 @@ export class Cloud {
    * @param {(state: State) => State} change
    */
   change(change) {
-    const partial = join(this.folder, `cloud.${randomBytes(4).toString("hex")}`);
-    writeFileSync(partial, JSON.stringify(change(this.state), null, 1), { mode: 0o600 });
-    renameSync(partial, join(this.folder, "cloud.json"));
+    this.alone(() => {
+      const partial = join(this.folder, `cloud.${randomBytes(4).toString("hex")}`);
+      writeFileSync(partial, JSON.stringify(change(this.state), null, 1), { mode: 0o600 });
+      renameSync(partial, join(this.folder, "cloud.json"));
+    });
+  }
+
+  /**
+   * Runs `work` while no other process does anything of the kind: the plugin and the API are two.
+   *
+   * @template T
+   * @param {() => T} work
+   * @returns {T}
+   */
+  alone(work) {
+    const lock = join(this.folder, "lock");
+    for (let attempt = 0; ; attempt++) {
+      try {
+        mkdirSync(lock);
+        break;
+      } catch (error) {
+        if (/** @type {{ code?: string }} */ (error).code !== "EEXIST" || attempt > 5000) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      }
+    }
+    try {
+      return work();
+    } finally {
+      rmdirSync(lock);
+    }
   }
 
   /**
@@ -103,6 +130,22 @@ export class Cloud {
     this.change((state) => ({
       ...state,
       things: [...state.things.filter(({ type, id }) => type !== thing.type || id !== thing.id), thing],
+    }));
+  }
+
+  /**
+   * Notes of something what AWS would not show.
+   *
+   * @param {string} type
+   * @param {string} id
+   * @param {Record<string, unknown>} hidden undefined: forgotten
+   */
+  note(type, id, hidden) {
+    this.change((state) => ({
+      ...state,
+      things: state.things.map((thing) =>
+        thing.type === type && thing.id === id ? { ...thing, hidden: { ...thing.hidden, ...hidden } } : thing,
+      ),
     }));
   }
 

@@ -1,7 +1,6 @@
 // @ts-check
 /** The functions of @pulumi/aws that the program calls. */
 import { findImage } from "./images.js";
-import { stateOf } from "./instances.js";
 
 /** @type {Readonly<Record<string, (cloud: import("./cloud.js").Cloud, args: any) => Promise<Record<string, any>>>>} */
 export const functions = {
@@ -22,9 +21,5 @@ export const functions = {
     const found = cloud.find("aws:s3/bucket:Bucket", bucket);
     if (found === undefined) throw new Error(`reading S3 Bucket (${bucket}): couldn't find resource`);
     return { ...found.properties, id: bucket, bucket };
-  },
-  "aws:ec2/getInstance:getInstance": async (cloud, { instanceId }) => {
-    const { properties } = cloud.get("aws:ec2/instance:Instance", instanceId);
-    return { ...properties, id: instanceId, instanceId, instanceState: await stateOf(cloud, instanceId) };
   },
 };

@@ -12,6 +12,10 @@ export const identity = {
       cloud.put({ ...thing, hidden });
       return { arn: `arn:aws:iam::${cloud.state.account}:role/${thing.id}`, uniqueId: thing.id };
     },
+    remove(_, { id, properties, hidden }) {
+      if (properties.forceDetachPolicies !== true && Object.keys(hidden?.inline ?? {}).length > 0)
+        throw new Error(`DeleteConflict: Cannot delete entity, must delete policies first (${id})`);
+    },
   },
   "aws:iam/instanceProfile:InstanceProfile": {
     create: (cloud, { id }) => ({ arn: `arn:aws:iam::${cloud.state.account}:instance-profile/${id}`, uniqueId: id }),

@@ -61,17 +61,6 @@ export const instances = {
     },
     read: async (cloud, { id }) => ({ instanceState: await stateOf(cloud, id) }),
   },
-  "aws:ec2transitgateway/instanceState:InstanceState": {
-    async create(cloud, { properties }) {
-      await bring(cloud, properties);
-      return {};
-    },
-    async update(cloud, { properties: before }, inputs) {
-      // As the real one: it goes by what it remembers, not by what is.
-      if (before.state !== inputs.state) await bring(cloud, inputs);
-    },
-    read: async (cloud, { id }) => ({ state: await stateOf(cloud, id) }),
-  },
 };
 
 /**
@@ -93,21 +82,53 @@ export const disksOf = (cloud, instanceId) => join(cloud.folder, "instances", in
  * @param {string} instanceId
  */
 export async function stateOf(cloud, instanceId) {
+  const { state } = cloud.get(INSTANCE, instanceId).hidden ?? {};
+  if (state) return state;
   return (await isRunning(containerOf(cloud, instanceId))) ? "running" : "stopped";
+}
+
+/**
+ * What it takes until it stops: nothing much; force; that its shutdown is skipped; or nothing helps, because its zone is gone.
+ *
+ * @typedef {"asked" | "forced" | "skipped" | "never"} Stubbornness
+ */
+
+/**
+ * @param {Cloud} cloud
+ * @param {string} instanceId
+ * @param {{ force: boolean, skipOsShutdown: boolean }} how
+ */
+export async function askToStop(cloud, instanceId, { force, skipOsShutdown }) {
+  const { hidden } = cloud.get(INSTANCE, instanceId);
+  /** @type {readonly Stubbornness[]} */
+  const helps = [
+    "asked",
+    ...(force ? /** @type {const} */ (["forced"]) : []),
+    ...(skipOsShutdown ? /** @type {const} */ (["skipped"]) : []),
+  ];
+  const state = await stateOf(cloud, instanceId);
+  if (state === "stopped" || state === "terminated") return;
+  cloud.note(INSTANCE, instanceId, { state: "stopping" });
+  if (!helps.includes(hidden?.stubborn ?? "asked")) return;
+  const turnOff = force
+    ? docker("kill", containerOf(cloud, instanceId))
+    : docker("stop", "--time", "60", containerOf(cloud, instanceId));
+  await turnOff.catch(() => {});
+  cloud.record("stop", cloud.get(INSTANCE, instanceId), { force });
+  cloud.note(INSTANCE, instanceId, { state: undefined });
 }
 
 /**
  * @param {Cloud} cloud
  * @param {string} instanceId
- * @param {{ force?: boolean }} [options]
  */
-export async function stop(cloud, instanceId, { force = false } = {}) {
+export async function stop(cloud, instanceId) {
   if ((await stateOf(cloud, instanceId)) === "stopped") return;
   const container = containerOf(cloud, instanceId);
   // One that hangs does not hear that it is to shut down: EC2 turns it off after a while.
   const hangs = (await docker("container", "inspect", "--format", "{{.State.Paused}}", container)) === "true";
-  await (force || hangs ? docker("kill", container) : docker("stop", "--time", "60", container));
-  cloud.record("stop", cloud.get(INSTANCE, instanceId), { force });
+  await (hangs ? docker("kill", container) : docker("stop", "--time", "60", container));
+  cloud.record("stop", cloud.get(INSTANCE, instanceId), { force: false });
 }
 
 /**
@@ -118,15 +139,6 @@ export async function start(cloud, instanceId) {
   if ((await stateOf(cloud, instanceId)) === "running") return;
   await docker("start", containerOf(cloud, instanceId));
   cloud.record("start", cloud.get(INSTANCE, instanceId));
-}
-
-/**
- * @param {Cloud} cloud
- * @param {Record<string, any>} wanted
- */
-async function bring(cloud, { instanceId, state, force }) {
-  if (state === "stopped") await stop(cloud, instanceId, { force: force === true });
-  else await start(cloud, instanceId);
 }
 
 /**

@@ -68,9 +68,11 @@ export async function updateResource(cloud, typeName, id, olds, inputs) {
   requireWhatIsNamed(cloud, typeName, inputs);
   const changed = (await behaviours[typeName]?.update?.(cloud, thing, inputs)) ?? {};
   const { properties, ...now } = cloud.get(typeName, id);
-  const gone = Object.keys(typeOf(typeName).fields).filter((name) => !(name in inputs));
-  const kept = Object.fromEntries(Object.entries(properties).filter(([name]) => !gone.includes(name)));
-  cloud.put({ ...now, properties: { ...kept, ...inputs, ...changed } });
+  // Only what differs from what is remembered is sent to AWS: what is remembered wrongly stays as it is.
+  const names = Object.keys(typeOf(typeName).fields).filter((name) => !same(olds[name], inputs[name]));
+  const kept = Object.fromEntries(Object.entries(properties).filter(([name]) => !names.includes(name)));
+  const sent = Object.fromEntries(names.flatMap((name) => (name in inputs ? [[name, inputs[name]]] : [])));
+  cloud.put({ ...now, properties: { ...kept, ...sent, ...changed } });
   cloud.record("update", thing);
   return changed;
 }
@@ -104,8 +106,14 @@ export async function deleteResource(cloud, typeName, id) {
  */
 export async function readResource(cloud, typeName, id) {
   const thing = cloud.find(typeName, id);
-  return thing && ((await behaviours[typeName]?.read?.(cloud, thing)) ?? {});
+  return thing && { ...thing.properties, ...((await behaviours[typeName]?.read?.(cloud, thing)) ?? {}) };
 }
+
+/**
+ * @param {unknown} a
+ * @param {unknown} b
+ */
+const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
 /**
  * @param {Cloud} cloud

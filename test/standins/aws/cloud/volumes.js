@@ -28,10 +28,7 @@ export const volumes = {
       if (size === before) return;
       if (size < before)
         throw new Error(`InvalidParameterValue: New size cannot be smaller than existing size (${thing.id})`);
-      truncateSync(fileOf(cloud, thing.id), size * GIB);
-      const loop = await loopOf(cloud, thing.id);
-      if (loop !== undefined) await run("losetup", ["--set-capacity", loop]);
-      cloud.record("grow", thing, { from: before, to: size });
+      await growVolume(cloud, thing, size);
     },
     remove(cloud, { id }) {
       rmSync(fileOf(cloud, id), { force: true });
@@ -63,6 +60,20 @@ export const volumes = {
     },
   },
 };
+
+/**
+ * @param {Cloud} cloud
+ * @param {Thing} volume
+ * @param {number} size GiB
+ */
+export async function growVolume(cloud, volume, size) {
+  const { size: from } = volume.properties;
+  if (size === from) return;
+  truncateSync(fileOf(cloud, volume.id), size * GIB);
+  const loop = await loopOf(cloud, volume.id);
+  if (loop !== undefined) await run("losetup", ["--set-capacity", loop]);
+  cloud.record("grow", volume, { from, to: size });
+}
 
 /**
  * @param {Cloud} cloud

@@ -25,7 +25,11 @@ export function roleOf(things, accessKey) {
  * @returns {import("./policy.mjs").Statement[]}
  */
 export function statementsOf(things, role) {
-  return things
-    .filter(({ type, properties }) => type === "aws:iam/rolePolicy:RolePolicy" && properties.role === role)
-    .flatMap(({ properties }) => JSON.parse(properties.policy).Statement);
+  const made = things.filter(
+    ({ type, properties }) => type === "aws:iam/rolePolicy:RolePolicy" && properties.role === role,
+  );
+  const put = things.find(({ type, id }) => type === "aws:iam/role:Role" && id === role)?.hidden?.inline ?? {};
+  return [...made.map(({ properties }) => properties.policy), ...Object.values(put)].flatMap(
+    (policy) => JSON.parse(policy).Statement,
+  );
 }

@@ -32,6 +32,7 @@ export const hosts = {
     },
     computed: ["arn", "availabilityZone", "instanceState", "primaryNetworkInterfaceId", "privateIp"],
   },
+  // Of stacks of earlier versions, for which it is to be deleted: that does nothing.
   "aws:ec2transitgateway/instanceState:InstanceState": {
     prefix: "",
     id: "instanceId",
@@ -67,7 +68,13 @@ export const hosts = {
   [ROLE]: {
     prefix: "",
     id: "name",
-    fields: { name: fixed, assumeRolePolicy: required, description: optional, tags: optional },
+    fields: {
+      name: fixed,
+      assumeRolePolicy: required,
+      description: optional,
+      forceDetachPolicies: optional,
+      tags: optional,
+    },
     computed: ["arn", "uniqueId"],
   },
   "aws:iam/rolePolicy:RolePolicy": {

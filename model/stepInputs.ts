@@ -59,6 +59,8 @@ export interface FenceOrder {
 export interface SurroundingsInput extends AwsPlace {
   /** The name that leads to the primary. */
   readonly record?: { readonly zone: string; readonly name: string; readonly ttl: number; readonly address: string };
+  /** What its last run said: another text where something was left to do. */
+  readonly again: string;
   /** Roles of fenced nodes. */
   readonly fenced: readonly { readonly node: string; readonly role: string }[];
 }

@@ -12,7 +12,12 @@ import { fence, fitRole, fitVolume, start } from "./lib/power.ts";
 
 const input = JSON.parse(await text(process.stdin)) as PowerInput;
 const { name, fence: order } = input;
-const options = { say: (line: string) => console.error(`${name}: ${line}`) };
+const seconds = Number(process.env.UNDERSTUDY_FENCE_SECONDS ?? Number.NaN);
+const options = {
+  say: (line: string) => console.error(`${name}: ${line}`),
+  // Tests wait for less.
+  ...(order && seconds > 0 ? { seconds } : {}),
+};
 const ec2 = await ec2Of(input);
 
 async function bringUp(): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { serveApi } from "../standins/aws/api/server.js";
@@ -188,6 +188,26 @@ export class AwsCluster {
       "systemctl start var-lib-understudy.mount understudy-postgresql",
     ];
     this.exec(node, "sh", "-exc", steps.join("\n"));
+  }
+
+  /** What stacks of earlier versions have for a node besides: the provider's resource that switched its instance. */
+  async addFormerPower(node: string): Promise<void> {
+    const state = await this.stack.exportState();
+    const resources = state.deployment.resources ?? [];
+    const host = resources.find(({ urn }) => String(urn).endsWith(`::host-${node}`)) as Record<string, unknown>;
+    const type = "aws:ec2transitgateway/instanceState:InstanceState";
+    const inputs = { instanceId: host.id, state: "running" };
+    const former = {
+      ...{ urn: String(host.urn).replace("aws:ec2/instance:Instance::host-", `${type}::power-`), type, custom: true },
+      ...{ id: host.id, inputs, outputs: inputs, parent: host.parent, provider: host.provider },
+    };
+    const file = join(this.stack.directory, "with-former-power.json");
+    writeFileSync(
+      file,
+      JSON.stringify({ ...state, deployment: { ...state.deployment, resources: [...resources, former] } }),
+    );
+    const { exitCode, output } = await this.stack.command("stack", "import", "--file", file);
+    if (exitCode !== 0) throw new Error(output);
   }
 
   /** Names of the objects in a bucket. */

@@ -79,7 +79,7 @@ function printed(command: string, stdin: unknown): string {
     const { name, fence } = JSON.parse(String(unwrapped(stdin).value)) as PowerInput;
     return JSON.stringify(fence ? { node: name, change: fence.change } : { node: name });
   }
-  if (command.includes("steps/surroundings.ts")) return '{"missing":[],"at":""}';
+  if (command.includes("steps/surroundings.ts")) return '{"missing":[],"again":""}';
   if (command.includes("understudy prepare")) return '{"armed":"no","epoch":0,"from":""}';
   const promote = /understudy promote (\S+)/.exec(command);
   if (promote) return `{"primary":"${promote[1]}","from":"","systemIdentifier":"700","timeline":1,"epoch":1}`;

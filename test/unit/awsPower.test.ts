@@ -240,7 +240,11 @@ describe("roles and names of the target aws", () => {
 
   it("follow a change of primary, or it is said what could not be done", async () => {
     const record = { zone: "Z1", name: "primary.db", ttl: 5, address: "10.0.0.1" };
-    const wanted = { ...{ account: "1", region: "r" }, record, fenced: [{ node: "node-a", role: "role-a" }] };
+    const wanted = {
+      ...{ account: "1", region: "r", again: "" },
+      record,
+      fenced: [{ node: "node-a", role: "role-a" }],
+    };
     const led: string[] = [];
     const route53 = async () => ({ lead: async (zone: string) => void led.push(zone) });
     const { iam, calls } = iamOf({});

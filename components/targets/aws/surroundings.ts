@@ -15,7 +15,7 @@ export interface SurroundingsArgs {
   readonly fenced: SurroundingsInput["fenced"];
 }
 
-const outcome = z.object({ missing: z.array(z.string()), at: z.string() });
+const outcome = z.object({ again: z.string() });
 
 /** What a change of primary asks of Route 53 and IAM. It never fails: what it could not do, the next update tries again. */
 export class Surroundings extends LocalStep {
@@ -28,11 +28,10 @@ export class Surroundings extends LocalStep {
       {
         update,
         command: command("steps/surroundings.ts"),
-        stdin: all([primary, record, update.stored.then(tryAgain)]).apply(([leader, known, again]) =>
+        stdin: all([primary, record, update.stored.then(lastSaid)]).apply(([leader, known, again]) =>
           JSON.stringify({
-            ...({ account, region, fenced, ...(known ? { record: known } : {}) } satisfies SurroundingsInput),
+            ...({ account, region, fenced, again, ...(known ? { record: known } : {}) } satisfies SurroundingsInput),
             primary: leader,
-            again,
           }),
         ),
         after: [],
@@ -42,9 +41,8 @@ export class Surroundings extends LocalStep {
   }
 }
 
-/** Another text where the step of the last update has left something to do; "": it has not. */
-function tryAgain(stored: (step: string) => { readonly stdout?: string } | undefined): string {
+/** What the step of the last update wants to be given, so that it runs again where it has left something to do. */
+function lastSaid(stored: (step: string) => { readonly stdout?: string } | undefined): string {
   const { stdout } = stored("surroundings") ?? {};
-  const known = stdout === undefined ? undefined : parseOutcome(outcome, stdout);
-  return known && known.missing.length > 0 ? known.at : "";
+  return (stdout === undefined ? undefined : parseOutcome(outcome, stdout))?.again ?? "";
 }

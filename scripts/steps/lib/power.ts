@@ -7,7 +7,7 @@ import { AwsFailure, type Ec2, type FoundInstance, type Iam } from "./awsClients
 export interface PowerOptions {
   /** Takes one line of progress. */
   readonly say: (line: string) => void;
-  /** How long EC2 is waited for. @default 300 */
+  /** How long EC2 is waited for. @default 180 for a fence, 300 for a host that is to run */
   readonly seconds?: number;
   /** How long a host may take to shut down by itself: with `clean`, before it is forced. @default 120 */
   readonly cleanSeconds?: number;
@@ -35,7 +35,7 @@ export async function fence(
   const { say, run = runCommand, pauseMilliseconds = 2000, cleanSeconds = 120, gracefulSeconds = 30 } = options;
   const { stop, word, change } = order;
   // Who has a word of the operator's asks EC2 for a moment only.
-  const seconds = options.seconds ?? (word?.statement === undefined ? (word ? 90 : 300) : 20);
+  const seconds = options.seconds ?? (word === undefined ? 180 : word.statement === undefined ? 90 : 20);
   const begin = Date.now();
   const waited = () => (Date.now() - begin) / 1000;
   const forceFrom = stop === "force" ? 0 : cleanSeconds;

@@ -88,6 +88,11 @@ describe("the stand-in for AWS's plugin: check", () => {
     assert.match(failure?.reason ?? "", /does not know 'hibernation'/);
   });
 
+  it("refuses two of which only one can be", () => {
+    const [failure] = failures(INSTANCE, { ami: "ami-1", primaryNetworkInterface: {}, subnetId: "subnet-1" });
+    assert.match(failure?.reason ?? "", /Conflicting .*'primaryNetworkInterface' and 'subnetId'/);
+  });
+
   it("takes what is not known yet", () => {
     assert.deepEqual(failures(VOLUME, { availabilityZone: UNKNOWN }), []);
   });

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { RunError } from "@pulumi/pulumi";
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as dlm from "@pulumi/aws/dlm/index.js";
 import type * as ebs from "@pulumi/aws/ebs/index.js";
@@ -26,6 +27,22 @@ interface Modules {
 }
 
 const load = createRequire(import.meta.url);
+
+/** What only this target needs: optional peers of the package. The steps on the operator's machine load the clients. */
+const peers = ["@pulumi/aws", "@aws-sdk/client-ec2", "@aws-sdk/client-iam", "@aws-sdk/client-route-53"] as const;
+
+/** Throws where a package is missing, before anything is made: a step would find it out in the middle of the first update. */
+export function requirePeers(): void {
+  const missing = peers.filter((name) => {
+    try {
+      return !load.resolve(name);
+    } catch {
+      return true;
+    }
+  });
+  if (missing.length === 0) return;
+  throw new RunError(`target: aws needs ${missing.join(", ")}\nHINT: npm install ${missing.join(" ")}`);
+}
 
 /**
  * One module of `@pulumi/aws`, loaded when something first asks for it. The package as a whole takes 0.7 s and 87 MB, and a module of it

@@ -21,7 +21,7 @@ import { AwsEndpoint } from "./endpoint.ts";
 import { AwsFirewall } from "./firewall.ts";
 import { AwsNetwork } from "./network.ts";
 import { AwsNode } from "./node.ts";
-import { sdk } from "./sdk.ts";
+import { requirePeers, sdk } from "./sdk.ts";
 import { AwsSecrets } from "./secrets.ts";
 import { AwsSnapshots, snapshotTag } from "./snapshots.ts";
 import { Surroundings } from "./surroundings.ts";
@@ -47,6 +47,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
   private readonly endpoint: AwsEndpoint | undefined;
 
   constructor(name: string, args: AwsTargetArgs, opts: CustomResourceOptions) {
+    requirePeers();
     const { config, secrets } = args;
     const { aws, clusterName, archive, pooler, deletionProtection } = config;
     const provider = new (sdk("provider").Provider)(

@@ -12,7 +12,7 @@ import { isUnknown, plain } from "../../../offline/lib/values.js";
  * @param {Readonly<Record<string, string>>} defaultTags
  * @returns {{ inputs: Properties, failures: Failure[] }}
  */
-export function check(typeName, { fields }, given, defaultTags) {
+export function check(typeName, { fields, conflicts = [] }, given, defaultTags) {
   const { __defaults: _, ...inputs } = given;
   const present = (/** @type {string} */ name) => (inputs[name] ?? null) !== null;
   const missing = Object.keys(fields)
@@ -21,6 +21,12 @@ export function check(typeName, { fields }, given, defaultTags) {
   const unknown = Object.keys(inputs)
     .filter((name) => !(name in fields) && present(name))
     .map((property) => ({ property, reason: `the stand-in does not know '${property}' of ${typeName}` }));
+  const both = conflicts
+    .filter((names) => names.every(present))
+    .map(([property = "", other]) => ({
+      property,
+      reason: `Conflicting configuration arguments: '${property}' and '${other}' of ${typeName}`,
+    }));
   const tagged = "tags" in fields && !isUnknown(inputs.tags) ? { tags: { ...defaultTags, ...plain(inputs.tags) } } : {};
-  return { inputs: { ...inputs, ...tagged }, failures: [...missing, ...unknown] };
+  return { inputs: { ...inputs, ...tagged }, failures: [...missing, ...unknown, ...both] };
 }

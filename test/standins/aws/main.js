@@ -15,6 +15,7 @@ import { messageOf, takeFault } from "./cloud/faults.js";
 import { functions } from "./cloud/functions.js";
 import { createResource, deleteResource, readResource, updateResource } from "./cloud/resources.js";
 import { diff } from "./diff.js";
+import { callProblems, callsOf } from "./models/requests.js";
 import { configOf } from "./providerConfig.js";
 import { typeOf } from "./types/all.js";
 
@@ -78,6 +79,8 @@ async function create(request) {
     return response;
   }
   goWrong("create", request.getUrn());
+  const problems = callsOf(typeName, plain(inputs)).flatMap(callProblems);
+  if (problems.length > 0) throw new Error(`ValidationError: ${problems.join("; ")}`);
   const { id, computed } = await createResource(cloud, typeName, nameOf(request.getUrn()), plain(inputs));
   response.setId(id);
   response.setProperties(written({ ...inputs, ...computed }));

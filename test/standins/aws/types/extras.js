@@ -17,6 +17,10 @@ export const extras = {
   "aws:route53/record:Record": {
     prefix: "record-",
     unique: ["zoneId", "name", "type"],
+    conflicts: [
+      ["aliases", "records"],
+      ["aliases", "ttl"],
+    ],
     fields: {
       zoneId: within(requiredFixed, ZONE),
       name: requiredFixed,

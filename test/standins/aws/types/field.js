@@ -16,6 +16,7 @@
  * @property {string} prefix of its ids, as AWS has them; "": the id is the field `id` says
  * @property {string} [id] the input that is its id
  * @property {readonly string[]} [unique] inputs in which no two of them may be the same
+ * @property {readonly (readonly [string, string])[]} [conflicts] inputs of which only one may be given: `ConflictsWith` and `ExactlyOneOf` of the provider
  * @property {Readonly<Record<string, Field>>} fields
  * @property {readonly string[]} computed outputs beside the inputs
  */

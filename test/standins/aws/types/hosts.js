@@ -10,6 +10,11 @@ const ROLE = "aws:iam/role:Role";
 export const hosts = {
   [INSTANCE]: {
     prefix: "i-",
+    conflicts: [
+      ["primaryNetworkInterface", "subnetId"],
+      ["primaryNetworkInterface", "vpcSecurityGroupIds"],
+      ["primaryNetworkInterface", "associatePublicIpAddress"],
+    ],
     fields: {
       ami: fixed,
       // In place: it is stopped, changed and started.

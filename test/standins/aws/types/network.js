@@ -8,8 +8,14 @@ const GROUP = "aws:ec2/securityGroup:SecurityGroup";
 const ROUTES = "aws:ec2/routeTable:RouteTable";
 const ADDRESS = "aws:ec2/eip:Eip";
 
+/** @type {import("./field.js").ResourceType} */
 const rule = {
   prefix: "sgr-",
+  conflicts: [
+    ["cidrIpv4", "prefixListId"],
+    ["cidrIpv4", "referencedSecurityGroupId"],
+    ["prefixListId", "referencedSecurityGroupId"],
+  ],
   fields: {
     securityGroupId: of(requiredFixed, GROUP),
     ipProtocol: required,
@@ -55,6 +61,7 @@ export const network = {
   "aws:ec2/route:Route": {
     prefix: "r-",
     unique: ["routeTableId", "destinationCidrBlock"],
+    conflicts: [["gatewayId", "natGatewayId"]],
     fields: {
       routeTableId: of(requiredFixed, ROUTES),
       destinationCidrBlock: fixed,

@@ -1,5 +1,4 @@
 import { createRequire } from "node:module";
-import { RunError } from "@pulumi/pulumi";
 import type * as cloudwatch from "@pulumi/aws/cloudwatch/index.js";
 import type * as dlm from "@pulumi/aws/dlm/index.js";
 import type * as ebs from "@pulumi/aws/ebs/index.js";
@@ -11,6 +10,7 @@ import type * as route53 from "@pulumi/aws/route53/index.js";
 import type * as s3 from "@pulumi/aws/s3/index.js";
 import type * as secretsmanager from "@pulumi/aws/secretsmanager/index.js";
 import type * as vpc from "@pulumi/aws/vpc/index.js";
+import { RunError } from "@pulumi/pulumi";
 
 interface Modules {
   cloudwatch: typeof cloudwatch;

@@ -18,6 +18,7 @@ import { AwsAlarms } from "./alarms.ts";
 import { AwsBastion } from "./bastion.ts";
 import { AwsArchive } from "./bucket.ts";
 import { AwsEndpoint } from "./endpoint.ts";
+import { hintOnFailure } from "./failureHint.ts";
 import { AwsFirewall } from "./firewall.ts";
 import { AwsNetwork } from "./network.ts";
 import { AwsNode } from "./node.ts";
@@ -61,7 +62,11 @@ export class AwsTarget extends ClusterPart implements Hosts {
       },
       opts,
     );
-    super("understudy:index:AwsTarget", name, { ...opts, providers: { aws: provider } });
+    super("understudy:index:AwsTarget", name, {
+      ...opts,
+      providers: { aws: provider },
+      transformations: [hintOnFailure(opts)],
+    });
     const parent = { parent: this };
     this.args = args;
 

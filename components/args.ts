@@ -180,6 +180,14 @@ export interface AwsArgs {
    */
   readonly alarms?: AwsAlarmsArgs;
   /**
+   * What an organisation asks of every role that is made.
+   *
+   * Rule: must be an object. A change: see its keys.
+   *
+   * @default none
+   */
+  readonly roles?: AwsRolesArgs;
+  /**
    * Whether every user's password is put into Secrets Manager too, for applications to read.
    *
    * Rule: must be true or false. A change: none on the cluster.
@@ -460,6 +468,26 @@ export interface AwsAlarmsArgs {
    * @default none
    */
   readonly topic?: string;
+}
+
+/** What an organisation asks of every role that is made. */
+export interface AwsRolesArgs {
+  /**
+   * Path of the roles and instance profiles that are made, as an organisation's rules may ask for it.
+   *
+   * Rule: must be a path that begins and ends with a slash. A change: of roles that are made from then on.
+   *
+   * @default /
+   */
+  readonly path?: string;
+  /**
+   * Policy that bounds what the roles that are made may do, whatever else they are allowed.
+   *
+   * Rule: must be the ARN of an IAM policy. A change: the roles change; nothing else.
+   *
+   * @default none
+   */
+  readonly permissionsBoundary?: string;
 }
 
 /** Of every cluster, whatever the target. */
@@ -1149,6 +1177,23 @@ export interface AwsNodeVolumeArgs {
    * @default 125; io2 has none
    */
   readonly throughput?: number;
+  /**
+   * Id of a volume that is there and becomes the node's, as when its node was removed and comes back. It has to be in
+   * the node's zone and of the declared size, type and speed.
+   *
+   * Rule: must be the id of a volume. A change: none on a node that has its volume.
+   *
+   * @default none: an empty volume is made
+   */
+  readonly adopt?: string;
+  /**
+   * Id of a snapshot that the node's volume is made of, when it is made.
+   *
+   * Rule: must be the id of a snapshot. A change: none on a node that has its volume.
+   *
+   * @default none: an empty volume is made
+   */
+  readonly snapshot?: string;
 }
 
 /**

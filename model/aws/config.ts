@@ -24,6 +24,7 @@ export interface AwsConfig {
   readonly bucket: AwsBucket;
   readonly endpoint: AwsEndpoint | undefined;
   readonly alarms: AwsAlarms | undefined;
+  readonly roles: AwsRoles;
   readonly secretsManager: boolean;
   readonly tags: Readonly<Record<string, string>>;
   /** The one host, or `bastion`, that may be stopped or replaced to become what is declared. */
@@ -96,9 +97,22 @@ export interface AwsEndpoint {
   readonly loadBalancer: boolean;
 }
 
+/** What every role is made with. */
+export interface AwsRoles {
+  readonly path: string;
+  /** ARN. */
+  readonly permissionsBoundary: string | undefined;
+}
+
 export interface AwsAlarms {
   /** ARN of what is told; undefined: alarms are there to be looked at. */
   readonly topic: string | undefined;
+}
+
+/** volume: one that is there becomes the node's. snapshot: a new one is made of it. */
+export interface VolumeOrigin {
+  readonly kind: "volume" | "snapshot";
+  readonly id: string;
 }
 
 /** What a node has on this target alone. */
@@ -108,6 +122,8 @@ export interface AwsHost {
   readonly zone: string;
   readonly instanceType: string;
   readonly volume: VolumeConfig;
+  /** What the volume is made from, or is, when it is first made; undefined: a new, empty one. */
+  readonly volumeFrom: VolumeOrigin | undefined;
   /** How its instance is stopped once it is fenced: `clean` lets it shut down by itself for two minutes first. */
   readonly stop: "clean" | "force";
   /** What proves that it is off where EC2 can't tell. */

@@ -75,6 +75,7 @@ export const everything = {
     endpoint: { domain: "orders.db.internal", loadBalancer: true },
     alarms: { enabled: true, topic: `arn:aws:sns:eu-west-1:${account}:oncall` },
     secretsManager: true,
+    roles: { path: "/databases/", permissionsBoundary: `arn:aws:iam::${account}:policy/boundary` },
     tags: { team: "database" },
     maintain: "node-b",
   },

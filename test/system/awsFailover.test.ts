@@ -166,6 +166,23 @@ describe("the target aws where AWS fails", () => {
     await streams("node-b");
   });
 
+  it("a node that was removed comes back on the volume that it left, with its data", async () => {
+    const kept = (await cluster.made()).nodes["node-a"]?.volume as string;
+    cluster.exec("node-a", "touch", "/var/lib/understudy/state/here");
+    await cluster.declare({ deletionProtection: true });
+    await cluster.up();
+    await cluster.declare({ nodes: { "node-b": nodes["node-b"] } });
+    await cluster.up();
+    assert.ok(cluster.cloud.find("aws:ebs/volume:Volume", kept), "the volume stays");
+    const volume = { size: "10GB", iops: 4000, adopt: kept };
+    await cluster.declare({ nodes: { ...nodes, "node-a": { ...nodes["node-a"], volume } } });
+    await cluster.up();
+    assert.equal((await cluster.made()).nodes["node-a"]?.volume, kept);
+    cluster.exec("node-a", "rm", "/var/lib/understudy/state/here");
+    await streams("node-b");
+    assert.deepEqual((await cluster.up()).steps, []);
+  });
+
   it("an image that was withdrawn stops no update", async () => {
     cluster.order({ call: "aws:ec2/getAmi:getAmi", kind: "refuse", code: "InvalidAMIID.NotFound" });
     const { output, steps } = await cluster.up();

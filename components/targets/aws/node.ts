@@ -103,10 +103,13 @@ export class AwsNode extends ClusterPart implements Machine {
         size: config.volume.sizeGb,
         iops: config.volume.iops,
         ...(config.volume.throughput === undefined ? {} : { throughput: config.volume.throughput }),
+        ...(config.volumeFrom?.kind === "snapshot" ? { snapshotId: config.volumeFrom.id } : {}),
         tags: { Name: `${hostName}-data`, ...args.volumeTags },
       },
       {
         ...parent,
+        // Of no effect on a volume that the stack has: an id that stays in config adopts nothing again.
+        ...(config.volumeFrom?.kind === "volume" ? { import: config.volumeFrom.id } : {}),
         retainOnDelete: deletionProtection,
         // What would make another volume of it.
         ignoreChanges: ["availabilityZone", "encrypted", "kmsKeyId", "snapshotId"],
@@ -115,7 +118,7 @@ export class AwsNode extends ClusterPart implements Machine {
     );
     const zone = volume.availabilityZone.apply((known) => stays(name, known, config.zone));
 
-    const role = new AwsRole(name, { clusterName, policy: args.policy }, parent);
+    const role = new AwsRole(name, { clusterName, policy: args.policy, roles: aws.roles }, parent);
     const networkInterface = new ec2.NetworkInterface(
       this.named(`interface-${name}`),
       {

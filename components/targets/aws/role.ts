@@ -1,10 +1,20 @@
 import type { ComponentResourceOptions, Output, Resource } from "@pulumi/pulumi";
+import type { AwsRoles } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import { type PolicyDocument, rolePolicyName, trustPolicy } from "../../../model/aws/policies.ts";
 import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
+/** What an organisation asks of every role; a path is for good, so that a change of it makes no other role. */
+export function asOrganised({ path, permissionsBoundary }: AwsRoles) {
+  return {
+    ...(path === "/" ? {} : { path }),
+    ...(permissionsBoundary === undefined ? {} : { permissionsBoundary }),
+  };
+}
+
 export interface AwsRoleArgs {
+  readonly roles: AwsRoles;
   readonly clusterName: string;
   /** What the node may do; undefined: nothing. */
   readonly policy: PolicyDocument | undefined;
@@ -20,7 +30,7 @@ export class AwsRole extends ClusterPart {
   readonly profile: Output<string>;
   readonly policy: Resource | undefined;
 
-  constructor(name: string, { clusterName, policy }: AwsRoleArgs, opts: ComponentResourceOptions) {
+  constructor(name: string, { clusterName, policy, roles }: AwsRoleArgs, opts: ComponentResourceOptions) {
     super("understudy:index:AwsRole", name, opts);
     const iam = sdk("iam");
     const role = new iam.Role(
@@ -31,8 +41,9 @@ export class AwsRole extends ClusterPart {
         assumeRolePolicy: JSON.stringify(trustPolicy("ec2.amazonaws.com")),
         // What `surroundings` has put there goes with it.
         forceDetachPolicies: true,
+        ...asOrganised(roles),
       },
-      { parent: this },
+      { parent: this, ignoreChanges: ["path"] },
     );
     this.policy =
       policy &&
@@ -43,8 +54,12 @@ export class AwsRole extends ClusterPart {
       );
     const profile = new iam.InstanceProfile(
       this.named(`profile-${name}`),
-      { name: awsName("role", clusterName, name), role: role.name },
-      { parent: this },
+      {
+        name: awsName("role", clusterName, name),
+        role: role.name,
+        ...(roles.path === "/" ? {} : { path: roles.path }),
+      },
+      { parent: this, ignoreChanges: ["path"] },
     );
     this.name = role.name;
     this.profile = profile.name;

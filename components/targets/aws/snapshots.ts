@@ -4,6 +4,7 @@ import { awsName } from "../../../model/aws/names.ts";
 import { snapshotPolicy, trustPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf } from "../../../model/aws/regions.ts";
 import { ClusterPart } from "../../part.ts";
+import { asOrganised } from "./role.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsSnapshotsArgs {
@@ -30,8 +31,9 @@ export class AwsSnapshots extends ClusterPart {
         name: awsName("role", clusterName, "_snapshots"),
         description: "Takes snapshots of the cluster's data volumes",
         assumeRolePolicy: JSON.stringify(trustPolicy("dlm.amazonaws.com", aws.account)),
+        ...asOrganised(aws.roles),
       },
-      parent,
+      { ...parent, ignoreChanges: ["path"] },
     );
     const { region, account } = aws;
     const policy = new iam.RolePolicy(

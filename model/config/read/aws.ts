@@ -4,6 +4,7 @@ import type {
   AwsEndpoint,
   AwsHost,
   AwsNetwork,
+  AwsRoles,
   AwsSnapshots,
   BastionPlace,
   ExistingNetwork,
@@ -13,7 +14,7 @@ import type { AwsImage, Distribution } from "../../aws/images.ts";
 import type { Architecture } from "../../aws/instanceTypes.ts";
 import type { Region } from "../../aws/regions.ts";
 import { keyPath, type Problem } from "../problems.ts";
-import { alarmOptions, awsOptions, bastionOptions, endpointOptions } from "../schema/awsOptions.ts";
+import { alarmOptions, awsOptions, bastionOptions, endpointOptions, roleOptions } from "../schema/awsOptions.ts";
 import { bucketOptions, objectLockOptions, snapshotOptions } from "../schema/awsStorageOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
 import { readNetwork, readNetworkList, readZoneSubnets } from "./awsNetwork.ts";
@@ -67,6 +68,7 @@ export function readAws(raw: unknown, problems: Problem[]): AwsReading {
         bucket: readBucket(values, problems),
         endpoint: readEndpoint(values.endpoint, problems),
         alarms: readAlarms(values.alarms, problems),
+        roles: readRoles(values.roles, problems),
         secretsManager: values.secretsManager ?? false,
         tags: readTags(values.tags, problems),
         maintain: values.maintain,
@@ -243,6 +245,11 @@ function readEndpoint(raw: unknown, problems: Problem[]): AwsEndpoint | undefine
 function readAlarms(raw: unknown, problems: Problem[]): AwsConfig["alarms"] {
   const { enabled, topic } = readOptions(alarmOptions, raw, "aws.alarms", problems);
   return enabled === true ? { topic } : undefined;
+}
+
+function readRoles(raw: unknown, problems: Problem[]): AwsRoles {
+  const { path, permissionsBoundary } = readOptions(roleOptions, raw, "aws.roles", problems);
+  return { path: path ?? "/", permissionsBoundary };
 }
 
 function readTags(raw: unknown, problems: Problem[]): Readonly<Record<string, string>> {

@@ -1,8 +1,8 @@
-import type { AwsHost } from "../../aws/config.ts";
+import type { AwsHost, VolumeOrigin } from "../../aws/config.ts";
 import { zonesOf } from "../../aws/regions.ts";
 import { type VolumeConfig, volumeProblems } from "../../aws/volume.ts";
 import type { Problem } from "../problems.ts";
-import { volumeOptions } from "../schema/awsStorageOptions.ts";
+import { nodeVolumeOptions, volumeOptions } from "../schema/awsStorageOptions.ts";
 import type { awsNodeOptions } from "../schema/nodeOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
 import type { CommonNode } from "../targets/target.ts";
@@ -27,14 +27,26 @@ export function readAwsHost(
     zone: values.zone ?? "",
     instanceType: values.instanceType ?? instanceType,
     volume: readVolume(values.volume, volume, `${path}.volume`, problems),
+    volumeFrom: readOrigin(values.volume, `${path}.volume`, problems),
     stop: values.stop ?? "force",
     fence: readFence(values.fence, { state, required: false }, `${path}.fence`, problems),
   };
 }
 
+function readOrigin(raw: unknown, path: string, problems: Problem[]): VolumeOrigin | undefined {
+  // Other broken rules are told where the rest of the volume is read.
+  const { adopt, snapshot } = readOptions(nodeVolumeOptions, raw, path, []);
+  if (adopt !== undefined && snapshot !== undefined) {
+    const rule = "is given beside adopt: a volume that is there is made of nothing";
+    problems.push({ key: `${path}.snapshot`, rule, hint: "remove one of them" });
+  }
+  if (adopt !== undefined) return { kind: "volume", id: adopt };
+  return snapshot === undefined ? undefined : { kind: "snapshot", id: snapshot };
+}
+
 /** The node's own keys, and where it has none those of `aws.volume`; what AWS would refuse is told by the key that says it. */
 function readVolume(raw: unknown, defaults: AwsDefaults["volume"], path: string, problems: Problem[]): VolumeConfig {
-  const own = readOptions(volumeOptions, raw, path, problems);
+  const { adopt: _, snapshot: __, ...own } = readOptions(nodeVolumeOptions, raw, path, problems);
   // Broken rules of the defaults are told once, where they stand.
   const common = readOptions(volumeOptions, defaults, "aws.volume", []);
   const type = own.type ?? common.type ?? "gp3";

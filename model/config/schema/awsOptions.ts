@@ -147,6 +147,25 @@ export const alarmOptions = {
   },
 } as const satisfies Record<string, Option>;
 
+export const roleOptions = {
+  path: {
+    schema: matching((value) => value.length <= 512 && /^\/(?:[\x21-\x7e]+\/)?$/.test(value)),
+    description: "Path of the roles and instance profiles that are made, as an organisation's rules may ask for it.",
+    rule: "must be a path that begins and ends with a slash",
+    hint: "set it such as /databases/",
+    default: "/",
+    effect: "of roles that are made from then on",
+  },
+  permissionsBoundary: {
+    schema: matching((value) => /^arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy\/[\w+=,.@/-]{1,600}$/.test(value)),
+    description: "Policy that bounds what the roles that are made may do, whatever else they are allowed.",
+    rule: "must be the ARN of an IAM policy",
+    hint: "set it such as arn:aws:iam::123456789012:policy/boundary",
+    default: "none",
+    effect: "the roles change; nothing else",
+  },
+} as const satisfies Record<string, Option>;
+
 export const awsOptions = {
   account: {
     schema: matching((value) => /^\d{12}$/.test(value)),
@@ -270,6 +289,15 @@ export const awsOptions = {
     default: "none",
     effect: "see its keys",
     options: alarmOptions,
+  },
+  roles: {
+    schema: anything(),
+    description: "What an organisation asks of every role that is made.",
+    rule: "must be an object",
+    hint: "set path or permissionsBoundary under it",
+    default: "none",
+    effect: "see its keys",
+    options: roleOptions,
   },
   secretsManager: {
     schema: flag(),

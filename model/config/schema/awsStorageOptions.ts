@@ -49,6 +49,30 @@ export const volumeOptions = {
   },
 } as const satisfies Record<string, Option>;
 
+const idOf = (kind: string) => matching((value) => new RegExp(`^${kind}-(?:[0-9a-f]{8}|[0-9a-f]{17})$`).test(value));
+
+/** Of a node's volume. */
+export const nodeVolumeOptions = {
+  ...volumeOptions,
+  adopt: {
+    schema: idOf("vol"),
+    description:
+      "Id of a volume that is there and becomes the node's, as when its node was removed and comes back. It has to be in the node's zone and of the declared size, type and speed.",
+    rule: "must be the id of a volume",
+    hint: "set it such as vol-0123456789abcdef0; the data have to be this cluster's",
+    default: "none: an empty volume is made",
+    effect: "none on a node that has its volume",
+  },
+  snapshot: {
+    schema: idOf("snap"),
+    description: "Id of a snapshot that the node's volume is made of, when it is made.",
+    rule: "must be the id of a snapshot",
+    hint: "set it such as snap-0123456789abcdef0; the data have to be this cluster's",
+    default: "none: an empty volume is made",
+    effect: "none on a node that has its volume",
+  },
+} as const satisfies Record<string, Option>;
+
 export const snapshotHours = ["1", "2", "3", "4", "6", "8", "12", "24"] as const;
 
 export const snapshotOptions = {

@@ -1,6 +1,6 @@
 import { isHost } from "../network.ts";
 import { instanceTypeOption } from "./awsOptions.ts";
-import { volumeOptions } from "./awsStorageOptions.ts";
+import { nodeVolumeOptions } from "./awsStorageOptions.ts";
 import { anything, duration, flag, matching, type Option, oneOf, size } from "./option.ts";
 import { loginOptions, portOption } from "./sshOptions.ts";
 
@@ -149,7 +149,7 @@ export const awsNodeOptions = {
     hint: "set size under it",
     default: "`aws.volume`, key by key",
     effect: "see its keys",
-    options: volumeOptions,
+    options: nodeVolumeOptions,
   },
   stop: {
     schema: oneOf("clean", "force"),

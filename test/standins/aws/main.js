@@ -112,7 +112,14 @@ async function refresh(request) {
   if (real === undefined) return response;
   response.setId(request.getId());
   response.setProperties(written(withReal(read(request.getProperties()), real)));
-  response.setInputs(written(withReal(read(request.getInputs()), real, true)));
+  const remembered = read(request.getInputs());
+  // Without any it is an import: all of them are what AWS has.
+  const { fields } = typeOf(typeNameOf(request.getUrn()));
+  const inputs =
+    Object.keys(remembered).length > 0
+      ? withReal(remembered, real, true)
+      : Object.fromEntries(Object.entries(real).filter(([name]) => name in fields));
+  response.setInputs(written(/** @type {Properties} */ (inputs)));
   return response;
 }
 

@@ -209,8 +209,8 @@ const calls = {
     ...{ RoleName: role, PolicyName: name, PolicyDocument: json(policy) },
     ...plainly(others),
   })),
-  "aws:iam/instanceProfile:InstanceProfile": ({ name, role, ...others }) => [
-    { operation: "iam:CreateInstanceProfile", input: { InstanceProfileName: name, ...others } },
+  "aws:iam/instanceProfile:InstanceProfile": ({ name, role, path, ...others }) => [
+    { operation: "iam:CreateInstanceProfile", input: { InstanceProfileName: name, Path: path, ...others } },
     { operation: "iam:AddRoleToInstanceProfile", input: { InstanceProfileName: name, RoleName: role } },
   ],
   "aws:s3/bucket:Bucket": one("s3:CreateBucket", ({ forceDestroy: _, ...others }) => plainly(others)),

@@ -78,6 +78,8 @@ export const hosts = {
       assumeRolePolicy: required,
       description: optional,
       forceDetachPolicies: optional,
+      path: fixed,
+      permissionsBoundary: optional,
       tags: optional,
     },
     computed: ["arn", "uniqueId"],
@@ -91,7 +93,7 @@ export const hosts = {
   "aws:iam/instanceProfile:InstanceProfile": {
     prefix: "",
     id: "name",
-    fields: { name: fixed, role: of(optional, ROLE), tags: optional },
+    fields: { name: fixed, role: of(optional, ROLE), path: fixed, tags: optional },
     computed: ["arn", "uniqueId"],
   },
 };

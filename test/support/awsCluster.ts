@@ -17,6 +17,9 @@ import { type ConfigValue, PulumiStack, REPOSITORY, type RunResult } from "./pul
 
 const INSTANCE = "aws:ec2/instance:Instance";
 
+/** Takes all of a host's network interfaces down, or up. */
+const links = (state: "up" | "down") => `for link in /sys/class/net/eth*; do ip link set "\${link##*/}" ${state}; done`;
+
 /** Something that happened in the cloud. */
 export interface CloudEvent {
   readonly time: string;
@@ -129,8 +132,11 @@ export class AwsCluster {
   /** A zone is gone: nothing in it answers, nothing in it stops. */
   loseZone(zone: string): void {
     for (const { id } of this.hostsIn(zone)) {
+      const container = `${this.cloud.state.name}-${id}`;
       this.cloud.note(INSTANCE, id, { stubborn: "never" });
-      execFileSync("docker", ["pause", `${this.cloud.state.name}-${id}`], { stdio: "ignore" });
+      // One that is only paused still takes connections: its kernel does.
+      execFileSync("docker", ["exec", container, "sh", "-c", links("down")]);
+      execFileSync("docker", ["pause", container], { stdio: "ignore" });
     }
   }
 
@@ -138,8 +144,9 @@ export class AwsCluster {
   zoneIsBack(zone: string): void {
     for (const { id, hidden } of this.hostsIn(zone)) {
       const container = `${this.cloud.state.name}-${id}`;
-      const verb = hidden?.state === "stopping" ? "kill" : "unpause";
-      execFileSync("docker", [verb, container], { stdio: "ignore" });
+      const stops = hidden?.state === "stopping";
+      execFileSync("docker", [stops ? "kill" : "unpause", container], { stdio: "ignore" });
+      if (!stops) execFileSync("docker", ["exec", container, "sh", "-c", links("up")]);
       this.cloud.note(INSTANCE, id, { stubborn: undefined, state: undefined });
     }
   }

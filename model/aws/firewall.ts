@@ -77,6 +77,8 @@ export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): r
   if (aws.bastion) {
     add("bastion", "in", operators, [sshPort], "operators");
     add("bastion", "out", [nodes], [sshPort], "to the nodes");
+    // It is in a public subnet, whatever the nodes' way out is.
+    add("bastion", "out", [anywhere], [443, 80], "its security updates");
   }
   if (balanced) {
     add("balancer", "in", clients, poolerPorts, "clients");

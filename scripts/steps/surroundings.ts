@@ -12,6 +12,6 @@ import { surround } from "./lib/surroundings.ts";
 
 const input = JSON.parse(await text(process.stdin)) as SurroundingsInput;
 // Once nothing is missing any more, the next update finds what this one was given, and does not run the step again.
-const missing = await surround(input, { iam: () => iamOf(input), route53: () => route53Of(input) }, console.error);
+const missing = await surround(input, { iam: () => iamOf(input), route53: () => route53Of(input) });
 const again = missing.length > 0 ? new Date().toISOString() : input.again;
 console.log(JSON.stringify({ missing, again }));

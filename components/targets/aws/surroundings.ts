@@ -1,4 +1,4 @@
-import { all, type CustomResourceOptions, type Output } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, log, type Output } from "@pulumi/pulumi";
 import * as z from "zod";
 import { parseOutcome } from "../../../model/outcome.ts";
 import type { AwsPlace, SurroundingsInput } from "../../../model/stepInputs.ts";
@@ -15,7 +15,7 @@ export interface SurroundingsArgs {
   readonly fenced: SurroundingsInput["fenced"];
 }
 
-const outcome = z.object({ again: z.string() });
+const outcome = z.object({ missing: z.array(z.string()), again: z.string() });
 
 /** What a change of primary asks of Route 53 and IAM. It never fails: what it could not do, the next update tries again. */
 export class Surroundings extends LocalStep {
@@ -38,6 +38,10 @@ export class Surroundings extends LocalStep {
       },
       opts,
     );
+    // What a step prints is shown while it runs only; a warning stays.
+    void this.outcome.apply((text) => {
+      for (const what of parseOutcome(outcome, text)?.missing ?? []) void log.warn(what);
+    });
   }
 }
 

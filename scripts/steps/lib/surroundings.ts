@@ -7,11 +7,10 @@ export interface SurroundingClients {
   route53(): Promise<Route53>;
 }
 
-/** @returns in words, what could not be done: the next update tries it again */
+/** @returns what could not be done, with a hint each: the program warns of it, and the next update tries it again */
 export async function surround(
   { record, fenced }: SurroundingsInput,
   clients: SurroundingClients,
-  say: (line: string) => void,
 ): Promise<readonly string[]> {
   const missing: string[] = [];
   const attempt = async (what: string, hint: string, doIt: () => Promise<void>) => {
@@ -19,8 +18,7 @@ export async function surround(
       await doIt();
     } catch (error) {
       if (!(error instanceof AwsFailure)) throw error;
-      missing.push(what);
-      say(`warning: ${what}: ${error.message}\nHINT: ${hint}; the next 'pulumi up' tries it again.`);
+      missing.push(`${what}: ${error.message}\nHINT: ${hint}; the next 'pulumi up' tries it again.`);
     }
   };
   await Promise.all([

@@ -1,4 +1,4 @@
-import { all, type CustomResourceOptions, getStack, type Output, output } from "@pulumi/pulumi";
+import { all, type CustomResourceOptions, getStack, log, type Output, output } from "@pulumi/pulumi";
 import { type AwsBastion as BastionConfig, endpointNames } from "../../../model/aws/config.ts";
 import { firewallRules } from "../../../model/aws/firewall.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
@@ -18,7 +18,6 @@ import { AwsAlarms } from "./alarms.ts";
 import { AwsBastion } from "./bastion.ts";
 import { AwsArchive } from "./bucket.ts";
 import { AwsEndpoint } from "./endpoint.ts";
-import { hintOnFailure } from "./failureHint.ts";
 import { AwsFirewall } from "./firewall.ts";
 import { AwsNetwork } from "./network.ts";
 import { AwsNode } from "./node.ts";
@@ -62,11 +61,8 @@ export class AwsTarget extends ClusterPart implements Hosts {
       },
       opts,
     );
-    super("understudy:index:AwsTarget", name, {
-      ...opts,
-      providers: { aws: provider },
-      transformations: [hintOnFailure(opts)],
-    });
+    super("understudy:index:AwsTarget", name, { ...opts, providers: { aws: provider } });
+    void warnAfterFailure(args.update);
     const parent = { parent: this };
     this.args = args;
 
@@ -209,6 +205,18 @@ export class AwsTarget extends ClusterPart implements Hosts {
       { parent: this },
     );
   }
+}
+
+/**
+ * The provider keeps what was wanted of a resource that failed half-way for what is (docs/decisions/aws.md), and takes it for done from then on. What
+ * the steps can see they mend themselves; a refresh sees all.
+ */
+async function warnAfterFailure({ stored }: Pick<Update, "stored">): Promise<void> {
+  const step = await stored;
+  const begun = step("started")?.stdout?.trim();
+  if (begun === undefined || step("finished")?.stdout?.trim() === begun) return;
+  void log.warn(`the last update did not reach its end: what AWS has refused in it may be remembered as done
+HINT: this update mends instances, volumes and policies of roles. For all else run 'pulumi up --refresh', which looks at what AWS really has.`);
 }
 
 /** What bastions lack: of all but the first with their names. */

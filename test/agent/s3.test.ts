@@ -3,7 +3,8 @@ import { request } from "node:https";
 import { AwsV4Signer } from "aws4fetch";
 import { type S3Options, s3Requests, s3Storage } from "../../agent/real/s3.ts";
 import { checkS3 } from "../../agent/real/storageCheck.ts";
-import { newCa, type StoreProxy, startCarelessStore, startProxy, startStore, type TestStore } from "./s3Fixture.ts";
+import { newCa } from "./certificates.ts";
+import { type StoreProxy, startCarelessStore, startProxy, startStore, type TestStore } from "./s3Fixture.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const text = (found: Uint8Array | undefined) => found && Buffer.from(found).toString();

@@ -8,23 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type S3Options, s3Requests } from "../../agent/real/s3.ts";
 import { until } from "../support/until.ts";
-
-interface Pair {
-  readonly certificate: string;
-  readonly privateKey: string;
-}
-
-const secret = <T>(kind: string, parameters: object): T =>
-  JSON.parse(
-    execFileSync(process.execPath, ["scripts/make-secret.mjs", kind], {
-      input: JSON.stringify(parameters),
-      encoding: "utf8",
-    }),
-  ) as T;
-
-export const newCa = (commonName: string): Pair => secret<Pair>("ca", { commonName, days: 2 });
-export const newCertificate = (ca: Pair, commonName: string): Pair =>
-  secret<Pair>("certificate", { ca, commonName, dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"], days: 1 });
+import { newCa, newCertificate, type Pair } from "./certificates.ts";
 
 export async function freePort(): Promise<number> {
   const server = createTcpServer();

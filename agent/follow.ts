@@ -1,0 +1,152 @@
+/** A node follows the leader: it hears who leads, makes its data a beginning of that leader's, and receives from it. */
+import {
+  type Answer,
+  adopted,
+  changeOf,
+  compare,
+  followed,
+  type History,
+  isPrefix,
+  type Member,
+  mayFollow,
+  stopped,
+} from "../model/leadership/index.ts";
+import { askHistory, askWhoLeads } from "./asking.ts";
+import { because, Refused, refused } from "./errors.ts";
+import { isServing, type Node } from "./node.ts";
+
+export type Followed = "already" | "repointed" | "rewound" | "copied";
+
+export async function follow(node: Node, leader: Member): Promise<Followed> {
+  return node.turn(async () => {
+    const answer = await leaderSays(node, leader);
+    if (isFollowing(node, leader, answer)) return "already";
+    await mayDoSo(node, leader, answer);
+    if (node.memory.phase === "standby") await comesDown(node);
+    const how = await makePrefix(node, leader, answer);
+    await startAsStandby(node);
+    node.log("follows", { leader, how, token: changeOf(answer.token) });
+    return how;
+  });
+}
+
+/** In a turn: as one that receives from its leader, where its data is that one's; else from nobody. */
+export async function startAsStandby({ me, memory, world }: Node): Promise<void> {
+  const { joined, token } = memory.my;
+  const begun = memory.origins.at(-1)?.change;
+  const leader = joined && token.leader !== me ? token.leader : null;
+  await world.postgres.startStandby(leader && begun ? { leader, begun } : null);
+  Object.assign(memory, { phase: "standby", source: leader });
+}
+
+async function leaderSays(node: Node, leader: Member): Promise<Answer> {
+  const answer = await askWhoLeads(node, leader);
+  if (answer) return answer;
+  throw new Refused({
+    message: `${leader} does not answer`,
+    hint: "see that its agent runs and can be reached, then run the update again",
+  });
+}
+
+function isFollowing({ memory }: Node, leader: Member, { token, serving }: Answer): boolean {
+  const { my, phase, source } = memory;
+  const isSame = compare(my.token, token) === 0 && my.token.leader === leader && token.leader === leader;
+  const isList = String(my.token.members) === String(token.members) && !my.token.promises.includes(leader);
+  return serving && isSame && isList && my.joined && phase === "standby" && source === leader;
+}
+
+async function mayDoSo({ me, memory, hold }: Node, leader: Member, answer: Answer): Promise<void> {
+  await hold(async () => {
+    if (memory.otherMachine !== null)
+      throw new Refused({
+        message: "the data was last used on another machine",
+        hint: "stop that machine for good, and adopt this one",
+      });
+    const decided = mayFollow(me, memory.my.token, memory.my.arming, isServing(memory), leader, answer);
+    if (!decided.may) throw refused(decided.why);
+  });
+}
+
+/** What it has is compared, and copied, while nothing runs. */
+async function comesDown({ memory, world, hold, change }: Node): Promise<void> {
+  await world.postgres.stopCleanly().catch(() => undefined);
+  await world.postgres.stopAtOnce();
+  await hold(async () => {
+    Object.assign(memory, { phase: "down", source: null });
+    await change(stopped(memory.my));
+  });
+}
+
+async function makePrefix(node: Node, leader: Member, answer: Answer): Promise<Followed> {
+  const { world, log } = node;
+  const { postgres } = world;
+  const hasData = (await postgres.control()) !== undefined;
+  const theirs = await historyOf(node, leader);
+  if (hasData) {
+    const mine = await myHistory(node);
+    if (isPrefix(mine, theirs)) {
+      await joins(node, leader, answer, theirs.origins);
+      return "repointed";
+    }
+    // From here on the data may be nobody's: it has heard, and not joined.
+    await hears(node, leader, answer);
+    if (mine.timelines[0]?.timeline === theirs.timelines[0]?.timeline) {
+      try {
+        await postgres.becomeCopyOf(leader, "rewind");
+        if (await hasJoined(node, leader, answer)) return "rewound";
+      } catch (error) {
+        log("could not rewind", { why: because(error) });
+      }
+    }
+  }
+  await postgres.becomeCopyOf(leader, "copy");
+  if (await hasJoined(node, leader, answer)) return "copied";
+  throw new Refused({ message: `${leader} has ceased to lead while it was copied`, hint: "run the update again" });
+}
+
+async function hears({ me, memory, hold, change }: Node, leader: Member, answer: Answer): Promise<void> {
+  await hold(async () => {
+    const decided = mayFollow(me, memory.my.token, memory.my.arming, isServing(memory), leader, answer);
+    if (!decided.may) throw refused(decided.why);
+    await change({ ...adopted(memory.my, answer.token), joined: false });
+  });
+}
+
+/** The copy is the leader's only if it led by the same change all along, and the data says so itself. */
+async function hasJoined(node: Node, leader: Member, before: Answer): Promise<boolean> {
+  const theirs = await historyOf(node, leader);
+  const after = await leaderSays(node, leader);
+  if (!after.serving || compare(after.token, before.token) !== 0 || after.token.leader !== leader) return false;
+  const mine = { timelines: (await myHistory(node)).timelines, origins: theirs.origins };
+  if (!isPrefix(mine, theirs)) return false;
+  await joins(node, leader, after, theirs.origins);
+  return true;
+}
+
+async function joins(
+  { me, memory, hold, change }: Node,
+  leader: Member,
+  answer: Answer,
+  origins: History["origins"],
+): Promise<void> {
+  await hold(async () => {
+    const decided = mayFollow(me, memory.my.token, memory.my.arming, isServing(memory), leader, answer);
+    if (!decided.may) throw refused(decided.why);
+    await change(followed(memory.my, answer.token), origins);
+  });
+}
+
+async function historyOf(node: Node, leader: Member): Promise<History> {
+  const theirs = await askHistory(node, leader);
+  if (theirs) return theirs;
+  throw new Refused({ message: `${leader} does not say what its data is made of`, hint: "run the update again" });
+}
+
+/** This node's timelines, each with its end; the last one ends where its WAL does. */
+export async function myHistory({ memory, world: { postgres } }: Node): Promise<History> {
+  const timelines = await postgres.history();
+  const ends = await Promise.all(
+    timelines.map(async ({ timeline, end }) => ({ timeline, end: end ?? (await postgres.walEnd(timeline)) ?? 0n })),
+  );
+  return { timelines: ends, origins: memory.origins };
+}

@@ -21,7 +21,6 @@ import {
   released,
   roundEnded,
   type Start,
-  type StayReason,
   type WalEnd,
   whomToAsk,
   whomToDisarm,
@@ -110,12 +109,18 @@ async function startsIfItMay(node: Node): Promise<boolean> {
 async function goesAhead(node: Node, found: Found): Promise<"start" | "promotion" | undefined> {
   const { memory, hold, change, world } = node;
   return hold(async () => {
-    const start = verdict(node, found);
+    const start = verdict(node);
     explained(node, start);
     if (start.kind !== "lead" || memory.phase !== "down") return undefined;
     const by = await howToStart(node);
-    await change(led(memory.my));
+    // Who is promoted for a change that it took has consented to what others have; who goes on with its own timeline has not.
+    const lost = by === "start" ? lostWal(found.mine, found.others) : undefined;
+    if (lost) {
+      explained(node, { kind: "stay", why: lost });
+      return undefined;
+    }
     memory.phase = "starting";
+    await change(led(memory.my));
     if (by === "start") await world.postgres.removeSignal();
     return by;
   });
@@ -126,12 +131,10 @@ function explained({ memory, log }: Node, start: Start): void {
 }
 
 /** Whether this node may take writes, and why. */
-export function verdict({ me, machine, memory }: Node, found: Found): Start {
+export function verdict({ me, machine, memory }: Node): Start {
   const { my, otherMachine } = memory;
   if (otherMachine !== null) return { kind: "stay", why: { kind: "otherMachine", machine, written: otherMachine } };
-  const start = mayStart(me, my.token, my.arming, my.inquiry);
-  const lost: StayReason | undefined = start.kind === "lead" ? lostWal(found.mine, found.others) : undefined;
-  return lost ? { kind: "stay", why: lost } : start;
+  return mayStart(me, my.token, my.arming, my.inquiry);
 }
 
 /** How far this node's WAL is, and how far others have it on the same timeline. */

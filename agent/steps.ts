@@ -171,11 +171,9 @@ async function serves(node: Node): Promise<Promoted> {
   if (memory.phase === "serving" && leads(node))
     return { leader: me, entry: token.entry, timeline: memory.origins.at(-1)?.timeline ?? 0 };
   throw leads(node)
-    ? new Refused(explainStart(verdictNow(node), memory.my.inquiry.reading))
+    ? new Refused(explainStart(verdict(node), memory.my.inquiry.reading))
     : refused({ kind: "notTheLeader", node: me, leader: token.leader, serving: false });
 }
-
-const verdictNow = (node: Node) => verdict(node, { mine: { timeline: 0, lsn: 0n }, others: [] });
 
 export async function followLeader(node: Node, request: unknown): Promise<{ readonly how: Followed }> {
   const { intent, leader } = checked("follow", request);
@@ -220,6 +218,6 @@ export function status(node: Node) {
     token: changeOf(memory.my.token),
     leader: memory.my.token.leader,
     phase: memory.phase,
-    ...explainStart(verdictNow(node), memory.my.inquiry.reading),
+    ...explainStart(verdict(node), memory.my.inquiry.reading),
   };
 }

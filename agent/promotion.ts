@@ -49,7 +49,7 @@ export async function nowTakesWrites(node: Node): Promise<void> {
 }
 
 async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
-  const begun = memory.origins.at(-1)?.change;
+  const begun = memory.origins.at(-1);
   const followers = memory.my.token.members.filter((each) => each !== me);
   if (begun)
     await world.postgres.keepSlots(begun, followers).catch((error) => log("has no slots", { why: because(error) }));

@@ -1,7 +1,7 @@
 /** What goes wrong, and who does it. Which faults there are at all, and how often, differs from run to run. */
 import type { Hosts } from "./hosts.ts";
-import { copyOfData, crashes, starts, stopsCleanly } from "./postgres.ts";
 import { type Declared, update } from "./operator.ts";
+import { copyOfData, crashes, starts, stopsCleanly } from "./postgres.ts";
 import { type Host, trace, type World } from "./world.ts";
 
 export interface Faults {
@@ -20,9 +20,10 @@ const faults: Record<string, Fault> = {
   },
   powerFails: (world, hosts, host) => {
     hosts.powerOff(host);
-    if (world.random.chance(0.7)) world.loop.after(world.random.between(500, 60_000), () => comesBack(hosts, host));
+    if (world.random.chance(0.7))
+      world.loop.after(world.random.between(500, 60_000), () => comesBack(world, hosts, host));
   },
-  powerComesBack: (_, hosts, host) => comesBack(hosts, host),
+  powerComesBack: (world, hosts, host) => comesBack(world, hosts, host),
   postgresDies: (world, _, host) => {
     const leaves = world.random.chance(0.3);
     trace(world, host.name, "PostgreSQL dies", leaves ? "and leaves a backend" : "");
@@ -79,12 +80,12 @@ const faults: Record<string, Fault> = {
     }
     hosts.powerOff(host);
     restores(world, host);
-    world.loop.after(world.random.between(500, 20_000), () => comesBack(hosts, host));
+    world.loop.after(world.random.between(500, 20_000), () => comesBack(world, hosts, host));
   },
 };
 
-function comesBack(hosts: Hosts, host: Host): void {
-  if (!host.isKeptOff && !host.isRetired) hosts.powerOn(host);
+function comesBack({ isCalm }: World, hosts: Hosts, host: Host): void {
+  if (!isCalm && !host.isKeptOff && !host.isRetired) hosts.powerOn(host);
 }
 
 function heals({ cutAgents, cutWal }: World): void {
@@ -114,13 +115,20 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
   let updates = 0;
   const present = Object.entries(faults).filter(() => random.chance(0.6));
   const pause = random.between(1000, 20_000);
-  trace(world, "--- faults:", present.map(([name]) => name), "every", pause);
+  trace(
+    world,
+    "--- faults:",
+    present.map(([name]) => name),
+    "every",
+    pause,
+  );
 
-  const goesWrong = (): boolean | void => {
+  const goesWrong = (): unknown => {
     if (isOver) return false;
     const [, fault] = random.pick(present.length > 0 ? present : Object.entries(faults));
     fault(world, hosts, random.pick(world.hosts.filter(({ isRetired }) => !isRetired)));
     loop.after(random.between(0, 2 * pause), goesWrong);
+    return true;
   };
   loop.after(random.between(0, pause), goesWrong);
 

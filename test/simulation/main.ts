@@ -29,4 +29,6 @@ do {
   }
   seed++;
 } while (steps < Number(values.steps) && !values.trace);
-console.log(`seeds ${first} to ${seed - (process.exitCode ? 0 : 1)}: ${steps} steps, ${entries} entries, ${updates} updates, ${((Date.now() - began) / 1000).toFixed(0)} s`);
+console.log(
+  `seeds ${first} to ${seed - (process.exitCode ? 0 : 1)}: ${steps} steps, ${entries} entries, ${updates} updates, ${((Date.now() - began) / 1000).toFixed(0)} s`,
+);

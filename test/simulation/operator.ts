@@ -64,10 +64,13 @@ export async function update(world: World, hosts: Hosts, declared: Declared, isK
     return call(world, host, step, { intent, ...request });
   };
   trace(world, "operator: update", { intent, ...declared });
-  await Promise.all(active.map((host) => go(host, "announce", {})));
+  const announced = await Promise.all(active.map((host) => go<Prepared | null>(host, "announce", {})));
   const plan = await go<Prepared>(target, "prepare", { consent: declared.consent });
-  const fenced = plan.plan === "claim" ? fence(world, hosts, declared.fenced.map(named), plan.entry) : [];
-  for (const host of others) await go(host, "demote", { to: target.member });
+  if (isKilled()) throw new Error("the update was killed");
+  const fenced = [plan, ...announced].flatMap((each) =>
+    each?.plan === "claim" ? fence(world, hosts, declared.fenced.map(named), each.entry) : [],
+  );
+  for (const host of others) await go(host, "demote", { to: target.member, fenced });
   await go(target, "promote", { fenced });
   const follow = () => Promise.all(others.map((host) => go(host, "follow", { leader: target.member })));
   await follow();
@@ -80,7 +83,7 @@ export async function update(world: World, hosts: Hosts, declared: Declared, isK
 function fence(world: World, hosts: Hosts, fenced: readonly Host[], entry: number): { node: Member; entry: number }[] {
   return fenced.map((host) => {
     hosts.powerOff(host);
-    world.fencedSince.set(host.member, entry);
+    world.fencedSince.set(host.member, Math.max(entry, world.fencedSince.get(host.member) ?? 0));
     return { node: host.member, entry };
   });
 }

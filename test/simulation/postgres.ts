@@ -4,9 +4,21 @@
  * number that it knows of; a start with the signal is a standby, and one without is a primary, whoever started it.
  */
 import type { Postgres, Timeline } from "../../agent/surroundings.ts";
-import { compare, type WalEnd } from "../../model/leadership/index.ts";
+import type { Origin, WalEnd } from "../../model/leadership/index.ts";
 import { acknowledges, becameWritable, isWritable } from "./invariants.ts";
-import { type Data, type Host, hostOf, isCut, type Life, noServer, operation, trace, type WalRecord, type World, violated } from "./world.ts";
+import {
+  type Data,
+  type Host,
+  hostOf,
+  isCut,
+  type Life,
+  noServer,
+  operation,
+  trace,
+  violated,
+  type WalRecord,
+  type World,
+} from "./world.ts";
 
 const timelineAt = ({ log }: Data): number => log.at(-1)?.timeline ?? 1;
 const endOf = (data: Data): WalEnd => ({ timeline: timelineAt(data), lsn: BigInt(data.log.length) });
@@ -85,7 +97,8 @@ function takesWrites(world: World, host: Host, tag: string, timeline?: number): 
 function promotes(world: World, host: Host): void {
   const { pg, power } = host;
   pg.state = "promoting";
-  const took = world.isCalm || world.random.chance(0.9) ? world.random.between(20, 300) : world.random.between(1000, 40_000);
+  const took =
+    world.isCalm || world.random.chance(0.9) ? world.random.between(20, 300) : world.random.between(1000, 40_000);
   world.loop.after(took, () => {
     if (!power.isAlive || pg.state !== "promoting") return false;
     const data = requireData(host);
@@ -167,8 +180,11 @@ function canStream(world: World, host: Host, source: Host): boolean {
   const theirs = source.disk.data?.begun;
   const isRunning = source.pg.state === "primary" || source.pg.state === "stopping";
   if (!source.power.isAlive || !isRunning || source.pg.isHidden) return false;
-  return begun !== undefined && theirs !== null && theirs !== undefined && compare(begun, theirs) === 0 && !isCut(world.cutWal, source, host);
+  const isSlot = begun && theirs && slotOf(begun) === slotOf(theirs);
+  return isSlot === true && !isCut(world.cutWal, source, host);
 }
+
+const slotOf = ({ timeline, change, by }: Origin): string => `${timeline} ${change.entry} ${change.overrides} ${by}`;
 
 /** What a WAL receiver and a sender compare. */
 function fitsFor(data: Data, theirs: Data): boolean {
@@ -197,6 +213,9 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
   const { random } = world;
   const { pg } = host;
   const op = <T>(low: number, high: number, effect: () => T): Promise<T> => operation(world, life, low, high, effect);
+  const changes = (of: Partial<Data>): void => {
+    Object.assign(requireData(host), of);
+  };
   const fails = (probability: number): boolean => !world.isCalm && random.chance(probability);
   const waitFor = async (isSo: () => boolean, ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 200) {
@@ -208,7 +227,9 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
     control: () =>
       op(0, 2, () => {
         const { data } = host.disk;
-        return data && !pg.isHidden ? { systemIdentifier: "7000000000000000001", state: data.state, checkpoint: data.checkpoint } : undefined;
+        return data && !pg.isHidden
+          ? { systemIdentifier: "7000000000000000001", state: data.state, checkpoint: data.checkpoint }
+          : undefined;
       }),
     running: () =>
       op(0, 5, () => {
@@ -216,8 +237,8 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         if (pg.state === "down") return "nothing";
         return pg.state === "recovery" ? "recovery" : pg.state === "primary" ? "writes" : "unclear";
       }),
-    putSignal: () => op(1, 5, () => void (requireData(host).signal = true)),
-    removeSignal: () => op(1, 5, () => void (requireData(host).signal = false)),
+    putSignal: () => op(1, 5, () => changes({ signal: true })),
+    removeSignal: () => op(1, 5, () => changes({ signal: false })),
     hasBackupLabel: () => op(0, 2, () => false),
     startStandby: async (upstream) => {
       if (fails(0.05)) return op(10, 500, () => refuses("it did not start"));
@@ -238,7 +259,7 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
       });
       await waitFor(() => pg.state === "primary", 10_000);
     },
-    keepSlots: (begun) => op(5, 50, () => void (requireData(host).begun = begun)),
+    keepSlots: (begun) => op(5, 50, () => changes({ begun })),
     fetchHistories: () =>
       op(10, 200, () => {
         if (world.archive.isAway) throw new Error("the archive does not answer");
@@ -249,7 +270,11 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
       if (fails(0.05)) return op(10, 500, () => refuses("the stop hangs"));
       await op(10, 300, () => stopsCleanly(world, host));
     },
-    stopAtOnce: () => op(10, 300, () => void Object.assign(pg, { state: "down", orphan: false })),
+    stopAtOnce: () =>
+      op(10, 300, () => {
+        pg.state = "down";
+        pg.orphan = false;
+      }),
     replayEnd: () =>
       op(0, 5, () => {
         const data = requireData(host);
@@ -280,7 +305,27 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
   };
 }
 
-async function becomesCopyOf(world: World, host: Host, life: Life, source: Host["member"], how: "rewind" | "copy"): Promise<void> {
+/** What is common it finds by numbers of timelines and where they begin; "no rewind required" where both are on one number. */
+function rewound(mine: readonly WalRecord[], theirs: readonly WalRecord[]): WalRecord[] {
+  if (mine.at(-1)?.timeline === theirs.at(-1)?.timeline) return mine.slice();
+  let common = 0;
+  const leaders = historyOf({ log: theirs.slice() });
+  for (const [at, { timeline, end }] of historyOf({ log: mine.slice() }).entries()) {
+    const other = leaders[at];
+    if (other?.timeline !== timeline) break;
+    common = Math.min(Number(end ?? mine.length), Number(other.end ?? theirs.length));
+    if (other.end !== end) break;
+  }
+  return [...mine.slice(0, common), ...theirs.slice(common)];
+}
+
+async function becomesCopyOf(
+  world: World,
+  host: Host,
+  life: Life,
+  source: Host["member"],
+  how: "rewind" | "copy",
+): Promise<void> {
   const { pg } = host;
   const op = <T>(low: number, high: number, effect: () => T): Promise<T> => operation(world, life, low, high, effect);
   await op(10, 100, () => {
@@ -290,13 +335,16 @@ async function becomesCopyOf(world: World, host: Host, life: Life, source: Host[
   await op(100, 5000, () => {
     const from = hostOf(world, source);
     const theirs = from?.disk.data;
-    const isThere = from?.power.isAlive && theirs && (from.pg.state === "primary" || from.pg.state === "stopping") && !isCut(world.cutWal, from, host);
+    const isThere =
+      from?.power.isAlive &&
+      theirs &&
+      (from.pg.state === "primary" || from.pg.state === "stopping") &&
+      !isCut(world.cutWal, from, host);
     const { data: mine } = host.disk;
-    // "no rewind required"
-    const isLeft = how === "rewind" && mine && theirs && timelineAt(mine) === timelineAt(theirs);
-    if (isThere && theirs && !isLeft) {
-      host.disk.data = { ...copyOfData(theirs), signal: true, synced: theirs.log.length, state: "in archive recovery", begun: null };
-      Object.assign(pg, noServer(), { replayed: theirs.log.length });
+    if (isThere && theirs) {
+      const log = how === "rewind" && mine ? rewound(mine.log, theirs.log) : theirs.log.slice();
+      host.disk.data = { ...theirs, log, signal: true, synced: log.length, state: "in archive recovery", begun: null };
+      Object.assign(pg, noServer(), { replayed: log.length });
     }
     if (host.disk.data) host.disk.data.signal = true;
     pg.isHidden = false;

@@ -26,7 +26,11 @@ export interface Length {
   readonly keepsTrace?: boolean;
 }
 
-export async function run(seed: number, { steps: faulty, keepsTrace = false }: Length, start: StartAgent): Promise<Outcome> {
+export async function run(
+  seed: number,
+  { steps: faulty, keepsTrace = false }: Length,
+  start: StartAgent,
+): Promise<Outcome> {
   const world = makeWorld(seed, keepsTrace);
   const hosts = hostsOf(world, start);
   const driver = { steps: 0, updates: 0 };
@@ -47,7 +51,14 @@ export async function run(seed: number, { steps: faulty, keepsTrace = false }: L
   await goes(() => driver.steps - begun >= faulty, Number.POSITIVE_INFINITY);
   if (!world.violation) await endsWell(world, hosts, goes, faults.end);
   const entries = entriesOf(world).length;
-  return { seed, steps: driver.steps, entries, updates: faults.updates(), violation: world.violation, trace: world.trace };
+  return {
+    seed,
+    steps: driver.steps,
+    entries,
+    updates: faults.updates(),
+    violation: world.violation,
+    trace: world.trace,
+  };
 }
 
 type Goes = (until: () => boolean, most: number) => Promise<boolean>;
@@ -92,7 +103,8 @@ async function makesCluster(world: World, hosts: Hosts, goes: Goes): Promise<voi
   const steps = async (): Promise<void> => {
     for (const host of world.hosts) await call(world, host, "announce", { intent });
     await call(world, first, "initialize", { intent, ledger: "0b6f8a52-3f3c-4a8e-9a53-0a7c1d8c2b11", members });
-    for (const host of world.hosts) if (host !== first) await call(world, host, "follow", { intent, leader: first.member });
+    for (const host of world.hosts)
+      if (host !== first) await call(world, host, "follow", { intent, leader: first.member });
   };
   const failed = await done(world, goes, steps());
   if (failed !== null) violated(world, `no cluster comes to be: ${failed}`);
@@ -124,12 +136,21 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
     retired,
     consent: null,
   };
-  const first = await done(world, goes, update(world, hosts, declared, () => false));
+  const first = await done(
+    world,
+    goes,
+    update(world, hosts, declared, () => false),
+  );
   if (first !== null) {
     trace(world, "--- the first update says:", first);
     await waits(world, goes, 200_000);
-    const second = await done(world, goes, update(world, hosts, { ...declared, consent: { lossUnknown: true } }, () => false));
-    if (second !== null) return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
+    const second = await done(
+      world,
+      goes,
+      update(world, hosts, { ...declared, consent: { lossUnknown: true } }, () => false),
+    );
+    if (second !== null)
+      return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
   }
   await isAsDeclared(world, goes, target, targets);
   if (world.violation || off.length === 0) return;
@@ -137,7 +158,11 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   for (const host of off) Object.assign(host, { isKeptOff: false });
   for (const host of off) hosts.powerOn(host);
   await waits(world, goes, 60_000);
-  const third = await done(world, goes, update(world, hosts, { ...declared, fenced: [] }, () => false));
+  const third = await done(
+    world,
+    goes,
+    update(world, hosts, { ...declared, fenced: [] }, () => false),
+  );
   if (third !== null) return violated(world, `an update does not take back who was dead: ${third}`);
   await isAsDeclared(world, goes, target, present);
 }
@@ -159,7 +184,9 @@ async function isAsDeclared(world: World, goes: Goes, target: Host, present: rea
   const end = world.loop.now() + 30_000;
   await goes(() => isSo() || world.loop.now() > end, MOST_STEPS);
   if (world.violation || isSo()) return;
-  const says = present.map((host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`);
+  const says = present.map(
+    (host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`,
+  );
   violated(world, `${target.name} is the primary, and it is not as declared: ${says.join(", ")}`);
 }
 

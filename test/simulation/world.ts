@@ -1,7 +1,16 @@
 /** The simulated world: hosts with disks, agents and PostgreSQL, a network between them, and an archive. */
 import type { Agent } from "../../agent/main.ts";
 import type { ControlState, Upstream } from "../../agent/surroundings.ts";
-import { type Change, type Entry, type Member, member, noToken, type Token, type WalEnd } from "../../model/leadership/index.ts";
+import {
+  type Change,
+  type Entry,
+  type Member,
+  member,
+  noToken,
+  type Origin,
+  type Token,
+  type WalEnd,
+} from "../../model/leadership/index.ts";
 import { keptSchema } from "../../model/leadership/schema.ts";
 import { type Loop, makeLoop } from "./loop.ts";
 import { type Random, randomOf } from "./random.ts";
@@ -20,7 +29,7 @@ export interface Data {
   state: ControlState;
   checkpoint: WalEnd;
   /** What the slots for followers carry. */
-  begun: Change | null;
+  begun: Origin | null;
 }
 
 export interface Disk {
@@ -151,7 +160,9 @@ const MOST_LINES = 100_000;
 export function trace(world: World, ...words: readonly unknown[]): void {
   if (!world.keepsTrace) return;
   const say = (word: unknown): string =>
-    typeof word === "string" ? word : JSON.stringify(word, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    typeof word === "string"
+      ? word
+      : JSON.stringify(word, (_, value) => (typeof value === "bigint" ? String(value) : value));
   const line = `${(world.loop.now() / 1000).toFixed(3).padStart(9)} ${words.map(say).join(" ")}`;
   world.trace.push(line.replace(/@[0-9a-f]{60}/g, "@"));
   if (world.trace.length > MOST_LINES) world.trace.splice(0, MOST_LINES / 2);

@@ -5,7 +5,7 @@
  * One rule for all: **a rejection means "it is not known what became of it"**. It says what the system said, and is no answer: not "no", not
  * "nothing there". What an operation knows for sure is in its result. No operation may be left pending for ever: each has a bound of its own.
  */
-import type { Member, WalEnd } from "../model/leadership/index.ts";
+import type { Member, Members, Origin, WalEnd } from "../model/leadership/index.ts";
 
 export interface Surroundings {
   readonly store: Store;
@@ -84,6 +84,12 @@ export interface Timeline {
   readonly end: bigint | null;
 }
 
+/** Whom a standby receives from: this member, as long as it is a primary on this very timeline. */
+export interface Upstream {
+  readonly leader: Member;
+  readonly begun: Origin;
+}
+
 /**
  * The one PostgreSQL server of this host. The agent alone starts and stops it, and calls one of these at a time, but for the ones marked
  * (any time).
@@ -104,12 +110,25 @@ export interface Postgres {
   removeSignal(): Promise<void>;
   hasBackupLabel(): Promise<boolean>;
 
-  /** Starts it with the signal in place; it receives from `source`, or from nobody. Resolves once it replays. Rejects: see `running`. */
-  startStandby(source: Member | null): Promise<void>;
+  /**
+   * Starts it with the signal in place; it receives from `upstream`, or from nobody. Slots of ours are dropped. Resolves once it replays. Rejects: see
+   * `running`.
+   */
+  startStandby(upstream: Upstream | null): Promise<void>;
   /** Starts it where the signal was taken away. Resolves once it takes writes. Rejects: it may run, see `running`. */
   startPrimary(): Promise<void>;
+  /**
+   * Fetches the history files of all timelines that the archive knows, so that the next promotion picks a number above them, and asks the archive
+   * nothing else. Rejects: the archive cannot tell.
+   */
+  fetchHistories(): Promise<void>;
   /** Of a running standby. Resolves once it takes writes; PostgreSQL has removed the signal then. Rejects: it may promote yet. */
   promote(): Promise<void>;
+  /**
+   * Of a primary: a physical slot for each of these, whose name carries `begun`; slots of ours with another one are dropped. So a standby gets WAL
+   * only from a primary that is on the timeline which it was made to follow: numbers of timelines collide.
+   */
+  keepSlots(begun: Origin, followers: Members): Promise<void>;
   /** What a stop would have to write, while it still serves. */
   checkpoint(): Promise<void>;
   /**

@@ -64,3 +64,13 @@ export async function syncDirectory(path: string): Promise<void> {
     await directory.close();
   }
 }
+
+/** Its content is there after a loss of power. One that has gone meanwhile needs it no more. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await openRegular(path);
+  try {
+    await file?.sync();
+  } finally {
+    await file?.close();
+  }
+}

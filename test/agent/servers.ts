@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
+import type { ServerUser } from "../../agent/real/programs.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 
 /** Real PostgreSQL servers in a directory of the test's own: as `postgres` or `nobody` where the test runs as root, which PostgreSQL refuses. */
@@ -56,6 +57,9 @@ function serverUser(): User {
 }
 
 export const user = serverUser();
+
+/** As the agent knows it. */
+export const serverOwner: ServerUser = { ...user, home: "/" };
 
 /** The environment of a service, as far as PostgreSQL needs one. */
 export const environment = { LC_ALL: "C", PATH: "/usr/bin:/bin" };
@@ -111,7 +115,8 @@ const settings: Readonly<Record<string, string>> = {
   listen_addresses: "'127.0.0.1'",
   fsync: "off",
   wal_level: "replica",
-  max_wal_senders: "5",
+  max_wal_senders: "10",
+  max_replication_slots: "10",
   hot_standby: "on",
   wal_log_hints: "on",
   logging_collector: "off",

@@ -32,7 +32,11 @@ async function removeIfThere(path: string): Promise<void> {
 }
 
 async function write(path: string, text: string, user: ServerUser): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const file = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     await file.chown(user.uid, user.gid);
     await file.writeFile(text);
@@ -42,7 +46,11 @@ async function write(path: string, text: string, user: ServerUser): Promise<void
   }
 }
 
-export async function inDirectory<T>(path: string, user: ServerUser, use: (directory: OpenDirectory) => Promise<T>): Promise<T> {
+export async function inDirectory<T>(
+  path: string,
+  user: ServerUser,
+  use: (directory: OpenDirectory) => Promise<T>,
+): Promise<T> {
   const directory = await openDirectory(path, user);
   const at = (name: string): string => `/proc/self/fd/${directory.fd}/${name}`;
   try {

@@ -32,7 +32,10 @@ export function readLines(
       const at = rest.indexOf(0x0a);
       const part = at < 0 ? rest : rest.subarray(0, at);
       length += part.length;
-      if (length > longestLine) return end(`a line of more than ${longestLine} bytes`);
+      if (length > longestLine) {
+        end(`a line of more than ${longestLine} bytes`);
+        return;
+      }
       pieces.push(part);
       if (at < 0) break;
       const line = Buffer.concat(pieces).toString("utf8");
@@ -41,7 +44,10 @@ export function readLines(
       clearTimeout(deadline);
       deadline = undefined;
       const value = parsed(line);
-      if (value === undefined) return end("a line that is no JSON");
+      if (value === undefined) {
+        end("a line that is no JSON");
+        return;
+      }
       each(value);
       if (socket.destroyed) return;
       rest = rest.subarray(at + 1);

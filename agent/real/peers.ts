@@ -163,8 +163,11 @@ function answer(socket: TLSSocket, { peers, report }: PeersOptions, replying: Re
     socket.destroy();
   };
   socket.on("error", () => socket.destroy());
-  if (!socket.authorized) return refuse(printable(String(socket.authorizationError)));
-  if (who() === undefined) return refuse("it is no member's");
+  const wrong = socket.authorized ? "it is no member's" : printable(String(socket.authorizationError));
+  if (!socket.authorized || who() === undefined) {
+    refuse(wrong);
+    return;
+  }
 
   let open = 0;
   async function reply(from: Member, { id, request }: z.infer<typeof requestSchema>): Promise<void> {
@@ -240,7 +243,10 @@ function openConnection({ member, host, port }: Peer, dial: () => TLSSocket): Co
   function take(line: Json): void {
     heard += 1;
     const parsed = replySchema.safeParse(line);
-    if (!parsed.success) return fail("it sent a line that is no reply");
+    if (!parsed.success) {
+      fail("it sent a line that is no reply");
+      return;
+    }
     const { id, reply } = parsed.data;
     const asked = waiting.get(id);
     // Late: nobody waits for it any more.

@@ -68,7 +68,8 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   async function known(): Promise<ControlFile> {
     const control = await readControl(dataDirectory);
     if (!control) throw new Error(`${dataDirectory} has no pg_control`);
-    if (control.controlVersion !== controlVersion) throw new Error(`${dataDirectory} is of another major than ${major}`);
+    if (control.controlVersion !== controlVersion)
+      throw new Error(`${dataDirectory} is of another major than ${major}`);
     return control;
   }
 
@@ -83,7 +84,13 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   }
 
   const server = runningServer({ ...options, sql, control: known });
-  const { keepHistories, ...wal } = walPlaces({ ...options, sql, walsender, control: known, isNothing: server.isNothing });
+  const { keepHistories, ...wal } = walPlaces({
+    ...options,
+    sql,
+    walsender,
+    control: known,
+    isNothing: server.isNothing,
+  });
 
   /** Settings, as they stand in a file: to 11 an empty name of a slot is refused. */
   function settingsFor(upstream: Upstream | null): Readonly<Record<string, string>> {

@@ -80,7 +80,9 @@ export async function readPostmasterFile(dataDirectory: string): Promise<Postmas
 
 /** How many processes are attached to a segment of System V's shared memory. */
 export async function attachedTo(segment: number): Promise<number> {
-  const [heads, ...rows] = (await readFile("/proc/sysvipc/shm", "utf8")).split("\n").map((line) => line.trim().split(/\s+/));
+  const [heads, ...rows] = (await readFile("/proc/sysvipc/shm", "utf8"))
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
   const id = heads?.indexOf("shmid") ?? -1;
   const attached = heads?.indexOf("nattch") ?? -1;
   const row = rows.find((columns) => Number(columns[id]) === segment);

@@ -90,7 +90,8 @@ export function runningServer({ dataDirectory, user, service, sql, control }: Se
       else replaysSince = Math.min(replaysSince, performance.now());
       if (wanted === "recovery" && performance.now() - replaysSince > settledMs) return true;
       if (is === "nothing") throw new Error("PostgreSQL ended while it started: its log says why");
-      if (is === "writes" && wanted === "recovery") throw new Error("PostgreSQL was started as a standby, and takes writes");
+      if (is === "writes" && wanted === "recovery")
+        throw new Error("PostgreSQL was started as a standby, and takes writes");
       return is === wanted;
     });
   }

@@ -20,7 +20,11 @@ export interface Session {
 
 const superuser = "postgres";
 
-async function connected({ socketDirectory, port, major }: SessionOptions, kind: "sql" | "walsender", deadlineMs: number) {
+async function connected(
+  { socketDirectory, port, major }: SessionOptions,
+  kind: "sql" | "walsender",
+  deadlineMs: number,
+) {
   const replication = kind === "walsender" ? { replication: "true" } : {};
   const client = new pg.Client({
     ...replication,

@@ -15,7 +15,9 @@ export const slotPrefix = "understudy_";
 export function slotOf({ timeline, change, by }: Upstream["begun"], follower: Member): string {
   const begun = [timeline, change.entry, change.overrides, by, follower].join(" ");
   const digest = createHash("sha256").update(begun).digest("hex").slice(0, 20);
-  const name = nameOf(follower).replace(/[^a-z0-9]/g, "_").slice(0, 30);
+  const name = nameOf(follower)
+    .replace(/[^a-z0-9]/g, "_")
+    .slice(0, 30);
   return `${slotPrefix}${name}_${digest}`;
 }
 

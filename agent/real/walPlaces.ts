@@ -81,7 +81,10 @@ export function walPlaces({ major, dataDirectory, user, sql, walsender, control,
     if (state === "shut down in recovery") return minRecovery;
     // The timeline first: replay that has left it meanwhile has gone on, and is at no end of it any more.
     const { timeline } = await identify();
-    const [row] = await sql.query(`select pg_last_${functions.wal}_replay_${functions.lsn}()::text as lsn`, queryDeadlineMs);
+    const [row] = await sql.query(
+      `select pg_last_${functions.wal}_replay_${functions.lsn}()::text as lsn`,
+      queryDeadlineMs,
+    );
     return { timeline, lsn: lsnOf(row?.lsn) };
   }
 

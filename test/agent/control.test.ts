@@ -78,15 +78,14 @@ describe("pg_control of real servers", function () {
   after(() => removeDirectory(directory, servers));
 
   async function made(name: string, major: ServerMajorName | "full", initdb: readonly string[] = []) {
-    const server = await newServer(directory, name, major, { initdb });
+    const server = await newServer(directory, name, major, initdb);
     servers.push(server);
     return server;
   }
 
   for (const major of allMajors) {
     it(`${major}: what it says is what the server says, in each state, and where its WAL ends`, async () => {
-      const checksums = major === "18" ? ["--no-data-checksums"] : ["-k"];
-      const server = await made(`control-${major}`, major, checksums);
+      const server = await made(`control-${major}`, major);
       const { controlVersion } = serverMajors[major];
       assert.deepEqual(
         [(await read(server)).state, (await read(server)).controlVersion],
@@ -124,10 +123,15 @@ describe("pg_control of real servers", function () {
       // As a standby it replays that record, and there is no other.
       signalOf(server);
       await start(server);
-      const recovering: ControlFile = await until("the standby to be in archive recovery", 10, async () => {
-        const control = await readControl(server.data);
-        return control?.state === "in archive recovery" ? control : undefined;
-      });
+      const recovering: ControlFile = await until(
+        "the standby to be in archive recovery",
+        10,
+        async () => {
+          const control = await readControl(server.data);
+          return control?.state === "in archive recovery" ? control : undefined;
+        },
+        15,
+      );
       assert.equal(recovering.systemIdentifier, stopped.systemIdentifier);
       const [replayed] = await query<{ end: string }>(
         server,

@@ -59,7 +59,7 @@ function serverUser(): User {
 export const user = serverUser();
 
 /** As the agent knows it. */
-export const serverOwner: ServerUser = { ...user, home: "/" };
+export const serverOwner: ServerUser = { ...user, home: "/tmp" };
 
 /** The environment of a service, as far as PostgreSQL needs one. */
 export const environment = { LC_ALL: "C", PATH: "/usr/bin:/bin" };
@@ -124,37 +124,46 @@ const settings: Readonly<Record<string, string>> = {
   wal_retrieve_retry_interval: "'50ms'",
 };
 
-/** A new cluster of this major, not started. `full`: of the server that is installed. */
+const templates = new Map<string, string>();
+let templateDirectory: string | undefined;
+
+/** What `initdb` makes, once for all suites. */
+async function templateOf(bin: string, major: string, args: readonly string[]): Promise<string> {
+  const key = [major, ...args].join(" ");
+  const known = templates.get(key);
+  if (known) return known;
+  if (templateDirectory === undefined) {
+    const made = testDirectory();
+    process.on("exit", () => rmSync(made, { recursive: true, force: true }));
+    templateDirectory = made;
+  }
+  const data = join(templateDirectory, "pg", String(templates.size));
+  const all = ["-D", data, "-N", "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8", ...args];
+  await asServer(join(bin, "initdb"), all);
+  templates.set(key, data);
+  return data;
+}
+
+/** A new cluster of this major, not started; with checksums up to 17, and without in 18, where they are what `initdb` does by itself. */
 export async function newServer(
   directory: string,
   name: string,
   major: ServerMajorName | "full",
-  more: { readonly settings?: Readonly<Record<string, string>>; readonly initdb?: readonly string[] } = {},
+  initdb: readonly string[] = [],
 ): Promise<TestServer> {
   const bin = programsOf(directory, major);
-  const data = join(directory, "pg", name);
-  await asServer(join(bin, "initdb"), [
-    "-D",
-    data,
-    "-N",
-    "-A",
-    "trust",
-    "-U",
-    "postgres",
-    "--no-locale",
-    "-E",
-    "UTF8",
-    ...(more.initdb ?? []),
-  ]);
   const version = execFileSync(join(bin, "postgres"), ["--version"], { encoding: "utf8" });
   const known = /\) (9\.\d+|\d+)/.exec(version)?.[1] as ServerMajorName;
+  const checksums = Number(known) >= 18 ? "--no-data-checksums" : "-k";
+  const data = join(directory, "pg", name);
+  execFileSync("cp", ["-a", await templateOf(bin, major, [checksums, ...initdb]), data]);
   const server = { name, major: known, bin, data, directory: join(directory, "pg"), port: await freePort() };
-  configure(server, more.settings ?? {});
+  configure(server);
   return server;
 }
 
-function configure(server: TestServer, more: Readonly<Record<string, string>>): void {
-  const all = { ...settings, ...more, port: String(server.port), unix_socket_directories: `'${server.directory}'` };
+function configure(server: TestServer): void {
+  const all = { ...settings, port: String(server.port), unix_socket_directories: `'${server.directory}'` };
   const text = Object.entries(all)
     .map(([key, value]) => `${key} = ${value}\n`)
     .join("");
@@ -175,14 +184,10 @@ function configure(server: TestServer, more: Readonly<Record<string, string>>): 
 }
 
 /** The same data on another port. The server is down. */
-export async function copyOf(
-  server: TestServer,
-  name: string,
-  more: Readonly<Record<string, string>> = {},
-): Promise<TestServer> {
+export async function copyOf(server: TestServer, name: string): Promise<TestServer> {
   const copy = { ...server, name, data: join(server.directory, name), port: await freePort() };
   execFileSync("cp", ["-a", server.data, copy.data]);
-  configure(copy, more);
+  configure(copy);
   return copy;
 }
 

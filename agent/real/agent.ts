@@ -4,6 +4,7 @@
  *   understudy-agent --version
  *   understudy-agent run <file of its config>
  */
+import { z } from "zod";
 import { startAgent } from "../main.ts";
 import { assemble } from "./assemble.ts";
 import { configSchema } from "./config.ts";
@@ -25,7 +26,9 @@ function log(event: string, facts: Readonly<Record<string, unknown>> = {}): void
 async function run(file: string): Promise<never> {
   const text = await readSmall(file, longestConfig);
   if (!text) throw new Error(`${file} is not there`);
-  const config = configSchema.parse(JSON.parse(text.toString("utf8")));
+  const parsed = configSchema.safeParse(JSON.parse(text.toString("utf8")));
+  if (!parsed.success) throw new Error(`${file}: ${z.prettifyError(parsed.error)}`);
+  const config = parsed.data;
   const ledgerKey = await readSmall(config.ledgerKey, 4096);
   if (!ledgerKey) throw new Error(`${config.ledgerKey} is not there`);
   const world = await assemble(config, (what) => log("refuses a peer", { what }));

@@ -1,6 +1,7 @@
 /** The server of this host: its files, its processes, its sessions, put together. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Member } from "../../model/leadership/index.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 import type { Postgres, Upstream } from "../surroundings.ts";
@@ -170,24 +171,27 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   };
 }
 
-/** Of our slots these are there, and no others. A slot that is in use is taken from its user: it is of another timeline. */
+/** Of our slots these are there, and no others. */
 async function keepSlots(sql: Session, wanted: readonly string[]): Promise<void> {
-  const there = new Set<string>();
-  const rows = await sql.query(
-    `select slot_name::text as name, active_pid from pg_replication_slots where slot_type = 'physical' and slot_name ~ '^${slotPrefix}[a-z0-9_]+$'`,
-    deadlines.query,
-  );
-  for (const { name, active_pid: user } of rows) {
-    if (wanted.includes(String(name))) {
-      there.add(String(name));
-    } else if (!/^[a-z0-9_]{1,63}$/.test(String(name))) {
-      throw new Error("PostgreSQL names a slot as no slot can be named");
-    } else {
-      if (typeof user === "number") await sql.query(`select pg_terminate_backend(${user})`, deadlines.query);
-      await sql.query(`select pg_drop_replication_slot('${name}')`, deadlines.query);
-    }
-  }
-  for (const name of wanted.filter((each) => !there.has(each))) {
+  const ours = `slot_type = 'physical' and slot_name ~ '^${slotPrefix}[a-z0-9_]+$'`;
+  const rows = await sql.query(`select slot_name::text as name from pg_replication_slots where ${ours}`, deadlines.query);
+  const there = rows.map(({ name }) => String(name));
+  if (!there.every((name) => /^[a-z0-9_]{1,63}$/.test(name))) throw new Error("PostgreSQL names a slot as none can be named");
+  for (const name of there.filter((each) => !wanted.includes(each))) await dropSlot(sql, name);
+  for (const name of wanted.filter((each) => !there.includes(each))) {
     await sql.query(`select pg_create_physical_replication_slot('${name}', true)`, deadlines.query);
   }
+}
+
+/** One that is in use is taken from its user, which is of another timeline, and may come again. */
+async function dropSlot(sql: Session, name: string): Promise<void> {
+  const end = performance.now() + deadlines.query;
+  for (;;) {
+    const [slot] = await sql.query(`select active_pid from pg_replication_slots where slot_name = '${name}'`, deadlines.query);
+    if (typeof slot?.active_pid !== "number") break;
+    if (performance.now() > end) throw new Error(`the slot ${name} does not get free`);
+    await sql.query(`select pg_terminate_backend(${slot.active_pid})`, deadlines.query);
+    await sleep(20);
+  }
+  await sql.query(`select pg_drop_replication_slot('${name}')`, deadlines.query);
 }

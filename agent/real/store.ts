@@ -9,7 +9,7 @@ import { readSmall, syncDirectory } from "./files.ts";
 const largestFile = 64 * 1024;
 
 const checkedName = (name: string): string => {
-  if (!/^[a-z0-9][a-z0-9-]{0,60}$/.test(name)) throw new Error(`'${name}' is no name of a file of the agent's`);
+  if (!/^[a-z0-9][a-z0-9.-]{0,60}$/.test(name)) throw new Error(`'${name}' is no name of a file of the agent's`);
   return name;
 };
 
@@ -44,6 +44,6 @@ export function fileStore(directory: string): Store {
 
 /** What a crash has left of a file that was being written. At the agent's start, before it writes any. */
 export async function removePartials(directory: string): Promise<void> {
-  const left = (await readdir(directory)).filter((name) => /^[a-z0-9-]+\.[0-9a-f]{12}\.partial$/.test(name));
+  const left = (await readdir(directory)).filter((name) => /^[a-z0-9.-]+\.[0-9a-f]{12}\.partial$/.test(name));
   await Promise.all(left.map((name) => rm(join(directory, name), { force: true })));
 }

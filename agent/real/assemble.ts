@@ -92,4 +92,3 @@ export async function assemble(config: AgentConfig, report: (what: string) => vo
     port: network.port,
   };
 }
-

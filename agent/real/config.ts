@@ -52,7 +52,10 @@ export const configSchema = z.strictObject({
     port,
     user: z.strictObject({ name: z.string().min(1).max(32), uid: z.int().min(1), gid: z.int().min(1), home: path }),
     /** Of systemd. Absent: the agent starts the server itself, and `log` is where that writes. */
-    unit: z.string().regex(/^[A-Za-z0-9:_.@-]{1,200}\.service$/).exactOptional(),
+    unit: z
+      .string()
+      .regex(/^[A-Za-z0-9:_.@-]{1,200}\.service$/)
+      .exactOptional(),
     log: path.exactOptional(),
     standbyFile: path,
     standbySettings: z.record(z.string().regex(/^[a-z_]{1,63}$/), line),

@@ -174,9 +174,13 @@ export function realPostgres(options: ServerOptions): RealPostgres {
 /** Of our slots these are there, and no others. */
 async function keepSlots(sql: Session, wanted: readonly string[]): Promise<void> {
   const ours = `slot_type = 'physical' and slot_name ~ '^${slotPrefix}[a-z0-9_]+$'`;
-  const rows = await sql.query(`select slot_name::text as name from pg_replication_slots where ${ours}`, deadlines.query);
+  const rows = await sql.query(
+    `select slot_name::text as name from pg_replication_slots where ${ours}`,
+    deadlines.query,
+  );
   const there = rows.map(({ name }) => String(name));
-  if (!there.every((name) => /^[a-z0-9_]{1,63}$/.test(name))) throw new Error("PostgreSQL names a slot as none can be named");
+  if (!there.every((name) => /^[a-z0-9_]{1,63}$/.test(name)))
+    throw new Error("PostgreSQL names a slot as none can be named");
   for (const name of there.filter((each) => !wanted.includes(each))) await dropSlot(sql, name);
   for (const name of wanted.filter((each) => !there.includes(each))) {
     await sql.query(`select pg_create_physical_replication_slot('${name}', true)`, deadlines.query);
@@ -187,7 +191,10 @@ async function keepSlots(sql: Session, wanted: readonly string[]): Promise<void>
 async function dropSlot(sql: Session, name: string): Promise<void> {
   const end = performance.now() + deadlines.query;
   for (;;) {
-    const [slot] = await sql.query(`select active_pid from pg_replication_slots where slot_name = '${name}'`, deadlines.query);
+    const [slot] = await sql.query(
+      `select active_pid from pg_replication_slots where slot_name = '${name}'`,
+      deadlines.query,
+    );
     if (typeof slot?.active_pid !== "number") break;
     if (performance.now() > end) throw new Error(`the slot ${name} does not get free`);
     await sql.query(`select pg_terminate_backend(${slot.active_pid})`, deadlines.query);

@@ -7,7 +7,16 @@ import { markDirectory } from "../../agent/real/directory.ts";
 import { memberOf } from "../../agent/real/peers.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate } from "./certificates.ts";
-import { fetchServers, newServer, query, removeDirectory, serverOwner, start, testDirectory, type TestServer } from "./servers.ts";
+import {
+  fetchServers,
+  newServer,
+  query,
+  removeDirectory,
+  serverOwner,
+  start,
+  type TestServer,
+  testDirectory,
+} from "./servers.ts";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
@@ -43,7 +52,12 @@ describe("the agent as one file", function () {
   it("runs on real surroundings, in at most 60 MB of its own", async () => {
     const ca = newCa("cluster");
     const pair = newCertificate(ca, "a");
-    const files = { "ca.crt": ca.certificate, "agent.crt": pair.certificate, "agent.key": pair.privateKey, key: "k".repeat(32) };
+    const files = {
+      "ca.crt": ca.certificate,
+      "agent.crt": pair.certificate,
+      "agent.key": pair.privateKey,
+      key: "k".repeat(32),
+    };
     const at = (name: string) => join(directory, name);
     for (const [name, text] of Object.entries(files)) writeFileSync(at(name), text, { mode: 0o600 });
     for (const name of ["state", "ledger"]) mkdirSync(at(name));
@@ -55,7 +69,13 @@ describe("the agent as one file", function () {
       state: at("state"),
       ledgerKey: at("key"),
       ledger: { kind: "directory", path: at("ledger") },
-      peers: { listen: { host: "127.0.0.1", port: 0 }, ca: at("ca.crt"), certificate: at("agent.crt"), key: at("agent.key"), nodes: [] },
+      peers: {
+        listen: { host: "127.0.0.1", port: 0 },
+        ca: at("ca.crt"),
+        certificate: at("agent.crt"),
+        key: at("agent.key"),
+        nodes: [],
+      },
       postgres: {
         major: server.major,
         binaries: server.bin,
@@ -69,7 +89,11 @@ describe("the agent as one file", function () {
     };
     writeFileSync(at("agent.json"), JSON.stringify(config));
     await start(server);
-    const child = spawn(process.execPath, [bundle, "run", at("agent.json")], { env: {}, cwd: "/", stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [bundle, "run", at("agent.json")], {
+      env: {},
+      cwd: "/",
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     agent = child;
     let said = "";
     child.stdout.on("data", (piece) => {

@@ -2,7 +2,7 @@
 import type { Answer, Arming } from "./answer.ts";
 import { type Change, changeOf, compare, latest } from "./change.ts";
 import { above, type Entries, type Entry, last, type Own, ownLedger, type Reading, unread } from "./ledger.ts";
-import { excluding, including, type Member, type Members, nobody } from "./member.ts";
+import { excluding, including, type Member, type Members, nobody, sorted } from "./member.ts";
 import type { Token } from "./token.ts";
 import type { WalEnd } from "./verdict.ts";
 
@@ -69,16 +69,40 @@ export function ledgerRead(my: Token, inquiry: Inquiry, reading: Reading): Inqui
   return { ...inquiry, reading, isFresh: true, heard };
 }
 
-/** A peer has ended its arming, and answers that it knows nothing later. What was read of the ledger was read before that. */
-export function heardNothing(me: Member, my: Token, inquiry: Inquiry, peer: Member): Inquiry {
-  const { heard, again } = inquiry;
-  const isComplete = [...my.members, ...my.promises].every((each) => each === me || heard.includes(each));
-  return {
-    ...inquiry,
-    isFresh: false,
-    heard: including(heard, peer),
-    again: isComplete ? including(again, peer) : again,
-  };
+/**
+ * Peers that are not armed (any more) answer that they know nothing later. They were asked together, of what this inquiry knew: whoever was heard
+ * before in the same round does not make the others' answers a second round. What was read of the ledger was read before that.
+ */
+export function roundEnded(me: Member, my: Token, inquiry: Inquiry, peers: Members): Inquiry {
+  if (peers.length === 0) return inquiry;
+  let { heard, again } = inquiry;
+  const isComplete = [...my.members, ...my.promises].every((each) => each === me || inquiry.heard.includes(each));
+  for (const peer of peers) {
+    heard = including(heard, peer);
+    if (isComplete) again = including(again, peer);
+  }
+  return { ...inquiry, isFresh: false, heard, again };
+}
+
+/** A round of one question. */
+export const heardNothing = (me: Member, my: Token, inquiry: Inquiry, peer: Member): Inquiry =>
+  roundEnded(me, my, inquiry, [peer]);
+
+/**
+ * Who is asked to end its arming, of those that are armed: nobody as long as somebody else's answer is missing; and nobody that carries out a
+ * claim over this node, which ends by its own deadline: else a leader that asks on would disarm the failover that is to replace it.
+ */
+export function whomToDisarm(me: Member, my: Token, inquiry: Inquiry, armed: ReadonlyMap<Member, Arming>): Members {
+  const own = inquiry.isFresh ? ownLedger(my, inquiry.reading) : unreadSince(inquiry.reading);
+  const open = openEntries(my, inquiry);
+  const needed = [...my.promises, ...(own.kind === "own" ? open.map(({ to }) => to) : my.members)];
+  if (needed.some((each) => each !== me && !inquiry.heard.includes(each) && !armed.has(each))) return nobody;
+  const claims = (peer: Member, arming: Arming): boolean =>
+    arming.kind === "entry" &&
+    open.some(
+      ({ kind, number, to, over }) => kind === "claim" && number === arming.entry && to === peer && over.includes(me),
+    );
+  return sorted([...armed].flatMap(([peer, arming]) => (needed.includes(peer) && !claims(peer, arming) ? [peer] : [])));
 }
 
 /** The ledger could not be read this time. */

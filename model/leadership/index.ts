@@ -1,8 +1,9 @@
 /**
- * Who may be primary: pure decisions over what a node knows, the ledger, and what others answer. The search in `test/model/leadership/` runs them; the
- * hosts do not yet: there `scripts/host/guard` decides (docs/decisions/leadership.md).
+ * Who may be primary: pure decisions over what a node knows, the ledger, and what others answer. The search in `test/model/leadership/` runs them, and
+ * the agent; the hosts do not yet: there `scripts/host/guard` decides (docs/decisions/leadership.md).
  */
 export * from "./answer.ts";
+export * from "./begin.ts";
 export * from "./change.ts";
 export * from "./claim.ts";
 export * from "./explain.ts";

@@ -1,5 +1,5 @@
 import type { Answer, Arming } from "./answer.ts";
-import { changeOf, compare } from "./change.ts";
+import { type Change, changeOf, compare } from "./change.ts";
 import { above, type Draft, isMember, ownLedger, type Reading } from "./ledger.ts";
 import type { Member } from "./member.ts";
 import type { Token } from "./token.ts";
@@ -40,6 +40,29 @@ export function offer(
       members: end.members,
     },
   };
+}
+
+/** What a primary says of the entry that hands over to one arming of its target. */
+export interface Offered {
+  readonly secret: string;
+  readonly entry: number;
+  /** The giver's own token, as it was when it made the entry. */
+  readonly base: Change;
+}
+
+/** Whether a target waits for this offer of `from`: it is armed for nothing else since it said so, and still has that leader's data. */
+export function mayBeOffered(
+  me: Member,
+  { token, joined, arming }: Pick<Answer, "token" | "joined" | "arming">,
+  from: Member,
+  { secret, entry, base }: Offered,
+): Decision<unknown> {
+  if (arming.kind === "none" || arming.kind === "override") return refuse({ kind: "notArmed", node: me });
+  if (arming.secret !== secret || (arming.kind === "entry" && arming.entry !== entry))
+    return refuse({ kind: "otherArming", entry });
+  if (token.leader !== from || compare(token, base) !== 0)
+    return refuse({ kind: "otherToken", node: me, token: changeOf(token), leader: token.leader });
+  return joined ? { may: true } : refuse({ kind: "notJoined", node: me, leader: from });
 }
 
 /** What a primary says that has stopped for good, cleanly, for one arming of its target. */

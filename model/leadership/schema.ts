@@ -2,9 +2,11 @@
 import { z } from "zod";
 import type { Answer, Arming } from "./answer.ts";
 import type { Change } from "./change.ts";
+import type { Origin } from "./follow.ts";
 import type { Consent, Entry } from "./ledger.ts";
 import type { Member, Members } from "./member.ts";
 import type { Token } from "./token.ts";
+import type { WalEnd } from "./verdict.ts";
 
 /** At most nine digits: no number of ours ever overflows, in whatever reads it. */
 export const count = z.int().min(0).max(999_999_999);
@@ -31,6 +33,13 @@ export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-25
 export const ledgerIdSchema = z.uuid();
 const nonceSchema = z.string().regex(/^[0-9a-f]{32}$/, "must be 16 random bytes");
 const atSchema = z.iso.datetime({ precision: 0 });
+
+/** As decimal text, which JSON has no number for. */
+export const lsnSchema: z.ZodType<bigint, unknown> = z
+  .string()
+  .regex(/^[0-9]{1,20}$/, "must be a position in WAL")
+  .transform(BigInt);
+export const walEndSchema: z.ZodType<WalEnd, unknown> = z.strictObject({ timeline: positive, lsn: lsnSchema });
 
 export const changeSchema: z.ZodType<Change> = z.strictObject({ entry: count, overrides: count });
 
@@ -85,6 +94,9 @@ export const encodeEntry = (entry: Omit<Entry, "digest" | "taken">): object => {
   return { version: 1, ...written };
 };
 
+/** What lies beside an entry that was taken. */
+export const takenSchema = z.strictObject({ version, ledger: ledgerIdSchema, number: positive, digest: digestSchema });
+
 const tokenShape = z.strictObject({
   ledger: ledgerIdSchema.or(z.literal("")),
   digest: digestSchema.or(z.literal("")),
@@ -106,12 +118,19 @@ export interface Kept {
   readonly token: Token;
   readonly joined: boolean;
   readonly promoted: Change | null;
+  /** Of the timelines of the data, as far as it is known. */
+  readonly origins: readonly Origin[];
   /** The machine that wrote it: a clone finds another one. */
   readonly machine: string;
   readonly systemIdentifier: string;
   /** The last checkpoint that the agent saw: data that is older than it has gone back. */
-  readonly checkpoint: string;
+  readonly checkpoint: WalEnd;
 }
+
+const MOST_TIMELINES = 10_000;
+export const originsSchema: z.ZodType<readonly Origin[], unknown> = z
+  .array(z.strictObject({ timeline: positive, change: changeSchema, by: memberSchema }))
+  .max(MOST_TIMELINES);
 
 export const keptSchema: z.ZodType<Kept, unknown> = z
   .strictObject({
@@ -119,20 +138,25 @@ export const keptSchema: z.ZodType<Kept, unknown> = z
     token: tokenSchema,
     joined: z.boolean(),
     promoted: changeSchema.nullable(),
+    origins: originsSchema,
     machine: z.string().min(1).max(200),
     systemIdentifier: z.string().regex(/^[1-9][0-9]{0,19}$/),
-    checkpoint: z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/),
+    checkpoint: walEndSchema,
   })
   .transform(({ version: _, ...kept }) => kept);
 
-export const encodeKept = (kept: Kept): object => ({ version: 1, ...kept });
+export const encodeKept = ({ checkpoint, ...kept }: Kept): object => ({
+  version: 1,
+  ...kept,
+  checkpoint: { timeline: checkpoint.timeline, lsn: checkpoint.lsn.toString() },
+});
 
-const secret = z.string().regex(/^[0-9a-f]{32}$/);
+export const secretSchema = z.string().regex(/^[0-9a-f]{32}$/);
 const armingSchema: z.ZodType<Arming, unknown> = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
-  z.strictObject({ kind: z.literal("open"), secret }),
-  z.strictObject({ kind: z.literal("entry"), entry: positive, secret }),
-  z.strictObject({ kind: z.literal("override"), change: changeSchema, secret }),
+  z.strictObject({ kind: z.literal("open"), secret: secretSchema }),
+  z.strictObject({ kind: z.literal("entry"), entry: positive, secret: secretSchema }),
+  z.strictObject({ kind: z.literal("override"), change: changeSchema, secret: secretSchema }),
 ]);
 
 /** What a peer answers. */

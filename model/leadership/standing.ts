@@ -143,10 +143,13 @@ export const startsWriting = (my: Standing): Standing => ({
   signal: false,
   inquiry: noInquiry,
   mayPromote: false,
-  promoted: changeOf(my.token),
 });
 
-export const takesWrites = (my: Standing): Standing => ({ ...my, signal: true });
+/**
+ * PostgreSQL takes writes. Only now the data counts as promoted for the change: after a crash in the middle of a promotion it has to be promoted
+ * still, also where it is a former primary's, which `pg_control` calls one.
+ */
+export const takesWrites = (my: Standing): Standing => ({ ...my, signal: true, promoted: changeOf(my.token) });
 
 /** What `pg_control` and the data directory say of the last run. */
 export interface LastRun {

@@ -94,12 +94,13 @@ describe("what is kept and sent about who leads", () => {
       token,
       joined: true,
       promoted: { entry: 1, overrides: 0 },
+      origins: [{ timeline: 1, change: { entry: 1, overrides: 0 }, by: a }],
       machine: "4c4c4544-0042",
       systemIdentifier: "7430293847562938475",
-      checkpoint: "0/3000060",
+      checkpoint: { timeline: 1, lsn: 0x3000060n },
     };
     assert.deepEqual(keptSchema.parse(wire(encodeKept(kept))), kept);
-    assert.ok(!keptSchema.safeParse({ ...wire(encodeKept(kept)), checkpoint: "0/30 00060" }).success);
+    assert.ok(!keptSchema.safeParse({ ...wire(encodeKept(kept)), checkpoint: { timeline: 1, lsn: "0/30" } }).success);
     assert.ok(!keptSchema.safeParse({ ...wire(encodeKept(kept)), token: { ...token, leader: null } }).success);
   });
 

@@ -1,0 +1,72 @@
+/**
+ * The agent of one host. Nothing on the hosts runs it yet: there `scripts/host/` decides who leads (docs/decisions/agent.md). `test/simulation/` runs
+ * it from here.
+ */
+import { type Identity, type Log, makeNode, type Node, recall } from "./node.ts";
+import { reply } from "./replies.ts";
+import * as steps from "./steps.ts";
+import { look, settle } from "./supervisor.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { times } from "./times.ts";
+
+export interface Agent {
+  readonly announce: (request: unknown) => Promise<steps.Prepared | null>;
+  readonly initialize: (request: unknown) => Promise<void>;
+  readonly prepare: (request: unknown) => Promise<steps.Prepared>;
+  readonly demote: (request: unknown) => ReturnType<typeof steps.demote>;
+  readonly promote: (request: unknown) => Promise<steps.Promoted>;
+  readonly follow: (request: unknown) => ReturnType<typeof steps.followLeader>;
+  readonly members: (request: unknown) => Promise<void>;
+  readonly override: (request: unknown) => Promise<steps.Promoted>;
+  readonly status: () => ReturnType<typeof steps.status>;
+  /** Rejects when the agent has to end; it is then started anew. Never resolves. */
+  readonly ended: Promise<never>;
+}
+
+/** Resolves when this node knows what it stands for, and answers. Rejects: it is to be started anew. */
+export async function startAgent(identity: Identity, world: Surroundings, log: Log): Promise<Agent> {
+  const node = makeNode(identity, world, log);
+  await recall(node);
+  // What runs, and since when it was told to promote, is not known: nobody gets an answer before that is settled.
+  await node.turn(() => settle(node));
+  const pause = makePause(node);
+  world.peers.serve((from, request) => reply(node, pause.wake, from, request));
+  return {
+    announce: (request) => steps.announce(node, request),
+    initialize: (request) => steps.initialize(node, request),
+    prepare: (request) => steps.prepare(node, request),
+    demote: (request) => steps.demote(node, request),
+    promote: (request) => steps.promote(node, request),
+    follow: (request) => steps.followLeader(node, request),
+    members: (request) => steps.setMembers(node, request),
+    override: (request) => steps.override(node, request),
+    status: () => steps.status(node),
+    ended: lookOn(node, pause.take),
+  };
+}
+
+async function lookOn(node: Node, pause: () => Promise<void>): Promise<never> {
+  const { clock } = node.world;
+  let looked = clock.now() - times.ledgerLook;
+  while (true) {
+    const isTime = clock.now() - looked >= times.ledgerLook;
+    if (isTime) looked = clock.now();
+    await look(node, isTime);
+    if (node.memory.failed) throw node.memory.failed;
+    await pause();
+  }
+}
+
+/** A pause that can be ended early. */
+function makePause({ world }: Node): { take: () => Promise<void>; wake: () => void } {
+  let ends = new AbortController();
+  return {
+    take: async () => {
+      await world.clock.sleep(times.look, ends.signal);
+      ends = new AbortController();
+    },
+    wake: () => {
+      ends.abort();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** From the decision that this node leads to the moment when PostgreSQL takes writes. All of it in the caller's turn. */
+import { changeOf, type LastRun, type Origin, startBy, startsWriting, takesWrites } from "../model/leadership/index.ts";
+import { because } from "./errors.ts";
+import { leads, type Node } from "./node.ts";
+import type { ControlState } from "./surroundings.ts";
+
+/** Of a node that has just taken a change, as a standby. Nothing happens where it stood down meanwhile. */
+export async function promote(node: Node): Promise<void> {
+  const { memory, hold, change, world, log } = node;
+  const goesAhead = await hold(async () => {
+    if (!memory.my.mayPromote || !leads(node) || memory.phase !== "standby") return false;
+    await change(startsWriting(memory.my));
+    // From here on it answers that it serves, whatever PostgreSQL says.
+    memory.phase = "starting";
+    return true;
+  });
+  if (!goesAhead) return;
+  log("promotes", { token: changeOf(memory.my.token) });
+  await world.postgres.promote();
+  await nowTakesWrites(node);
+}
+
+/** Of a node that the guard lets go ahead: `starting` already, by the hold that decided it. */
+export async function startWriting(node: Node, by: "start" | "promotion"): Promise<void> {
+  const { memory, world, log } = node;
+  const { postgres } = world;
+  log("starts as the primary", { by, token: changeOf(memory.my.token) });
+  if (by === "start") await postgres.startPrimary();
+  else {
+    await postgres.startStandby(null);
+    await postgres.promote();
+  }
+  await nowTakesWrites(node);
+}
+
+/** Also what an agent finds that was restarted in the middle. */
+export async function nowTakesWrites(node: Node): Promise<void> {
+  const { memory, hold, change, world, log, me } = node;
+  await hold(async () => {
+    memory.source = null;
+    const timeline = (await world.postgres.history()).at(-1)?.timeline ?? 0;
+    const isKnown = memory.origins.some((origin) => origin.timeline === timeline);
+    const begun: Origin = { timeline, change: changeOf(memory.my.token), by: me };
+    await change(takesWrites(memory.my), isKnown ? memory.origins : [...memory.origins, begun]);
+    memory.phase = "serving";
+  });
+  log("takes writes", { token: changeOf(memory.my.token), timeline: memory.origins.at(-1)?.timeline });
+  await keepSlots(node);
+}
+
+async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
+  const begun = memory.origins.at(-1);
+  const followers = memory.my.token.members.filter((each) => each !== me);
+  if (begun)
+    await world.postgres.keepSlots(begun, followers).catch((error) => log("has no slots", { why: because(error) }));
+}
+
+/** Whether `pg_control` names the state of a primary. A crash leaves "in production". */
+const asPrimary = (state: ControlState): boolean =>
+  state === "in production" || state === "shut down" || state === "shutting down" || state === "in crash recovery";
+
+/** How it comes up, by the last run. */
+export async function howToStart({ memory, world: { postgres } }: Node): Promise<"start" | "promotion"> {
+  const control = await postgres.control();
+  if (!control) throw new Error("there is no data to start");
+  const lastRun: LastRun = { asPrimary: asPrimary(control.state), hasBackupLabel: await postgres.hasBackupLabel() };
+  return startBy(memory.my, lastRun);
+}

@@ -1,0 +1,94 @@
+/** The five surroundings of a host, by its config. */
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { nameOf } from "../../model/leadership/index.ts";
+import type { LedgerStorage, Surroundings } from "../surroundings.ts";
+import { systemClock } from "./clock.ts";
+import { type AgentConfig, s3CredentialsSchema } from "./config.ts";
+import { directoryStorage } from "./directory.ts";
+import { readSmall } from "./files.ts";
+import { openPeers } from "./peers.ts";
+import { type RealPostgres, realPostgres, type WalArchive } from "./postgres.ts";
+import { runAs } from "./programs.ts";
+import { s3Requests, s3Storage } from "./s3.ts";
+import { plainService, systemdService } from "./service.ts";
+import { fileStore, removePartials } from "./store.ts";
+
+/** Bytes: certificates and keys. */
+const longestText = 64 * 1024;
+const storageDeadlineMs = 10_000;
+
+async function textOf(path: string): Promise<string> {
+  const found = await readSmall(path, longestText);
+  if (!found) throw new Error(`${path} is not there`);
+  return found.toString("utf8");
+}
+
+async function storageOf(ledger: AgentConfig["ledger"]): Promise<LedgerStorage> {
+  if (ledger.kind === "directory") return directoryStorage(ledger.path);
+  const { ca, credentials, kind: _, ...given } = ledger;
+  return s3Storage(
+    s3Requests({
+      ...given,
+      ...(ca === undefined ? {} : { ca: await textOf(ca) }),
+      credentials: async () => s3CredentialsSchema.parse(JSON.parse(await textOf(credentials))),
+      deadlineMs: storageDeadlineMs,
+    }),
+  );
+}
+
+/** Until the agent has an archive of WAL: it says so, and a decision that needs one is not made. */
+const noArchive: WalArchive = {
+  end: () => Promise.reject(new Error("this agent asks no archive of WAL yet")),
+  histories: () => Promise.reject(new Error("this agent asks no archive of WAL yet")),
+  hush: async () => {},
+};
+
+function postgresOf({ node, peers, postgres }: AgentConfig): RealPostgres {
+  const { unit, log, standbyFile, ...given } = postgres;
+  const { binaries, dataDirectory, user } = given;
+  const service =
+    unit === undefined
+      ? plainService(binaries, dataDirectory, log ?? join(dirname(dataDirectory), "postgresql.log"), user)
+      : systemdService(unit, runAs({ name: "root", home: "/root", uid: 0, gid: 0 }));
+  return realPostgres({
+    ...given,
+    me: node,
+    service,
+    archive: noArchive,
+    conninfo(source) {
+      const found = peers.nodes.find(({ member }) => member === source);
+      if (!found) throw new Error(`${nameOf(source)} is no peer of this node`);
+      return found.conninfo;
+    },
+    writeStandbyFile: (text) => writeFile(standbyFile, text, { mode: 0o644 }),
+  });
+}
+
+export interface AssembledSurroundings extends Surroundings {
+  readonly postgres: RealPostgres;
+  /** Of the peers' network. */
+  readonly port: number;
+}
+
+/** @param report what a peer did that was refused */
+export async function assemble(config: AgentConfig, report: (what: string) => void): Promise<AssembledSurroundings> {
+  const { peers, state } = config;
+  await removePartials(state);
+  const network = await openPeers({
+    listen: peers.listen,
+    ca: await textOf(peers.ca),
+    certificate: await textOf(peers.certificate),
+    key: await textOf(peers.key),
+    peers: () => peers.nodes,
+    report,
+  });
+  return {
+    store: fileStore(state),
+    ledger: await storageOf(config.ledger),
+    peers: network,
+    postgres: postgresOf(config),
+    clock: systemClock,
+    port: network.port,
+  };
+}

@@ -1,0 +1,71 @@
+/** What the agent is told by the file that `install` writes: root's, and checked all the same. */
+import { z } from "zod";
+import { memberSchema } from "../../model/leadership/schema.ts";
+import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
+
+const path = z.string().regex(/^\/[^\0\n]{1,400}$/, "must be an absolute path");
+const port = z.int().min(0).max(65_535);
+const host = z.string().min(1).max(255);
+const line = z.string().regex(/^[^\0\r\n]{0,2000}$/, "must be one line");
+
+const ledger = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("directory"), path }),
+  z.strictObject({
+    kind: z.literal("s3"),
+    endpoint: z.string().regex(/^https:\/\/[A-Za-z0-9.:[\]-]+$/, "must be https://host:port"),
+    bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,62}$/),
+    region: z.string().regex(/^[a-z0-9-]{1,40}$/),
+    prefix: z.string().regex(/^(?:[A-Za-z0-9._-]+\/)*$/, "must end with /, or be empty"),
+    uriStyle: z.enum(["path", "host"]),
+    /** A file with certificates. */
+    ca: path.exactOptional(),
+    verifyTls: z.boolean(),
+    /** A file with `{ "accessKeyId", "secretAccessKey" }`; it is read for each request. */
+    credentials: path,
+  }),
+]);
+
+export const configSchema = z.strictObject({
+  version: z.literal(1),
+  node: memberSchema,
+  /** The machine's own id. */
+  machine: z.string().min(1).max(200),
+  /** A directory of root's. */
+  state: path,
+  /** A file with the stack's key. */
+  ledgerKey: path,
+  ledger,
+  peers: z.strictObject({
+    listen: z.strictObject({ host, port }),
+    /** Files. */
+    ca: path,
+    certificate: path,
+    key: path,
+    /** Who may speak, and where it is; for PostgreSQL, too, by libpq's words. This node is none of them. */
+    nodes: z.array(z.strictObject({ member: memberSchema, host, port, conninfo: line })).max(100),
+  }),
+  postgres: z.strictObject({
+    major: z.enum(Object.keys(serverMajors) as [ServerMajorName, ...ServerMajorName[]]),
+    binaries: path,
+    dataDirectory: path,
+    socketDirectory: path,
+    port,
+    user: z.strictObject({ name: z.string().min(1).max(32), uid: z.int().min(1), gid: z.int().min(1), home: path }),
+    /** Of systemd. Absent: the agent starts the server itself, and `log` is where that writes. */
+    unit: z
+      .string()
+      .regex(/^[A-Za-z0-9:_.@-]{1,200}\.service$/)
+      .exactOptional(),
+    log: path.exactOptional(),
+    standbyFile: path,
+    standbySettings: z.record(z.string().regex(/^[a-z_]{1,63}$/), line),
+  }),
+});
+
+export type AgentConfig = z.infer<typeof configSchema>;
+
+export const s3CredentialsSchema = z.strictObject({
+  accessKeyId: z.string().min(1).max(200),
+  secretAccessKey: z.string().min(1).max(200),
+  sessionToken: z.string().min(1).max(4000).exactOptional(),
+});

@@ -1,0 +1,204 @@
+/** The server of this host: its files, its processes, its sessions, put together. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Member } from "../../model/leadership/index.ts";
+import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
+import type { Postgres, Upstream } from "../surroundings.ts";
+import { type ControlFile, readControl } from "./control.ts";
+import { inDirectory, type OpenDirectory } from "./dataDirectory.ts";
+import { hasCode } from "./files.ts";
+import { runAs, type ServerUser } from "./programs.ts";
+import { becomeCopy } from "./rejoin.ts";
+import { runningServer } from "./server.ts";
+import type { Service } from "./service.ts";
+import { queryOnce, type Session, standingSession } from "./session.ts";
+import { renderSettings, signalText, slotOf, slotPrefix } from "./standbySettings.ts";
+import { walPlaces } from "./walPlaces.ts";
+
+/** What the agent asks of the archive of WAL. */
+export interface WalArchive {
+  /** See `Postgres.archivedEnd`. */
+  end(timeline: number): Promise<bigint | undefined>;
+  /** The history files of all timelines that it knows. */
+  histories(): Promise<ReadonlyMap<number, string>>;
+  /** From now on `restore_command` gives nothing; or what there is, again. */
+  hush(isOn: boolean): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly major: ServerMajorName;
+  readonly me: Member;
+  /** PostgreSQL's programs. */
+  readonly binaries: string;
+  /** PGDATA. */
+  readonly dataDirectory: string;
+  readonly socketDirectory: string;
+  readonly port: number;
+  readonly user: ServerUser;
+  readonly service: Service;
+  readonly archive: WalArchive;
+  /** libpq's words for a replication connection to a member's server. */
+  readonly conninfo: (source: Member) => string;
+  /** Settings of a standby besides those that follow from its upstream, such as `restore_command`. */
+  readonly standbySettings: Readonly<Record<string, string>>;
+  /** From 12 on: writes the file with a standby's settings, which `postgresql.conf` includes. */
+  readonly writeStandbyFile: (text: string) => Promise<void>;
+}
+
+/** Milliseconds. */
+const deadlines = { query: 3_000, checkpoint: 600_000, removal: 10_000 } as const;
+/** Bytes. */
+const longestSignal = 16 * 1024;
+
+export interface RealPostgres extends Postgres {
+  close(): Promise<void>;
+}
+
+export function realPostgres(options: ServerOptions): RealPostgres {
+  const { dataDirectory, major, user, archive } = options;
+  const { signal, controlVersion } = serverMajors[major];
+  const run = runAs(user);
+  const where = { socketDirectory: options.socketDirectory, port: options.port, major: Number(major) };
+  const sql = standingSession(where, "sql");
+  const walsender = standingSession(where, "walsender");
+
+  const inData = <T>(use: (directory: OpenDirectory) => Promise<T>): Promise<T> =>
+    inDirectory(dataDirectory, user, use);
+
+  async function known(): Promise<ControlFile> {
+    const control = await readControl(dataDirectory);
+    if (!control) throw new Error(`${dataDirectory} has no pg_control`);
+    if (control.controlVersion !== controlVersion)
+      throw new Error(`${dataDirectory} is of another major than ${major}`);
+    return control;
+  }
+
+  async function control(): Promise<ControlFile | undefined> {
+    try {
+      if ((await readdir(dataDirectory)).length === 0) return undefined;
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    }
+    return await known();
+  }
+
+  const server = runningServer({ ...options, sql, control: known });
+  const { keepHistories, ...wal } = walPlaces({
+    ...options,
+    sql,
+    walsender,
+    control: known,
+    isNothing: server.isNothing,
+  });
+
+  /** Settings, as they stand in a file: to 11 an empty name of a slot is refused. */
+  function settingsFor(upstream: Upstream | null): Readonly<Record<string, string>> {
+    const own = { recovery_target_timeline: "latest", ...options.standbySettings };
+    if (upstream) {
+      const slot = slotOf(upstream.begun, options.me);
+      return { ...own, primary_conninfo: options.conninfo(upstream.leader), primary_slot_name: slot };
+    }
+    // Set, not left out: postgresql.auto.conf of a copy may have others.
+    return signal === "standby.signal" ? { ...own, primary_conninfo: "", primary_slot_name: "" } : own;
+  }
+
+  /** One that is there may not be durable: whoever put it may not have come to that. */
+  const putSignal = () =>
+    inData(async (data) => {
+      const there = await data.read(signal, longestSignal);
+      await data.put(signal, there?.toString("utf8") ?? signalText(major, settingsFor(null)));
+    });
+
+  async function setUpstream(upstream: Upstream | null): Promise<void> {
+    const settings = settingsFor(upstream);
+    if (signal === "standby.signal") await options.writeStandbyFile(renderSettings(settings));
+    await inData((data) => data.put(signal, signalText(major, settings)));
+  }
+
+  /** While nothing runs, by their owner: root would go where a link leads. */
+  async function removeSlots(): Promise<void> {
+    const slots = join(dataDirectory, "pg_replslot");
+    const ours = (await readdir(slots)).filter((name) => name.startsWith(slotPrefix));
+    if (ours.length > 0) await run("rm", ["-rf", "--", ...ours.map((name) => join(slots, name))], deadlines.removal);
+  }
+
+  return {
+    control,
+    running: server.running,
+    putSignal,
+    removeSignal: () => inData((data) => data.remove(signal)),
+    hasBackupLabel: () => inData((data) => data.has("backup_label")),
+    async startStandby(upstream) {
+      if (!(await server.isNothing())) throw new Error("PostgreSQL runs already");
+      await setUpstream(upstream);
+      await removeSlots();
+      await server.start("recovery");
+    },
+    async startPrimary() {
+      if (await inData((data) => data.has(signal))) throw new Error(`${signal} is there`);
+      await server.start("writes");
+    },
+    async fetchHistories() {
+      await keepHistories(await archive.histories());
+      await archive.hush(true);
+    },
+    async promote() {
+      await server.promote();
+      await archive.hush(false);
+    },
+    keepSlots: (begun, followers) =>
+      keepSlots(
+        sql,
+        followers.map((each) => slotOf(begun, each)),
+      ),
+    async checkpoint() {
+      await queryOnce(where, "checkpoint", deadlines.checkpoint);
+    },
+    stopCleanly: server.stopCleanly,
+    stopAtOnce: server.stopAtOnce,
+    ...wal,
+    archivedEnd: archive.end,
+    async becomeCopyOf(source, how) {
+      if (!(await server.isNothing())) throw new Error("PostgreSQL runs");
+      const text = signalText(major, settingsFor(null));
+      await becomeCopy({ ...options, run, signal: { name: signal, text } }, source, how);
+    },
+    async close() {
+      await Promise.all([sql.close(), walsender.close()]);
+    },
+  };
+}
+
+/** Of our slots these are there, and no others. */
+async function keepSlots(sql: Session, wanted: readonly string[]): Promise<void> {
+  const ours = `slot_type = 'physical' and slot_name ~ '^${slotPrefix}[a-z0-9_]+$'`;
+  const rows = await sql.query(
+    `select slot_name::text as name from pg_replication_slots where ${ours}`,
+    deadlines.query,
+  );
+  const there = rows.map(({ name }) => String(name));
+  if (!there.every((name) => /^[a-z0-9_]{1,63}$/.test(name)))
+    throw new Error("PostgreSQL names a slot as none can be named");
+  for (const name of there.filter((each) => !wanted.includes(each))) await dropSlot(sql, name);
+  for (const name of wanted.filter((each) => !there.includes(each))) {
+    await sql.query(`select pg_create_physical_replication_slot('${name}', true)`, deadlines.query);
+  }
+}
+
+/** One that is in use is taken from its user, which is of another timeline, and may come again. */
+async function dropSlot(sql: Session, name: string): Promise<void> {
+  const end = performance.now() + deadlines.query;
+  for (;;) {
+    const [slot] = await sql.query(
+      `select active_pid from pg_replication_slots where slot_name = '${name}'`,
+      deadlines.query,
+    );
+    if (typeof slot?.active_pid !== "number") break;
+    if (performance.now() > end) throw new Error(`the slot ${name} does not get free`);
+    await sql.query(`select pg_terminate_backend(${slot.active_pid})`, deadlines.query);
+    await sleep(20);
+  }
+  await sql.query(`select pg_drop_replication_slot('${name}')`, deadlines.query);
+}

@@ -1,0 +1,85 @@
+/** The data of a node becomes a beginning of its leader's, under another name: no start finds it before the signal is there. */
+import { readdir, rename, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Member } from "../../model/leadership/index.ts";
+import type { ServerMajorName } from "../../model/serverMajors.ts";
+import { inDirectory } from "./dataDirectory.ts";
+import { hasCode, syncDirectory } from "./files.ts";
+import type { RunProgram, ServerUser } from "./programs.ts";
+
+interface Rejoining {
+  readonly major: ServerMajorName;
+  readonly binaries: string;
+  readonly dataDirectory: string;
+  readonly user: ServerUser;
+  readonly run: RunProgram;
+  readonly conninfo: (source: Member) => string;
+  readonly signal: { readonly name: string; readonly text: string };
+}
+
+/** Milliseconds: a terabyte over a slow network. */
+const copyDeadline = 24 * 3600_000;
+
+const exists = async (path: string): Promise<boolean> => {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+};
+
+async function move(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(dirname(to));
+}
+
+export async function becomeCopy(node: Rejoining, source: Member, how: "rewind" | "copy"): Promise<void> {
+  const { dataDirectory } = node;
+  const joining = `${dataDirectory}.joining`;
+  await moveAside(joining);
+  if (how === "rewind") await rewindAt(node, joining, source);
+  else await copyTo(node, joining, source);
+  await putSignal(node, joining);
+  await move(joining, dataDirectory);
+}
+
+/** Nothing of a user's is ever removed. */
+async function moveAside(path: string): Promise<void> {
+  if (!(await exists(path)) || (await readdir(path)).length === 0) return;
+  const aside = `${path.replace(/\.joining$/, "")}.aside-${new Date().toISOString().replace(/[^0-9]/g, "")}`;
+  await move(path, aside);
+}
+
+const putSignal = ({ user, signal }: Rejoining, directory: string): Promise<void> =>
+  inDirectory(directory, user, (data) => data.put(signal.name, signal.text));
+
+/**
+ * A rewind that ends before it has changed anything leaves the data as it was, with the signal. One that is cut off later leaves none under this
+ * name: only a copy helps, and what is left of it is moved aside then.
+ */
+async function rewindAt(node: Rejoining, joining: string, source: Member): Promise<void> {
+  const { binaries, dataDirectory, major, run, user, signal } = node;
+  await move(dataDirectory, joining);
+  // The server that pg_rewind would start to end a recovery leaves "shut down": a stop that never was.
+  const onlyStopped = Number(major) >= 13 ? ["--no-ensure-shutdown"] : [];
+  const args = ["-D", joining, `--source-server=${node.conninfo(source)} dbname=postgres`, ...onlyStopped];
+  const program = join(binaries, "pg_rewind");
+  try {
+    await run(program, [...args, "--dry-run"], copyDeadline);
+  } catch (error) {
+    await putSignal(node, joining);
+    await move(joining, dataDirectory);
+    throw error;
+  }
+  await inDirectory(joining, user, (data) => data.remove(signal.name));
+  await run(program, args, copyDeadline);
+}
+
+async function copyTo(node: Rejoining, joining: string, source: Member): Promise<void> {
+  const { binaries, dataDirectory, run } = node;
+  await moveAside(dataDirectory);
+  const args = ["-D", joining, "-d", node.conninfo(source), "-X", "stream", "-c", "fast", "--no-password"];
+  await run(join(binaries, "pg_basebackup"), args, copyDeadline);
+}

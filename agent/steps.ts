@@ -1,0 +1,242 @@
+/**
+ * The steps of an update on one node, as the operator's machine calls them (model/steps.ts). Each may be called at any time, often, or never, and
+ * proves by itself that it may act. What it cannot do it says by throwing Refused.
+ */
+import { z } from "zod";
+import {
+  changeOf,
+  explainStart,
+  hasToClaim,
+  letGo,
+  type Member,
+  mayBegin,
+  membersOf,
+  ownLedger,
+  tookOver,
+} from "../model/leadership/index.ts";
+import { consentSchema, count, ledgerIdSchema, memberSchema, membersSchema } from "../model/leadership/schema.ts";
+import { askAll } from "./asking.ts";
+import { Refused, refused } from "./errors.ts";
+import {
+  arm,
+  askToStandDown,
+  claimAsPrimary,
+  disarmIf,
+  type Fenced,
+  isFenced,
+  takeOver,
+  writeClaim,
+} from "./failover.ts";
+import { type Followed, follow } from "./follow.ts";
+import { verdict } from "./guard.ts";
+import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
+import { takeOverWithoutLedger } from "./override.ts";
+import { type HandedOver, handOver, notWritten } from "./switchover.ts";
+import { times } from "./times.ts";
+
+const intent = z.string().regex(/^[0-9a-f-]{1,64}$/);
+const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max(100);
+
+export const stepSchemas = {
+  announce: z.strictObject({ intent }),
+  initialize: z.strictObject({ intent, ledger: ledgerIdSchema, members: membersSchema }),
+  prepare: z.strictObject({ intent, consent: consentSchema.nullable() }),
+  demote: z.strictObject({ intent, to: memberSchema, fenced }),
+  promote: z.strictObject({ intent, fenced }),
+  follow: z.strictObject({ intent, leader: memberSchema }),
+  members: z.strictObject({ intent, list: membersSchema }),
+  override: z.strictObject({ intent, nodes: membersSchema, keptOff: membersSchema }),
+} as const;
+export type StepRequest<S extends keyof typeof stepSchemas> = z.infer<(typeof stepSchemas)[S]>;
+
+export type Prepared =
+  | { readonly plan: "leads" }
+  /** The primary hands over to this node, which waits for it. */
+  | { readonly plan: "planned"; readonly from: Member }
+  /** These have to be proven stopped behind this entry. Who is declared fenced is switched off now. */
+  | { readonly plan: "claim"; readonly entry: number; readonly over: readonly Member[] };
+
+export interface Promoted {
+  readonly leader: Member;
+  readonly entry: number;
+  readonly timeline: number;
+}
+
+/** Every request is data until its schema has let it in. */
+function checked<S extends keyof typeof stepSchemas>(step: S, request: unknown): StepRequest<S> {
+  return stepSchemas[step].parse(request) as StepRequest<S>;
+}
+
+function requireIntent({ memory }: Node, wanted: string): void {
+  if (memory.intent === wanted) return;
+  throw new Refused({
+    message: "this node knows a newer update, or none",
+    hint: "run 'pulumi up' again; without --target and --exclude",
+  });
+}
+
+/**
+ * This node knows the update, and what was armed for an older one is not any more. A primary that has to get rid of entries above its own writes its
+ * claim: who is in `over` and declared fenced is switched off behind it, and `demote` or `promote` brings the proof.
+ */
+export async function announce(node: Node, request: unknown): Promise<Prepared | null> {
+  const { intent } = checked("announce", request);
+  const { memory, hold, change } = node;
+  await hold(async () => {
+    if (memory.intent === intent) return;
+    await rememberIntent(node, intent);
+    if (memory.my.arming.kind !== "none") await change(letGo(memory.my));
+  });
+  return memory.phase === "serving" && leads(node) ? prepareServing(node) : null;
+}
+
+/** The first primary of a new cluster. PostgreSQL's data is there (initdb), and has never run. */
+export async function initialize(node: Node, request: unknown): Promise<void> {
+  const wanted = checked("initialize", request);
+  requireIntent(node, wanted.intent);
+  const { me, memory, ledger, hold, change, log } = node;
+  const reading = await ledger.read(0);
+  const decided = mayBegin(me, memory.my.token, reading);
+  if (!decided.may) throw refused(decided.why, reading);
+  let entry = decided.found;
+  if (!entry) {
+    const created = await ledger.begin(wanted.ledger, me, wanted.members);
+    if (created.kind !== "made") throw notWritten(created);
+    entry = created.entry;
+  }
+  const first = entry;
+  await hold(async () => {
+    const origin = { timeline: 1, change: { entry: first.number, overrides: 0 }, by: me };
+    if (memory.my.token.leader === null) await change(tookOver(memory.my, me, first, "serving"), [origin]);
+  });
+  log("is the first primary", { entry: first.number });
+  await serves(node);
+}
+
+/** The declared primary is ready to take over the moment it may. */
+export async function prepare(node: Node, request: unknown): Promise<Prepared> {
+  const { intent, consent } = checked("prepare", request);
+  requireIntent(node, intent);
+  const { me, memory, hold, world } = node;
+  if (memory.phase === "serving" && leads(node)) return prepareServing(node);
+  const answers = await askAll(node, memory.my.token.members);
+  const leader = [...answers].find(([peer, answer]) => answer.serving && answer.token.leader === peer)?.[0];
+  await endOwnArming(node);
+  if (leader) await follow(node, leader);
+  await world.postgres.fetchHistories();
+  await hold(async () => {
+    requireIntent(node, intent);
+    if (isServing(memory)) throw refused({ kind: "serves", node: me });
+    if (!memory.my.token.members.includes(me))
+      throw refused({ kind: "notAMember", node: me, entry: memory.my.token.entry });
+    await arm(node);
+  });
+  if (leader) return { plan: "planned", from: leader };
+  const entry = await writeClaim(node, { consent });
+  return { plan: "claim", entry: entry.number, over: entry.over };
+}
+
+/** It leads already. What is open above its own entry has to go before anything else. */
+async function prepareServing(node: Node): Promise<Prepared> {
+  const { memory, hold, ledger } = node;
+  const { token } = memory.my;
+  if (memory.claim) return { plan: "claim", entry: memory.claim.entry.number, over: memory.claim.entry.over };
+  const own = ownLedger(token, await ledger.read(token.entry));
+  if (own.kind !== "own" || !hasToClaim(memory.my, own.last)) return { plan: "leads" };
+  await endOwnArming(node);
+  await hold(() => arm(node));
+  const entry = await writeClaim(node, { consent: null });
+  return { plan: "claim", entry: entry.number, over: entry.over };
+}
+
+async function endOwnArming(node: Node): Promise<void> {
+  const { arming } = node.memory.my;
+  if (arming.kind !== "none") await disarmIf(node, arming.secret);
+}
+
+/** Whoever is primary and not declared to be steps down, for the declared one. */
+export async function demote(node: Node, request: unknown): Promise<HandedOver | { readonly kind: "notPrimary" }> {
+  const { intent, to, fenced } = checked("demote", request);
+  requireIntent(node, intent);
+  if (node.memory.phase !== "serving" || !leads(node) || to === node.me) return { kind: "notPrimary" };
+  if (node.memory.claim) await takeClaim(node, fenced);
+  return handOver(node, to, () => node.memory.intent === intent);
+}
+
+/** This node is the one writable primary. */
+export async function promote(node: Node, request: unknown): Promise<Promoted> {
+  const wanted = checked("promote", request);
+  requireIntent(node, wanted.intent);
+  const { memory } = node;
+  if (memory.claim) await takeClaim(node, wanted.fenced);
+  return serves(node);
+}
+
+/** Everybody in `over` is asked to stand down, or is fenced behind the entry: then it is taken. */
+async function takeClaim(node: Node, proofs: readonly Fenced[]): Promise<void> {
+  const { claim } = node.memory;
+  isFenced(node, proofs);
+  await askToStandDown(node);
+  const refusal = await takeOver(node);
+  if (refusal) throw refused(refusal, { kind: "read", entries: claim ? [claim.entry] : [] });
+}
+
+/** Waits as long as it may yet come true. */
+async function serves(node: Node): Promise<Promoted> {
+  const { me, memory } = node;
+  const isOver = () => memory.phase === "serving" || (memory.my.arming.kind === "none" && !leads(node));
+  await until(node, times.promotion, isOver);
+  const { token } = memory.my;
+  if (memory.phase === "serving" && leads(node))
+    return { leader: me, entry: token.entry, timeline: memory.origins.at(-1)?.timeline ?? 0 };
+  throw leads(node)
+    ? new Refused(explainStart(verdict(node), memory.my.inquiry.reading))
+    : refused({ kind: "notTheLeader", node: me, leader: token.leader, serving: false });
+}
+
+export async function followLeader(node: Node, request: unknown): Promise<{ readonly how: Followed }> {
+  const { intent, leader } = checked("follow", request);
+  requireIntent(node, intent);
+  if (leader === node.me) return { how: "already" };
+  return { how: await follow(node, leader) };
+}
+
+/** The list of members is this one, by an entry of the ledger. Who is not on it any more is proven gone: the caller says so. */
+export async function setMembers(node: Node, request: unknown): Promise<void> {
+  const { intent, list } = checked("members", request);
+  requireIntent(node, intent);
+  const { me, memory, hold, ledger } = node;
+  const reading = await ledger.read(memory.my.token.entry);
+  const own = ownLedger(memory.my.token, reading);
+  if (own.kind !== "own") throw refused({ kind: "ledger", own }, reading);
+  if (String(membersOf(own.last)) === String(list)) return;
+  const secret = await hold(async () => {
+    requireIntent(node, intent);
+    if (memory.phase !== "serving" || !leads(node))
+      throw refused({ kind: "notTheLeader", node: me, leader: memory.my.token.leader, serving: false });
+    if (memory.my.arming.kind !== "none") throw refused({ kind: "isArmed", node: me });
+    return arm(node);
+  });
+  const refusal = await claimAsPrimary(node, secret, { consent: null, list });
+  if (refusal) throw refused(refusal, reading);
+}
+
+/** The operator's last resort: the archive is lost, and the primary too. */
+export async function override(node: Node, request: unknown): Promise<Promoted> {
+  const { intent, nodes, keptOff } = checked("override", request);
+  requireIntent(node, intent);
+  const refusal = await takeOverWithoutLedger(node, nodes, keptOff);
+  if (refusal) throw refused(refusal);
+  return serves(node);
+}
+
+/** Who this node thinks leads, and why it would or would not take writes. */
+export function status(node: Node) {
+  const { memory } = node;
+  return {
+    token: changeOf(memory.my.token),
+    leader: memory.my.token.leader,
+    phase: memory.phase,
+    ...explainStart(verdict(node), memory.my.inquiry.reading),
+  };
+}

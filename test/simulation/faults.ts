@@ -1,0 +1,178 @@
+/** What goes wrong, and who does it. Which faults there are at all, and how often, differs from run to run. */
+import type { Hosts } from "./hosts.ts";
+import { type Declared, update } from "./operator.ts";
+import { copyOfData, crashes, starts, stopsCleanly } from "./postgres.ts";
+import { type Host, trace, type World } from "./world.ts";
+
+export interface Faults {
+  readonly end: () => void;
+  readonly updates: () => number;
+}
+
+type Fault = (world: World, hosts: Hosts, host: Host) => void;
+
+const faults: Record<string, Fault> = {
+  agentDies: (world, hosts, host) => {
+    if (!host.agentLife.isAlive) return;
+    trace(world, host.name, "agent dies");
+    hosts.killsAgent(host);
+    world.loop.after(world.random.between(50, 10_000), () => hosts.startsAgent(host));
+  },
+  powerFails: (world, hosts, host) => {
+    hosts.powerOff(host);
+    if (world.random.chance(0.7))
+      world.loop.after(world.random.between(500, 60_000), () => comesBack(world, hosts, host));
+  },
+  powerComesBack: (world, hosts, host) => comesBack(world, hosts, host),
+  postgresDies: (world, _, host) => {
+    const leaves = world.random.chance(0.3);
+    trace(world, host.name, "PostgreSQL dies", leaves ? "and leaves a backend" : "");
+    crashes(host, leaves);
+  },
+  somebodyStarts: (world, _, host) => {
+    if (!host.power.isAlive || host.pg.state !== "down") return;
+    trace(world, host.name, "pg_ctl start, by hand");
+    try {
+      starts(world, host, null);
+    } catch {}
+  },
+  somebodyStops: (world, _, host) => {
+    if (!host.power.isAlive) return;
+    trace(world, host.name, "pg_ctl stop, by hand");
+    try {
+      stopsCleanly(world, host);
+    } catch {}
+  },
+  networkIsCut: (world, _, host) => {
+    const { random } = world;
+    const cut = (set: Set<string>): void => {
+      for (const other of world.hosts) {
+        if (other === host || random.chance(0.3)) continue;
+        if (random.chance(0.8)) set.add(`${host.name}>${other.name}`);
+        if (random.chance(0.8)) set.add(`${other.name}>${host.name}`);
+      }
+    };
+    if (random.chance(0.8)) cut(world.cutAgents);
+    if (random.chance(0.6)) cut(world.cutWal);
+    trace(world, "network: cut", [...world.cutAgents], [...world.cutWal]);
+    world.loop.after(random.between(1000, 60_000), () => heals(world));
+  },
+  archiveIsAway: (world) => {
+    world.archive.isAway = world.random.chance(0.6);
+    world.archive.isSlow = !world.archive.isAway;
+    trace(world, "archive:", world.archive.isAway ? "away" : "slow");
+    world.loop.after(world.random.between(1000, 60_000), () => archiveComesBack(world));
+  },
+  clockJumps: (world, _, host) => {
+    host.clock.offset += world.random.between(0, 200_000);
+    trace(world, host.name, "clock jumps");
+  },
+  diskGoesBack: (world, hosts, host) => {
+    if (world.restores > 0) return;
+    if (!host.snapshot) {
+      if (world.hosts.some(({ snapshot }) => snapshot)) return;
+      trace(world, host.name, "snapshot");
+      const { files, data } = host.disk;
+      const copied = data && copyOfData(data);
+      if (copied) copied.log.length = Math.max(1, copied.synced);
+      host.snapshot = { files: new Map(files), data: copied };
+      return;
+    }
+    hosts.powerOff(host);
+    restores(world, host);
+    world.loop.after(world.random.between(500, 20_000), () => comesBack(world, hosts, host));
+  },
+};
+
+function comesBack({ isCalm }: World, hosts: Hosts, host: Host): void {
+  if (!isCalm && !host.isKeptOff && !host.isRetired) hosts.powerOn(host);
+}
+
+function heals({ cutAgents, cutWal }: World): void {
+  cutAgents.clear();
+  cutWal.clear();
+}
+
+function archiveComesBack({ archive }: World): void {
+  archive.isAway = false;
+  archive.isSlow = false;
+}
+
+/** What was on this disk only is gone by the disk's own fault. */
+function restores(world: World, host: Host): void {
+  if (!host.snapshot) return;
+  trace(world, host.name, "disk goes back");
+  const kept = new Set(host.snapshot.data?.log.map(({ tag }) => tag));
+  for (const { tag } of host.disk.data?.log ?? []) if (!kept.has(tag)) world.acked.delete(tag);
+  host.disk = host.snapshot;
+  host.snapshot = null;
+  world.restores++;
+}
+
+export function beginFaults(world: World, hosts: Hosts): Faults {
+  const { random, loop } = world;
+  let isOver = false;
+  let updates = 0;
+  const present = Object.entries(faults).filter(() => random.chance(0.6));
+  const pause = random.between(1000, 20_000);
+  trace(
+    world,
+    "--- faults:",
+    present.map(([name]) => name),
+    "every",
+    pause,
+  );
+
+  const goesWrong = (): unknown => {
+    if (isOver) return false;
+    const [, fault] = random.pick(present.length > 0 ? present : Object.entries(faults));
+    fault(world, hosts, random.pick(world.hosts.filter(({ isRetired }) => !isRetired)));
+    loop.after(random.between(0, 2 * pause), goesWrong);
+    return true;
+  };
+  loop.after(random.between(0, pause), goesWrong);
+
+  // Two operators, who do not know of one another.
+  for (let operator = 0; operator < 2; operator++) {
+    const goesOn = async (): Promise<void> => {
+      while (!isOver) {
+        await new Promise<void>((resolve) => {
+          loop.after(random.between(500, 30_000), resolve);
+        });
+        if (isOver) return;
+        updates++;
+        const isKilled = random.chance(0.15) ? () => random.chance(0.3) : () => isOver;
+        await update(world, hosts, declares(world), isKilled).catch((error: Error) =>
+          trace(world, "operator: update fails:", error.message),
+        );
+      }
+    };
+    void goesOn();
+  }
+
+  return {
+    updates: () => updates,
+    end: () => {
+      isOver = true;
+      world.isCalm = true;
+      heals(world);
+      archiveComesBack(world);
+    },
+  };
+}
+
+function declares({ hosts, random }: World): Declared {
+  const present = hosts.filter(({ isRetired }) => !isRetired);
+  const primary = random.pick(present).name;
+  const others = present.filter(({ name }) => name !== primary);
+  const isOff = (host: Host): boolean => !host.power.isAlive;
+  const fenced = others.filter((host) => random.chance(isOff(host) ? 0.7 : 0.15)).map(({ name }) => name);
+  const absent = others.filter(({ name }) => !fenced.includes(name) && random.chance(0.1)).map(({ name }) => name);
+  return {
+    primary,
+    fenced,
+    absent,
+    retired: hosts.filter(({ isRetired }) => isRetired).map(({ name }) => name),
+    consent: random.chance(0.5) ? { lossUnknown: true } : null,
+  };
+}

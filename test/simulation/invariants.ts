@@ -1,0 +1,53 @@
+/** What must hold at each step. */
+import { type Change, type Entry, isLater, type Member } from "../../model/leadership/index.ts";
+import { entriesOf, type Host, tokenOf, trace, violated, type World } from "./world.ts";
+
+export const isWritable = ({ power, pg }: Host): boolean => power.isAlive && (pg.state === "primary" || pg.orphan);
+
+/** Never two that take writes. */
+export function checkWriters(world: World): void {
+  const writers = world.hosts.filter(isWritable);
+  if (writers.length > 1) violated(world, `two take writes: ${writers.map(({ name }) => name).join(" and ")}`);
+}
+
+/** It is durable on this host, and the client has been told. */
+export function acknowledges(world: World, host: Host, tag: string): void {
+  const { entry, overrides } = tokenOf(host);
+  world.acked.set(tag, { tag, by: host.member, change: { entry, overrides } });
+}
+
+/** A node begins to take writes: what was acknowledged before is there, or its loss was consented to in an entry that led past it. */
+export function becameWritable(world: World, host: Host): void {
+  checkWriters(world);
+  const there = new Set(host.disk.data?.log.map(({ tag }) => tag));
+  const token = tokenOf(host);
+  const lost = [...world.acked.values()].filter(({ tag }) => !there.has(tag));
+  if (lost.length === 0) return;
+  const entries = entriesOf(world);
+  for (const commit of lost) {
+    if (token.overrides === 0 && !isConsented(world, entries, commit, token))
+      violated(
+        world,
+        `${host.name} takes writes by entry ${token.entry} without ${commit.tag}, which was acknowledged under entry ${commit.change.entry}`,
+      );
+    world.acked.delete(commit.tag);
+  }
+  trace(world, host.name, "has led past", lost.length, "commits");
+}
+
+/** By the author of a claim that knew of the change under which it was acknowledged, or that had its leader fenced. */
+function isConsented(
+  world: World,
+  entries: readonly Entry[],
+  { change, by }: { change: Change; by: Member },
+  to: Change,
+): boolean {
+  return entries.some(
+    ({ kind, consent, number, base, over }) =>
+      kind === "claim" &&
+      consent !== null &&
+      number <= to.entry &&
+      number > change.entry &&
+      (!isLater(change, base) || (over.includes(by) && (world.fencedSince.get(by) ?? 0) >= number)),
+  );
+}

@@ -1,0 +1,105 @@
+/** People and CI: updates with what is declared, each a sequence of steps that may be cut off anywhere. */
+import type { Prepared } from "../../agent/steps.ts";
+import type { Consent, Member } from "../../model/leadership/index.ts";
+import { membersOf } from "../../model/leadership/index.ts";
+import type { Hosts } from "./hosts.ts";
+import { entriesOf, type Host, trace, type World } from "./world.ts";
+
+export interface Declared {
+  readonly primary: string;
+  readonly fenced: readonly string[];
+  /** Left alone. */
+  readonly absent: readonly string[];
+  readonly retired: readonly string[];
+  readonly consent: Consent | null;
+}
+
+type Step = "announce" | "prepare" | "demote" | "promote" | "follow" | "members" | "override" | "initialize";
+
+/** One step on one host. What is thrown says nothing of what it did, unless the host itself says so. */
+export async function call<T>(world: World, host: Host, step: Step, request: object): Promise<T> {
+  const { loop, random } = world;
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      loop.after(ms, resolve);
+    });
+  await wait(random.between(5, 100));
+  const { agent, agentLife } = host;
+  if (!host.power.isAlive || !agent) {
+    await wait(2000);
+    throw new Error(`${host.name} cannot be reached`);
+  }
+  trace(world, "operator:", step, host.name, request);
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const end = (how: () => void): boolean => {
+      if (isOver) return false;
+      isOver = true;
+      how();
+      return true;
+    };
+    loop.after(150_000, () => end(() => reject(new Error(`${step} on ${host.name} takes too long`))));
+    const isLost = !world.isCalm && random.chance(0.02);
+    const says = (how: () => void): void => {
+      if (agentLife.isAlive && !isLost) loop.after(random.between(5, 50), () => end(how));
+    };
+    (agent[step](request) as Promise<T>).then(
+      (result) => says(() => resolve(result)),
+      (error: Error) => says(() => reject(new Error(`${step} on ${host.name}: ${error.message}`))),
+    );
+  });
+}
+
+/** `isKilled`: looked at between two steps. Throws where a step fails. */
+export async function update(world: World, hosts: Hosts, declared: Declared, isKilled: () => boolean): Promise<void> {
+  const intent = Buffer.from(world.random.bytes(8)).toString("hex");
+  const named = (name: string): Host => world.hosts.find((host) => host.name === name) as Host;
+  const target = named(declared.primary);
+  const isLeft = ({ name }: Host): boolean =>
+    [...declared.fenced, ...declared.absent, ...declared.retired].includes(name);
+  const active = world.hosts.filter((host) => !isLeft(host));
+  const others = active.filter((host) => host !== target);
+  const go = async <T>(host: Host, step: Step, request: object): Promise<T> => {
+    if (isKilled()) throw new Error("the update was killed");
+    return call(world, host, step, { intent, ...request });
+  };
+  trace(world, "operator: update", { intent, ...declared });
+  const announced = await Promise.all(active.map((host) => go<Prepared | null>(host, "announce", {})));
+  const plan = await go<Prepared>(target, "prepare", { consent: declared.consent });
+  if (isKilled()) throw new Error("the update was killed");
+  const fenced = [plan, ...announced].flatMap((each) =>
+    each?.plan === "claim" ? fence(world, hosts, declared.fenced.map(named), each.entry) : [],
+  );
+  for (const host of others) await go(host, "demote", { to: target.member, fenced });
+  await go(target, "promote", { fenced });
+  const follow = () => Promise.all(others.map((host) => go(host, "follow", { leader: target.member })));
+  await follow();
+  await setMembers(world, hosts, declared, target, go);
+  await follow();
+  trace(world, "operator: update ends", intent);
+}
+
+/** Proven to be off behind this entry. */
+function fence(world: World, hosts: Hosts, fenced: readonly Host[], entry: number): { node: Member; entry: number }[] {
+  return fenced.map((host) => {
+    hosts.powerOff(host);
+    world.fencedSince.set(host.member, Math.max(entry, world.fencedSince.get(host.member) ?? 0));
+    return { node: host.member, entry };
+  });
+}
+
+async function setMembers(
+  world: World,
+  hosts: Hosts,
+  { retired }: Declared,
+  target: Host,
+  go: (host: Host, step: Step, request: object) => Promise<unknown>,
+): Promise<void> {
+  const gone = world.hosts.filter(({ name }) => retired.includes(name));
+  // It cannot come back as what it was.
+  for (const host of gone) hosts.powerOff(host);
+  const list = world.hosts.filter((host) => !gone.includes(host)).map(({ member }) => member);
+  const end = entriesOf(world).at(-1);
+  if (end && String(membersOf(end)) === String([...list].sort())) return;
+  await go(target, "members", { list: [...list].sort() });
+}

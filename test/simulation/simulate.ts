@@ -1,0 +1,198 @@
+/**
+ * One run: a cluster is made, everything goes wrong for a while, then nothing does, and at most two updates have to bring about what is declared. The
+ * seed decides all of it.
+ */
+import { membersOf, notEligible } from "../../model/leadership/index.ts";
+import { beginFaults } from "./faults.ts";
+import { type Hosts, hostsOf, type StartAgent } from "./hosts.ts";
+import { checkWriters, isWritable } from "./invariants.ts";
+import { call, type Declared, update } from "./operator.ts";
+import { newData, traffic } from "./postgres.ts";
+import { entriesOf, type Host, makeWorld, tokenOf, trace, violated, type World } from "./world.ts";
+
+export interface Outcome {
+  readonly seed: number;
+  readonly steps: number;
+  /** Changes of primary that were taken, and updates that were run, in all. */
+  readonly entries: number;
+  readonly updates: number;
+  readonly violation: string | null;
+  readonly trace: readonly string[];
+}
+
+export interface Length {
+  /** How many steps things go wrong. */
+  readonly steps: number;
+  readonly keepsTrace?: boolean;
+}
+
+export async function run(
+  seed: number,
+  { steps: faulty, keepsTrace = false }: Length,
+  start: StartAgent,
+): Promise<Outcome> {
+  const world = makeWorld(seed, keepsTrace);
+  const hosts = hostsOf(world, start);
+  const driver = { steps: 0, updates: 0 };
+  const goes = async (until: () => boolean, most: number): Promise<boolean> => {
+    const end = driver.steps + most;
+    while (!until()) {
+      if (world.violation || driver.steps >= end) return false;
+      if (await world.loop.step()) driver.steps++;
+      checkWriters(world);
+    }
+    return true;
+  };
+  beginTraffic(world);
+  await makesCluster(world, hosts, goes);
+  const begun = driver.steps;
+  world.isCalm = false;
+  const faults = beginFaults(world, hosts);
+  await goes(() => driver.steps - begun >= faulty, Number.POSITIVE_INFINITY);
+  if (!world.violation) await endsWell(world, hosts, goes, faults.end);
+  const entries = entriesOf(world).length;
+  return {
+    seed,
+    steps: driver.steps,
+    entries,
+    updates: faults.updates(),
+    violation: world.violation,
+    trace: world.trace,
+  };
+}
+
+type Goes = (until: () => boolean, most: number) => Promise<boolean>;
+const MOST_STEPS = 60_000;
+
+function beginTraffic(world: World): void {
+  const goesOn = (): void => {
+    traffic(world);
+    world.loop.after(world.random.between(20, 300), goesOn);
+  };
+  goesOn();
+}
+
+/** What somebody else does, in the simulated time: what came of it, or why not. */
+async function done(world: World, goes: Goes, what: Promise<unknown>): Promise<string | null> {
+  let outcome: string | null | undefined;
+  what.then(
+    () => {
+      outcome = null;
+    },
+    (error: Error) => {
+      outcome = error.message;
+    },
+  );
+  if (!(await goes(() => outcome !== undefined, MOST_STEPS))) return world.violation ?? "it does not come to an end";
+  return outcome ?? null;
+}
+
+const waits = (world: World, goes: Goes, ms: number): Promise<boolean> => {
+  const end = world.loop.now() + ms;
+  return goes(() => world.loop.now() >= end, MOST_STEPS);
+};
+
+async function makesCluster(world: World, hosts: Hosts, goes: Goes): Promise<void> {
+  const [first, second] = world.hosts as [Host, Host, Host];
+  first.disk.data = newData();
+  for (const host of world.hosts) hosts.startsAgent(host);
+  await waits(world, goes, 5000);
+  // The third one is a member, or is not yet.
+  const members = [first.member, second.member, ...world.hosts.slice(2).map(({ member }) => member)].sort();
+  const intent = "00";
+  const steps = async (): Promise<void> => {
+    for (const host of world.hosts) await call(world, host, "announce", { intent });
+    await call(world, first, "initialize", { intent, ledger: "0b6f8a52-3f3c-4a8e-9a53-0a7c1d8c2b11", members });
+    for (const host of world.hosts)
+      if (host !== first) await call(world, host, "follow", { intent, leader: first.member });
+  };
+  const failed = await done(world, goes, steps());
+  if (failed !== null) violated(world, `no cluster comes to be: ${failed}`);
+}
+
+// --- faults stop
+
+/** Nothing goes wrong any more: one host is dead perhaps, and any other is declared the primary. At most two updates, and then the dead one comes back. */
+async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () => void): Promise<void> {
+  const { random } = world;
+  endFaults();
+  trace(world, "--- faults stop");
+  const present = world.hosts.filter(({ isRetired }) => !isRetired);
+  const dead = random.chance(0.5) ? random.pick(present) : undefined;
+  const off = present.filter((host) => host === dead || host.isKeptOff);
+  for (const host of off) hosts.powerOff(host);
+  for (const host of present) if (!off.includes(host)) hosts.powerOn(host);
+  // Until whatever was begun has come to its end: armings, stops, late messages and creates.
+  await waits(world, goes, 260_000);
+  const targets = present.filter((host) => !off.includes(host));
+  if (targets.length === 0) return;
+  const target = random.pick(targets);
+  if (!isPossible(world, target)) return trace(world, target.name, "is no possible primary");
+  const retired = world.hosts.filter(({ isRetired }) => isRetired).map(({ name }) => name);
+  const declared: Declared = {
+    primary: target.name,
+    fenced: off.map(({ name }) => name),
+    absent: [],
+    retired,
+    consent: null,
+  };
+  const first = await done(
+    world,
+    goes,
+    update(world, hosts, declared, () => false),
+  );
+  if (first !== null) {
+    trace(world, "--- the first update says:", first);
+    await waits(world, goes, 200_000);
+    const second = await done(
+      world,
+      goes,
+      update(world, hosts, { ...declared, consent: { lossUnknown: true } }, () => false),
+    );
+    if (second !== null)
+      return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
+  }
+  await isAsDeclared(world, goes, target, targets);
+  if (world.violation || off.length === 0) return;
+  trace(world, "--- the dead come back");
+  for (const host of off) Object.assign(host, { isKeptOff: false });
+  for (const host of off) hosts.powerOn(host);
+  await waits(world, goes, 60_000);
+  const third = await done(
+    world,
+    goes,
+    update(world, hosts, { ...declared, fenced: [] }, () => false),
+  );
+  if (third !== null) return violated(world, `an update does not take back who was dead: ${third}`);
+  await isAsDeclared(world, goes, target, present);
+}
+
+/** A target has to be a member that has followed a leader as one; where somebody serves, an update makes up for that. */
+function isPossible(world: World, target: Host): boolean {
+  const end = entriesOf(world).at(-1);
+  if (!end || !membersOf(end).includes(target.member)) return false;
+  const isServed = world.hosts.some((host) => isWritable(host) && tokenOf(host).leader === host.member);
+  const token = tokenOf(target);
+  return isServed || (token.members.includes(target.member) && !notEligible(target.member, token, end));
+}
+
+async function isAsDeclared(world: World, goes: Goes, target: Host, present: readonly Host[]): Promise<void> {
+  if (world.violation) return;
+  const follows = (host: Host): boolean =>
+    host.pg.state === "recovery" && tokenOf(host).entry === tokenOf(target).entry && isCaughtUp(host, target);
+  const isSo = (): boolean => isWritable(target) && present.every((host) => host === target || follows(host));
+  const end = world.loop.now() + 30_000;
+  await goes(() => isSo() || world.loop.now() > end, MOST_STEPS);
+  if (world.violation || isSo()) return;
+  const says = present.map(
+    (host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`,
+  );
+  violated(world, `${target.name} is the primary, and it is not as declared: ${says.join(", ")}`);
+}
+
+/** Within what traffic writes at a time. */
+const isCaughtUp = (host: Host, target: Host): boolean => {
+  const mine = host.disk.data?.log ?? [];
+  const theirs = target.disk.data?.log ?? [];
+  return mine.length > theirs.length - 20 && mine.at(-1)?.tag === theirs[mine.length - 1]?.tag;
+};

@@ -1,0 +1,127 @@
+/** The five interfaces of one agent in the simulated world, for as long as that agent lives. */
+import type { Clock, Json, LedgerStorage, Peers, Store, Surroundings } from "../../agent/surroundings.ts";
+import { postgresOf } from "./postgres.ts";
+import { type Host, hostOf, isCut, type Life, operation, type World } from "./world.ts";
+
+export const surroundingsOf = (world: World, host: Host, life: Life): Surroundings => ({
+  store: storeOf(world, host, life),
+  ledger: storageOf(world, life),
+  peers: peersOf(world, host, life),
+  postgres: postgresOf(world, host, life),
+  clock: clockOf(world, host, life),
+});
+
+/** A rename that was not synced is there or not, and a crash falls before it or behind it: the file is the old one or the new one. */
+const storeOf = (world: World, host: Host, life: Life): Store => ({
+  read: (name) => operation(world, life, 0, 3, () => host.disk.files.get(name)),
+  write: (name, text) => {
+    const isFull = !world.isCalm && world.random.chance(0.001);
+    return operation(world, life, 1, 20, () => {
+      if (isFull && world.random.chance(0.5)) throw new Error("no space left on device");
+      host.disk.files.set(name, text);
+      if (isFull) throw new Error("the directory could not be synced");
+    });
+  },
+});
+
+/** A lost reply, a client that tries again, a create that lands later, an archive that is away. */
+function storageOf(world: World, life: Life): LedgerStorage {
+  const { archive, random, loop } = world;
+  const ms = (): [number, number] => (archive.isSlow ? [500, 6000] : [5, 80]);
+  const requireStore = (): void => {
+    if (archive.isAway) throw new Error("the store does not answer");
+  };
+  const make = (key: string, bytes: Uint8Array): "created" | "exists" => {
+    if (archive.objects.has(key)) return "exists";
+    archive.objects.set(key, bytes.slice());
+    return "created";
+  };
+  return {
+    create: (key, bytes) => {
+      const fate = world.isCalm ? 1 : random.fraction();
+      if (fate < 0.04) {
+        loop.after(random.between(10, 60_000), () => void make(key, bytes));
+        return operation(world, life, ...ms(), () => {
+          throw new Error("time-out");
+        });
+      }
+      return operation(world, life, ...ms(), () => {
+        requireStore();
+        const made = make(key, bytes);
+        if (fate < 0.08) throw new Error("the connection was reset");
+        return fate < 0.12 ? "exists" : made;
+      });
+    },
+    get: (key) => {
+      const isLost = !world.isCalm && random.chance(0.02);
+      return operation(world, life, ...ms(), () => {
+        requireStore();
+        if (isLost) throw new Error("503 SlowDown");
+        return archive.objects.get(key)?.slice();
+      });
+    },
+  };
+}
+
+/** Messages are lost, come twice, late, in any order; so do replies. */
+function peersOf(world: World, host: Host, life: Life): Peers {
+  const { random, loop } = world;
+  const latency = (): number => {
+    if (world.isCalm) return random.between(1, 5);
+    return random.chance(0.03) ? random.between(500, 20_000) : random.between(1, 40);
+  };
+  const isLost = (from: Host, to: Host): boolean =>
+    isCut(world.cutAgents, from, to) || (!world.isCalm && random.chance(0.02));
+  return {
+    ask: (to, request, deadlineMs) =>
+      new Promise((resolve, reject) => {
+        let isOver = false;
+        const end = (how: () => void): boolean => {
+          if (isOver || !life.isAlive) return false;
+          isOver = true;
+          how();
+          return true;
+        };
+        loop.after(deadlineMs, () => end(() => reject(new Error("no reply in time"))));
+        const target = hostOf(world, to);
+        if (!target || isLost(host, target)) return;
+        const sent = JSON.stringify(request);
+        const arrives = (): boolean => {
+          const { handler, agentLife, power } = target;
+          if (!power.isAlive || !agentLife.isAlive || !handler || target.member !== to) return false;
+          handler(host.member, JSON.parse(sent) as never).then(
+            (reply) => {
+              if (!agentLife.isAlive || isLost(target, host)) return;
+              const said = JSON.stringify(reply);
+              loop.after(latency(), () => end(() => resolve(JSON.parse(said) as Json)));
+            },
+            () => undefined,
+          );
+          return true;
+        };
+        loop.after(latency(), arrives);
+        if (!world.isCalm && random.chance(0.02)) loop.after(latency() * 3, arrives);
+      }),
+    serve: (handler) => {
+      host.handler = handler as Host["handler"];
+    },
+  };
+}
+
+const clockOf = ({ loop, random }: World, host: Host, life: Life): Clock => ({
+  now: () => loop.now() + host.clock.offset,
+  sleep: (ms, cancelled) =>
+    new Promise((resolve) => {
+      let isOver = false;
+      const end = (): boolean => {
+        if (isOver || !life.isAlive) return false;
+        isOver = true;
+        resolve();
+        return true;
+      };
+      loop.after(ms, end);
+      cancelled?.addEventListener("abort", () => loop.after(0, end));
+    }),
+  wallTime: () => new Date(1.8e12 + Math.floor(random.fraction() * 1e12)).toISOString().replace(/\.\d+Z$/, "Z"),
+  randomBytes: (count) => random.bytes(count),
+});

@@ -1,0 +1,221 @@
+/** The simulated world: hosts with disks, agents and PostgreSQL, a network between them, and an archive. */
+import type { Agent } from "../../agent/main.ts";
+import type { ControlState, Upstream } from "../../agent/surroundings.ts";
+import {
+  type Change,
+  type Entry,
+  type Member,
+  member,
+  noToken,
+  type Origin,
+  type Token,
+  type WalEnd,
+} from "../../model/leadership/index.ts";
+import { keptSchema } from "../../model/leadership/schema.ts";
+import { type Loop, makeLoop } from "./loop.ts";
+import { type Random, randomOf } from "./random.ts";
+
+export interface WalRecord {
+  readonly timeline: number;
+  readonly tag: string;
+}
+
+/** A data directory. */
+export interface Data {
+  log: WalRecord[];
+  /** How many records are on disk for good. */
+  synced: number;
+  signal: boolean;
+  state: ControlState;
+  checkpoint: WalEnd;
+  /** What the slots for followers carry. */
+  begun: Origin | null;
+}
+
+export interface Disk {
+  files: Map<string, string>;
+  data: Data | null;
+}
+
+/** What runs of PostgreSQL. `orphan`: a backend without its postmaster, which goes on committing. */
+export interface Server {
+  state: "down" | "starting" | "recovery" | "promoting" | "primary" | "stopping";
+  orphan: boolean;
+  /** The directory is under another name: no start finds it. */
+  isHidden: boolean;
+  upstream: Upstream | null;
+  replayed: number;
+  /** The highest timeline whose history file is at hand. */
+  knownTimeline: number;
+}
+
+/** A process, or a host's uptime: what belongs to it ends with it. */
+export interface Life {
+  isAlive: boolean;
+}
+
+export interface Host {
+  readonly name: string;
+  member: Member;
+  machine: string;
+  power: Life;
+  agentLife: Life;
+  agent: Agent | null;
+  handler: ((from: Member, request: never) => Promise<unknown>) | null;
+  disk: Disk;
+  pg: Server;
+  clock: { offset: number };
+  snapshot: Disk | null;
+  /** Kept off for an override. */
+  isKeptOff: boolean;
+  isRetired: boolean;
+}
+
+export interface Commit {
+  readonly tag: string;
+  readonly by: Member;
+  readonly change: Change;
+}
+
+export interface Archive {
+  readonly objects: Map<string, Uint8Array>;
+  readonly wal: Map<number, WalRecord[]>;
+  isAway: boolean;
+  isSlow: boolean;
+}
+
+export interface World {
+  readonly loop: Loop;
+  readonly random: Random;
+  readonly hosts: Host[];
+  readonly archive: Archive;
+  /** "a>b": what a says does not reach b; for agents, and for WAL. */
+  readonly cutAgents: Set<string>;
+  readonly cutWal: Set<string>;
+  /** Nothing goes wrong any more. */
+  isCalm: boolean;
+  readonly acked: Map<string, Commit>;
+  /** Who was switched off, as the operator knows, since entry n was there. */
+  readonly fencedSince: Map<Member, number>;
+  restores: number;
+  violation: string | null;
+  serial: number;
+  readonly trace: string[];
+  readonly keepsTrace: boolean;
+}
+
+export const noServer = (): Server => ({
+  state: "down",
+  orphan: false,
+  isHidden: false,
+  upstream: null,
+  replayed: 0,
+  knownTimeline: 0,
+});
+
+const emptyDisk = (): Disk => ({ files: new Map(), data: null });
+
+export function newMember(world: Pick<World, "random">, name: string): Member {
+  return member(name, Buffer.from(world.random.bytes(32)).toString("hex"));
+}
+
+export function makeWorld(seed: number, keepsTrace: boolean): World {
+  const random = randomOf(seed);
+  const hosts = ["a", "b", "c"].map(
+    (name): Host => ({
+      name,
+      member: newMember({ random }, name),
+      machine: `machine of ${name}`,
+      power: { isAlive: true },
+      agentLife: { isAlive: false },
+      agent: null,
+      handler: null,
+      disk: emptyDisk(),
+      pg: noServer(),
+      clock: { offset: random.between(0, 1e6) },
+      snapshot: null,
+      isKeptOff: false,
+      isRetired: false,
+    }),
+  );
+  return {
+    loop: makeLoop(random),
+    random,
+    hosts,
+    archive: { objects: new Map(), wal: new Map(), isAway: false, isSlow: false },
+    cutAgents: new Set(),
+    cutWal: new Set(),
+    isCalm: true,
+    acked: new Map(),
+    fencedSince: new Map(),
+    restores: 0,
+    violation: null,
+    serial: 0,
+    trace: [],
+    keepsTrace,
+  };
+}
+
+const MOST_LINES = 100_000;
+export function trace(world: World, ...words: readonly unknown[]): void {
+  if (!world.keepsTrace) return;
+  const say = (word: unknown): string =>
+    typeof word === "string"
+      ? word
+      : JSON.stringify(word, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  const line = `${(world.loop.now() / 1000).toFixed(3).padStart(9)} ${words.map(say).join(" ")}`;
+  world.trace.push(line.replace(/@[0-9a-f]{60}/g, "@"));
+  if (world.trace.length > MOST_LINES) world.trace.splice(0, MOST_LINES / 2);
+}
+
+export function violated(world: World, what: string): void {
+  trace(world, "VIOLATION", what);
+  world.violation ??= what;
+}
+
+/** An effect some time from now, and what comes of it some time later: a crash may fall before, between, or behind. */
+export function operation<T>(world: World, life: Life, low: number, high: number, effect: () => T): Promise<T> {
+  const { loop, random } = world;
+  return new Promise((resolve, reject) => {
+    loop.after(random.between(low, high), () => {
+      if (!life.isAlive) return false;
+      let ends: () => void;
+      try {
+        const result = effect();
+        ends = () => resolve(result);
+      } catch (error) {
+        ends = () => reject(error as Error);
+      }
+      if (world.isCalm || random.chance(0.7)) ends();
+      else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));
+      return true;
+    });
+  });
+}
+
+export const hostOf = (world: World, member: Member): Host | undefined =>
+  world.hosts.find((host) => host.member === member);
+
+export const isCut = (cut: ReadonlySet<string>, from: Host, to: Host): boolean => cut.has(`${from.name}>${to.name}`);
+
+/** What the node's disk says, as nobody in the world can see it. */
+const tokens = new WeakMap<Map<string, string>, { text: string; token: Token }>();
+export function tokenOf({ disk }: Host): Token {
+  const text = disk.files.get("standing.json");
+  if (text === undefined) return noToken;
+  const known = tokens.get(disk.files);
+  if (known?.text === text) return known.token;
+  const { token } = keptSchema.parse(JSON.parse(text));
+  tokens.set(disk.files, { text, token });
+  return token;
+}
+
+/** The entries of the ledger, as they lie there. */
+export function entriesOf({ archive }: World): Entry[] {
+  const found: Entry[] = [];
+  for (let number = 1; ; number++) {
+    const bytes = archive.objects.get(`entry-${String(number).padStart(9, "0")}`);
+    if (!bytes) return found;
+    found.push(JSON.parse(Buffer.from(bytes).toString().slice(65)));
+  }
+}

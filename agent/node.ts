@@ -62,6 +62,8 @@ export interface Memory {
   claim: Claim | null;
   /** The last entry of its own beside which it has left the companion. */
   noted: number;
+  /** How far others had WAL, when they were last asked. */
+  readonly walEnds: Map<Member, WalEnd>;
   /** Whom a running standby receives from. */
   source: Member | null;
   /** The id of the update that may take steps here. */
@@ -119,6 +121,7 @@ export function makeNode({ me, machine, ledgerKey }: Identity, world: Surroundin
     told: null,
     claim: null,
     noted: 0,
+    walEnds: new Map(),
     source: null,
     intent: null,
     failed: null,

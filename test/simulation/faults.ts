@@ -1,5 +1,6 @@
 /** What goes wrong, and who does it. Which faults there are at all, and how often, differs from run to run. */
 import type { Hosts } from "./hosts.ts";
+import { isWritable } from "./invariants.ts";
 import { type Declared, update } from "./operator.ts";
 import { copyOfData, crashes, starts, stopsCleanly } from "./postgres.ts";
 import { type Host, trace, type World } from "./world.ts";
@@ -115,6 +116,16 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
   let updates = 0;
   const present = Object.entries(faults).filter(() => random.chance(0.6));
   const pause = random.between(1000, 20_000);
+  const some = (most: number): number => (random.chance(0.4) ? 0 : random.fraction() * most);
+  world.chances = { loss: some(0.1), late: some(0.2), crash: some(0.03), fail: some(0.3), store: 0.001 + some(0.1) };
+  const operators = random.chance(0.6) ? 1 : 2;
+  const rest = random.between(500, 15_000);
+  world.crashes = (host) => {
+    const isHost = random.chance(0.3);
+    trace(world, host.name, "goes in the middle of a change");
+    (isHost ? faults.powerFails : faults.agentDies)?.(world, hosts, host);
+    if (!isHost && random.chance(0.2)) faults.postgresDies?.(world, hosts, host);
+  };
   trace(
     world,
     "--- faults:",
@@ -132,12 +143,12 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
   };
   loop.after(random.between(0, pause), goesWrong);
 
-  // Two operators, who do not know of one another.
-  for (let operator = 0; operator < 2; operator++) {
+  // They do not know of one another.
+  for (let operator = 0; operator < operators; operator++) {
     const goesOn = async (): Promise<void> => {
       while (!isOver) {
         await new Promise<void>((resolve) => {
-          loop.after(random.between(500, 30_000), resolve);
+          loop.after(random.between(200, 2 * rest), resolve);
         });
         if (isOver) return;
         updates++;
@@ -155,6 +166,7 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
     end: () => {
       isOver = true;
       world.isCalm = true;
+      world.crashes = null;
       heals(world);
       archiveComesBack(world);
     },
@@ -165,14 +177,14 @@ function declares({ hosts, random }: World): Declared {
   const present = hosts.filter(({ isRetired }) => !isRetired);
   const primary = random.pick(present).name;
   const others = present.filter(({ name }) => name !== primary);
-  const isOff = (host: Host): boolean => !host.power.isAlive;
-  const fenced = others.filter((host) => random.chance(isOff(host) ? 0.7 : 0.15)).map(({ name }) => name);
+  const isFenced = (host: Host): boolean => random.chance(!host.power.isAlive ? 0.7 : isWritable(host) ? 0.35 : 0.1);
+  const fenced = others.filter(isFenced).map(({ name }) => name);
   const absent = others.filter(({ name }) => !fenced.includes(name) && random.chance(0.1)).map(({ name }) => name);
   return {
     primary,
     fenced,
     absent,
     retired: hosts.filter(({ isRetired }) => isRetired).map(({ name }) => name),
-    consent: random.chance(0.5) ? { lossUnknown: true } : null,
+    consent: random.chance(0.7) ? { lossUnknown: true } : null,
   };
 }

@@ -65,7 +65,10 @@ export async function update(world: World, hosts: Hosts, declared: Declared, isK
   };
   trace(world, "operator: update", { intent, ...declared });
   const announced = await Promise.all(active.map((host) => go<Prepared | null>(host, "announce", {})));
-  const plan = await go<Prepared>(target, "prepare", { consent: declared.consent });
+  const plan = await go<Prepared>(target, "prepare", {
+    consent: declared.consent,
+    fenced: declared.fenced.map((name) => named(name).member).sort(),
+  });
   if (isKilled()) throw new Error("the update was killed");
   const fenced = [plan, ...announced].flatMap((each) =>
     each?.plan === "claim" ? fence(world, hosts, declared.fenced.map(named), each.entry) : [],

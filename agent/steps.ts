@@ -240,6 +240,7 @@ export function status(node: Node) {
     token: changeOf(memory.my.token),
     leader: memory.my.token.leader,
     phase: memory.phase,
+    isArmedForOverride: memory.my.arming.kind === "override",
     ...explainStart(verdict(node), memory.my.inquiry.reading),
   };
 }

@@ -82,13 +82,14 @@ export async function update(world: World, hosts: Hosts, declared: Declared, isK
   trace(world, "operator: update ends", intent);
 }
 
-/** Proven to be off behind this entry. */
+/** Proven to be off behind this entry; who was destroyed is so for good. */
 function fence(world: World, hosts: Hosts, fenced: readonly Host[], entry: number): { node: Member; entry: number }[] {
-  return fenced.map((host) => {
+  const off = fenced.map((host) => {
     hosts.powerOff(host);
     world.fencedSince.set(host.member, Math.max(entry, world.fencedSince.get(host.member) ?? 0));
     return { node: host.member, entry };
   });
+  return [...off, ...world.destroyed.map((node) => ({ node, entry }))];
 }
 
 async function setMembers(

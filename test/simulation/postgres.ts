@@ -88,7 +88,7 @@ function takesWrites(world: World, host: Host, tag: string, timeline?: number): 
   write(world, data, tag, timeline);
   data.state = "in production";
   checkpointed(data);
-  Object.assign(host.pg, { state: "primary", replayed: data.log.length, upstream: null });
+  Object.assign(host.pg, { state: "primary", replayed: data.log.length });
   trace(world, host.name, "PostgreSQL takes writes on timeline", timelineAt(data), "from", data.log.length - 1);
   becameWritable(world, host);
 }
@@ -132,7 +132,7 @@ export function stopsCleanly(world: World, host: Host): void {
   checkpointed(data);
   data.state = "shut down";
   pg.state = "stopping";
-  const lingers = world.isCalm ? 300 : world.random.between(0, 6000);
+  const lingers = world.isCalm ? 1500 : world.random.between(0, 6000);
   world.loop.after(lingers, () => {
     if (!power.isAlive || pg.state !== "stopping") return false;
     pg.state = "down";
@@ -347,7 +347,7 @@ async function becomesCopyOf(
     if (isThere && theirs) {
       const log = how === "rewind" && mine ? rewound(mine.log, theirs.log) : theirs.log.slice();
       host.disk.data = { ...theirs, log, signal: true, synced: log.length, state: "in archive recovery", begun: null };
-      Object.assign(pg, noServer(), { replayed: log.length });
+      Object.assign(pg, noServer(), { upstream: pg.upstream, replayed: log.length });
     }
     if (host.disk.data) host.disk.data.signal = true;
     pg.isHidden = false;

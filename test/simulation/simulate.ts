@@ -3,7 +3,7 @@
  * seed decides all of it.
  */
 import { membersOf, notEligible } from "../../model/leadership/index.ts";
-import { beginFaults } from "./faults.ts";
+import { beginFaults, mayComeBack } from "./faults.ts";
 import { type Hosts, hostsOf, type StartAgent } from "./hosts.ts";
 import { checkWriters, isWritable } from "./invariants.ts";
 import { call, type Declared, update } from "./operator.ts";
@@ -137,6 +137,7 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   const { random } = world;
   endFaults();
   trace(world, "--- faults stop");
+  mayComeBack(world);
   const present = world.hosts.filter(({ isRetired }) => !isRetired);
   const dead = random.chance(0.5) ? random.pick(present) : undefined;
   const off = present.filter((host) => host === dead || host.isKeptOff);

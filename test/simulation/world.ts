@@ -110,6 +110,8 @@ export interface World {
   readonly acked: Map<string, Commit>;
   /** Who was switched off, as the operator knows, since entry n was there. */
   readonly fencedSince: Map<Member, number>;
+  /** Retired, and proven not to come back. */
+  readonly destroyed: Member[];
   restores: number;
   chances: Chances;
   /** An agent, or its host, goes. */
@@ -164,6 +166,7 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     isCalm: true,
     acked: new Map(),
     fencedSince: new Map(),
+    destroyed: [],
     restores: 0,
     chances: { loss: 0, late: 0, crash: 0, fail: 0, store: 0 },
     crashes: null,
@@ -188,6 +191,13 @@ export function trace(world: World, ...words: readonly unknown[]): void {
 
 export function violated(world: World, what: string): void {
   trace(world, "VIOLATION", what);
+  for (const { name, pg, disk, power, agentLife } of world.hosts)
+    trace(world, name, {
+      ...pg,
+      on: power.isAlive,
+      agent: agentLife.isAlive,
+      data: disk.data && { ...disk.data, log: disk.data.log.length, end: disk.data.log.at(-1) },
+    });
   world.violation ??= what;
 }
 

@@ -170,7 +170,7 @@ async function makeDurable(
 }
 
 /** What this agent finds when it starts. Nobody hears of it before that. */
-export async function recall({ memory, machine, world: { store }, log }: Node): Promise<void> {
+export async function recall({ me, memory, machine, world: { store }, log }: Node): Promise<void> {
   const text = await store.read(STANDING);
   memory.intent = (await store.read(INTENT)) ?? null;
   if (text === undefined) return;
@@ -179,7 +179,7 @@ export async function recall({ memory, machine, world: { store }, log }: Node): 
   memory.origins = origins;
   memory.checkpoint = checkpoint;
   if (!isOfMachine(written, machine)) memory.otherMachine = written;
-  log("recalls", { token, joined, promoted, otherMachine: memory.otherMachine });
+  log("recalls", { me, token, joined, promoted, otherMachine: memory.otherMachine });
 }
 
 /** Within a hold: steps of other updates refuse from now on. */

@@ -14,6 +14,9 @@ interface Bug {
   /** Text that is in the file once. */
   readonly from: string;
   readonly to: string;
+  /** A second place in the same file, and what is put at its end. */
+  readonly and?: { readonly from: string; readonly to: string };
+  readonly atItsEnd?: string;
 }
 
 export const bugs = {
@@ -24,8 +27,13 @@ export const bugs = {
   },
   "an arming survives a restart": {
     file: "agent/node.ts",
-    from: "  memory.my = { ...memory.my, token, joined, promoted };",
-    to: '  memory.my = { ...memory.my, token, joined, promoted, arming: { kind: "open", secret: "0".repeat(32) } };',
+    from: "      memory.my = next;",
+    to: "      memory.my = next;\n      survived.set(me, { arming: next.arming, claim: memory.claim });",
+    and: {
+      from: "  memory.my = { ...memory.my, token, joined, promoted };",
+      to: "  memory.my = { ...memory.my, token, joined, promoted, arming: survived.get(me)?.arming ?? notArmed };\n  memory.claim = survived.get(me)?.claim ?? null;",
+    },
+    atItsEnd: "const survived = new Map();\n",
   },
   "answers of an earlier inquiry count": {
     file: "agent/guard.ts",
@@ -114,8 +122,8 @@ export const bugs = {
   },
   "a stop that was not clean is a proof": {
     file: "agent/switchover.ts",
-    from: 'if (control?.state !== "shut down")',
-    to: 'if (control?.state === "starting up")',
+    from: '  await postgres.stopCleanly();\n  const control = await postgres.control();\n  if (control?.state !== "shut down")',
+    to: "  await postgres.stopCleanly().catch(() => undefined);\n  const control = await postgres.control();\n  if (control === undefined)",
   },
   "the message of a stop is for any arming": {
     file: "model/leadership/offer.ts",
@@ -162,7 +170,7 @@ export type BugName = keyof typeof bugs;
 
 /** The agent with this bug, from a copy of its files that is there while `work` runs. */
 export async function withBug<T>(name: BugName, work: (start: StartAgent) => Promise<T>): Promise<T> {
-  const { file, from, to }: Bug = bugs[name];
+  const { file, and, atItsEnd = "", ...first }: Bug = bugs[name];
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const copy = mkdtempSync(join(tmpdir(), "understudy-bug."));
   try {

@@ -118,7 +118,7 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
   const present = Object.entries(faults).filter(() => random.chance(0.6));
   const pause = random.between(1000, 20_000);
   const some = (most: number): number => (random.chance(0.4) ? 0 : random.fraction() * most);
-  world.chances = { loss: some(0.1), late: some(0.2), crash: some(0.03), fail: some(0.3), store: 0.001 + some(0.1) };
+  world.chances = { loss: some(0.1), late: some(0.2), crash: some(0.06), fail: some(0.3), store: 0.001 + some(0.1) };
   const operators = random.chance(0.6) ? 1 : 2;
   const rest = random.between(500, 15_000);
   world.crashes = (host) => {

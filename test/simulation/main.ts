@@ -23,7 +23,7 @@ const most = values.trace ? 1 : Number(values.steps);
 
 if (values.bug !== undefined) {
   const names = Object.keys(bugs) as BugName[];
-  for (const name of values.bug === "all" ? names : names.filter((each) => each === values.bug)) {
+  for (const name of values.bug === "all" ? names : names.filter((each) => values.bug?.split(";").includes(each))) {
     const { steps, seeds, violation, trace } = await withBug(name, (start) => runMany(seed, most, length, start));
     if (values.trace) console.log(trace.join("\n"));
     console.log(`| ${name} | ${violation ?? "**not found**"} | ${steps} | ${seeds} |`);

@@ -217,6 +217,9 @@ export function operation<T>(
   return new Promise((resolve, reject) => {
     loop.after(random.between(low, high), () => {
       if (!life.isAlive) return false;
+      const crashes = changes && !world.isCalm && random.chance(world.chances.crash) ? random.between(1, 2) : 0;
+      if (crashes === 1) world.crashes?.(changes as Host);
+      if (!life.isAlive) return true;
       let ends: () => void;
       try {
         const result = effect();
@@ -224,7 +227,7 @@ export function operation<T>(
       } catch (error) {
         ends = () => reject(error as Error);
       }
-      if (changes && !world.isCalm && random.chance(world.chances.crash)) world.crashes?.(changes);
+      if (crashes === 2) world.crashes?.(changes as Host);
       if (world.isCalm || random.chance(0.7)) {
         if (life.isAlive) ends();
       } else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));

@@ -47,8 +47,8 @@ export const bugs = {
   },
   "the signal is removed before the verdict": {
     file: "agent/guard.ts",
-    from: "    const start = verdict(node);\n    explained",
-    to: "    await world.postgres.removeSignal();\n    const start = verdict(node);\n    explained",
+    from: "    const start = mayStart(node.me,",
+    to: "    await node.world.postgres.removeSignal();\n    const start = mayStart(node.me,",
   },
   "an error of the store ends the ledger": {
     file: "agent/ledger.ts",
@@ -177,12 +177,12 @@ export async function withBug<T>(name: BugName, work: (start: StartAgent) => Pro
     for (const room of ["agent", "model"]) cpSync(join(root, room), join(copy, room), { recursive: true });
     cpSync(join(root, "package.json"), join(copy, "package.json"));
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    const text = readFileSync(join(copy, file), "utf8");
-    if (text.split(from).length !== 2) throw new Error(`bug '${name}': its text is not in ${file} once`);
-    writeFileSync(
-      join(copy, file),
-      text.replace(from, () => to),
-    );
+    let text = readFileSync(join(copy, file), "utf8");
+    for (const { from, to } of and ? [first, and] : [first]) {
+      if (text.split(from).length !== 2) throw new Error(`bug '${name}': '${from}' is not in ${file} once`);
+      text = text.replace(from, () => to);
+    }
+    writeFileSync(join(copy, file), text + atItsEnd);
     const { startAgent } = await import(pathToFileURL(join(copy, "agent/main.ts")).href);
     return await work(startAgent);
   } finally {

@@ -194,6 +194,8 @@ function isPossible(world: World, target: Host): boolean {
   if (!end || !membersOf(end).includes(target.member)) return false;
   const isServed = world.hosts.some((host) => isWritable(host) && tokenOf(host).leader === host.member);
   const token = tokenOf(target);
+  // Who has never followed does not know whom to ask.
+  if (token.entry === 0) return false;
   return isServed || (token.members.includes(target.member) && !notEligible(target.member, token, end));
 }
 

@@ -94,7 +94,14 @@ describe("the ledger", () => {
     objects.set("entry-000000003", two as Uint8Array);
     assert.match(String(await numbers(open())), /entry-000000003 was not written by a member/);
     objects.delete("entry-000000003");
-    objects.set("entry-000000002", Buffer.from(Buffer.from(two as Uint8Array).toString().replace('"claim"', '"plant"')));
+    objects.set(
+      "entry-000000002",
+      Buffer.from(
+        Buffer.from(two as Uint8Array)
+          .toString()
+          .replace('"claim"', '"plant"'),
+      ),
+    );
     assert.match(String(await numbers(open())), /entry-000000002 was not written by a member/);
     objects.set("entry-000000002", new Uint8Array([255, 254]));
     assert.notDeepEqual(await numbers(open()), [1]);

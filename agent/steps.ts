@@ -40,7 +40,8 @@ const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max
 export const stepSchemas = {
   announce: z.strictObject({ intent }),
   initialize: z.strictObject({ intent, ledger: ledgerIdSchema, members: membersSchema }),
-  prepare: z.strictObject({ intent, consent: consentSchema.nullable() }),
+  /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. */
+  prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema }),
   demote: z.strictObject({ intent, to: memberSchema, fenced }),
   promote: z.strictObject({ intent, fenced }),
   follow: z.strictObject({ intent, leader: memberSchema }),
@@ -115,12 +116,14 @@ export async function initialize(node: Node, request: unknown): Promise<void> {
 
 /** The declared primary is ready to take over the moment it may. */
 export async function prepare(node: Node, request: unknown): Promise<Prepared> {
-  const { intent, consent } = checked("prepare", request);
+  const { intent, consent, fenced } = checked("prepare", request);
   requireIntent(node, intent);
   const { me, memory, hold, world } = node;
   if (memory.phase === "serving" && leads(node)) return prepareServing(node);
   const answers = await askAll(node, memory.my.token.members);
-  const leader = [...answers].find(([peer, answer]) => answer.serving && answer.token.leader === peer)?.[0];
+  const leader = [...answers].find(
+    ([peer, answer]) => answer.serving && answer.token.leader === peer && !fenced.includes(peer),
+  )?.[0];
   await endOwnArming(node);
   if (leader) await follow(node, leader);
   await world.postgres.fetchHistories();
@@ -237,6 +240,7 @@ export function status(node: Node) {
     token: changeOf(memory.my.token),
     leader: memory.my.token.leader,
     phase: memory.phase,
+    isArmedForOverride: memory.my.arming.kind === "override",
     ...explainStart(verdict(node), memory.my.inquiry.reading),
   };
 }

@@ -3,7 +3,7 @@
  * seed decides all of it.
  */
 import { membersOf, notEligible } from "../../model/leadership/index.ts";
-import { beginFaults } from "./faults.ts";
+import { beginFaults, mayComeBack } from "./faults.ts";
 import { type Hosts, hostsOf, type StartAgent } from "./hosts.ts";
 import { checkWriters, isWritable } from "./invariants.ts";
 import { call, type Declared, update } from "./operator.ts";
@@ -61,13 +61,33 @@ export async function run(
   };
 }
 
+export interface Many extends Omit<Outcome, "seed"> {
+  readonly seeds: number;
+  readonly last: number;
+}
+
+/** One seed after the other, until so many steps have run, or one of them finds something. */
+export async function runMany(first: number, most: number, length: Length, start: StartAgent): Promise<Many> {
+  const sum = { steps: 0, entries: 0, updates: 0, seeds: 0, last: first };
+  while (true) {
+    const outcome = await run(first + sum.seeds, length, start);
+    sum.last = outcome.seed;
+    sum.seeds++;
+    sum.steps += outcome.steps;
+    sum.entries += outcome.entries;
+    sum.updates += outcome.updates;
+    const { violation, trace: told } = outcome;
+    if (violation !== null || sum.steps >= most) return { ...sum, violation, trace: told };
+  }
+}
+
 type Goes = (until: () => boolean, most: number) => Promise<boolean>;
 const MOST_STEPS = 60_000;
 
 function beginTraffic(world: World): void {
   const goesOn = (): void => {
     traffic(world);
-    world.loop.after(world.random.between(20, 300), goesOn);
+    world.loop.after(world.random.between(50, 500), goesOn);
   };
   goesOn();
 }
@@ -117,13 +137,14 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   const { random } = world;
   endFaults();
   trace(world, "--- faults stop");
+  mayComeBack(world);
   const present = world.hosts.filter(({ isRetired }) => !isRetired);
   const dead = random.chance(0.5) ? random.pick(present) : undefined;
   const off = present.filter((host) => host === dead || host.isKeptOff);
   for (const host of off) hosts.powerOff(host);
   for (const host of present) if (!off.includes(host)) hosts.powerOn(host);
   // Until whatever was begun has come to its end: armings, stops, late messages and creates.
-  await waits(world, goes, 260_000);
+  await waits(world, goes, 140_000);
   const targets = present.filter((host) => !off.includes(host));
   if (targets.length === 0) return;
   const target = random.pick(targets);
@@ -143,7 +164,7 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   );
   if (first !== null) {
     trace(world, "--- the first update says:", first);
-    await waits(world, goes, 200_000);
+    await waits(world, goes, 130_000);
     const second = await done(
       world,
       goes,
@@ -173,6 +194,8 @@ function isPossible(world: World, target: Host): boolean {
   if (!end || !membersOf(end).includes(target.member)) return false;
   const isServed = world.hosts.some((host) => isWritable(host) && tokenOf(host).leader === host.member);
   const token = tokenOf(target);
+  // Who has never followed does not know whom to ask.
+  if (token.entry === 0) return false;
   return isServed || (token.members.includes(target.member) && !notEligible(target.member, token, end));
 }
 

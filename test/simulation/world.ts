@@ -84,6 +84,19 @@ export interface Archive {
   isSlow: boolean;
 }
 
+/** How often what goes wrong by itself, in this run. */
+export interface Chances {
+  /** A message or a reply is lost; is late. */
+  readonly loss: number;
+  readonly late: number;
+  /** An agent or a host goes at the very moment when it changes something. */
+  readonly crash: number;
+  /** PostgreSQL does not start, stop or promote as it was told. */
+  readonly fail: number;
+  /** A request to the archive goes wrong. */
+  readonly store: number;
+}
+
 export interface World {
   readonly loop: Loop;
   readonly random: Random;
@@ -97,7 +110,12 @@ export interface World {
   readonly acked: Map<string, Commit>;
   /** Who was switched off, as the operator knows, since entry n was there. */
   readonly fencedSince: Map<Member, number>;
+  /** Retired, and proven not to come back. */
+  readonly destroyed: Member[];
   restores: number;
+  chances: Chances;
+  /** An agent, or its host, goes. */
+  crashes: ((host: Host) => void) | null;
   violation: string | null;
   serial: number;
   readonly trace: string[];
@@ -148,7 +166,10 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     isCalm: true,
     acked: new Map(),
     fencedSince: new Map(),
+    destroyed: [],
     restores: 0,
+    chances: { loss: 0, late: 0, crash: 0, fail: 0, store: 0 },
+    crashes: null,
     violation: null,
     serial: 0,
     trace: [],
@@ -170,15 +191,35 @@ export function trace(world: World, ...words: readonly unknown[]): void {
 
 export function violated(world: World, what: string): void {
   trace(world, "VIOLATION", what);
+  for (const { name, pg, disk, power, agentLife } of world.hosts)
+    trace(world, name, {
+      ...pg,
+      on: power.isAlive,
+      agent: agentLife.isAlive,
+      data: disk.data && { ...disk.data, log: disk.data.log.length, end: disk.data.log.at(-1) },
+    });
   world.violation ??= what;
 }
 
-/** An effect some time from now, and what comes of it some time later: a crash may fall before, between, or behind. */
-export function operation<T>(world: World, life: Life, low: number, high: number, effect: () => T): Promise<T> {
+/**
+ * An effect some time from now, and what comes of it some time later: a crash may fall before, between, or behind. `changes`: it changes something;
+ * there a crash is likely.
+ */
+export function operation<T>(
+  world: World,
+  life: Life,
+  low: number,
+  high: number,
+  effect: () => T,
+  changes?: Host,
+): Promise<T> {
   const { loop, random } = world;
   return new Promise((resolve, reject) => {
     loop.after(random.between(low, high), () => {
       if (!life.isAlive) return false;
+      const crashes = changes && !world.isCalm && random.chance(world.chances.crash) ? random.between(1, 2) : 0;
+      if (crashes === 1) world.crashes?.(changes as Host);
+      if (!life.isAlive) return true;
       let ends: () => void;
       try {
         const result = effect();
@@ -186,8 +227,10 @@ export function operation<T>(world: World, life: Life, low: number, high: number
       } catch (error) {
         ends = () => reject(error as Error);
       }
-      if (world.isCalm || random.chance(0.7)) ends();
-      else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));
+      if (crashes === 2) world.crashes?.(changes as Host);
+      if (world.isCalm || random.chance(0.7)) {
+        if (life.isAlive) ends();
+      } else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));
       return true;
     });
   });

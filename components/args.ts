@@ -660,6 +660,16 @@ export interface ArchiveArgs {
    */
   readonly prefix?: string;
   /**
+   * Whether WAL and backups are encrypted before they leave the host (AES-256-CBC), with a key that the stack makes (the
+   * output `archiveKey`). Lost key = lost archive.
+   *
+   * Rule: must be true or false. A change: only together with another archive (`prefix`, `bucket` or `endpoint`);
+   * refused otherwise.
+   *
+   * @default `true` for a new stack; else what the archive is
+   */
+  readonly encrypted?: boolean;
+  /**
    * Access key of the endpoint; goes with `endpoint`. It becomes a secret.
    *
    * Rule: must be printable ASCII without blanks. A change: reload of the archive's configuration on every node.

@@ -108,6 +108,8 @@ export interface ClusterSecrets {
   readonly poolerPassword: Output<string>;
   /** What the salts of SCRAM verifiers are made with; a secret. */
   readonly saltKey: Output<string>;
+  /** What the archive is encrypted with; a secret. Made for each stack, also where nothing is encrypted. */
+  readonly archiveKey: Output<string>;
   /** Of every user in config, given or made, by name. */
   readonly passwords: Readonly<Record<string, Output<string>>>;
 }
@@ -127,6 +129,7 @@ export function clusterSecrets(config: ClusterConfig, opts: SecretOptions): Clus
     monitorPassword: password("monitor-password", opts),
     poolerPassword: config.pooler === undefined ? output("") : password("pooler-password", opts),
     saltKey: password("scram-salt-key", opts),
+    archiveKey: password("archive-key", opts),
     passwords: Object.fromEntries(
       Object.values(config.users).map((user) => [
         user.name,

@@ -148,6 +148,8 @@ interface ArchiveBase {
   readonly region: Given<string>;
   /** Folder within the bucket, without slashes at its ends; "" is the bucket itself. */
   readonly prefix: string;
+  /** Undefined: as it was; of a new stack, encrypted. */
+  readonly encrypted: boolean | undefined;
   readonly retention: ArchiveRetention;
   readonly schedule: ArchiveSchedule;
 }

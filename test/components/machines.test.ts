@@ -135,6 +135,7 @@ describe("secrets of a stack", () => {
     await settled();
     assert.deepEqual(registered.map(({ name }) => name).sort(), [
       ...[
+        "archive-key",
         "ca",
         "cluster-id",
         "host-key-a",

@@ -130,6 +130,15 @@ export const archiveOptions = {
     default: "the bucket's top",
     effect: "a new archive with a new full backup",
   },
+  encrypted: {
+    schema: flag(),
+    description:
+      "Whether WAL and backups are encrypted before they leave the host (AES-256-CBC), with a key that the stack makes (the output `archiveKey`). Lost key = lost archive.",
+    rule: "must be true or false",
+    hint: "use true or false",
+    default: "`true` for a new stack; else what the archive is",
+    effect: "only together with another archive (`prefix`, `bucket` or `endpoint`); refused otherwise",
+  },
   ...endpointOptions,
   retention: {
     schema: anything(),

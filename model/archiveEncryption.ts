@@ -31,7 +31,7 @@ export function encryptionOf({ declared, archive, remembered, hasHosts }: Encryp
   if (isNow === undefined) return declared ?? archives.at(-1)?.encrypted ?? false;
   if (declared === undefined || declared === isNow) return isNow;
   return {
-    what: `archive.encrypted: the archive ${isNow ? "is" : "is not"} encrypted, and what is in it stays so`,
+    what: `archive.encrypted: an archive that is there stays ${isNow ? "encrypted" : "unencrypted"}`,
     hint:
       archives.length === 0
         ? "run 'pulumi up' once without archive.encrypted; then declare it together with another archive.prefix: that is a new archive with a new full backup"

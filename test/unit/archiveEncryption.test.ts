@@ -23,15 +23,15 @@ describe("whether the archive is encrypted", () => {
     assert.equal(of({}), false);
     assert.match(
       refused({ declared: true }),
-      /is not encrypted[\s\S]*once without archive\.encrypted; then .* archive\.prefix/,
+      /stays unencrypted[\s\S]*once without archive\.encrypted; then .* archive\.prefix/,
     );
   });
 
   it("stays what it is, whatever is declared later", () => {
     assert.equal(of({ remembered: encrypted }), true);
     assert.equal(of({ remembered: plain }), false);
-    assert.match(refused({ remembered: plain, declared: true }), /is not encrypted[\s\S]*another archive\.prefix/);
-    assert.match(refused({ remembered: encrypted, declared: false }), /is encrypted[\s\S]*another archive\.prefix/);
+    assert.match(refused({ remembered: plain, declared: true }), /stays unencrypted[\s\S]*another archive\.prefix/);
+    assert.match(refused({ remembered: encrypted, declared: false }), /stays encrypted[\s\S]*another archive\.prefix/);
   });
 
   it("may be another for another archive, and is what it was for one that was used before", () => {
@@ -40,7 +40,7 @@ describe("whether the archive is encrypted", () => {
     const both = remember(plain, "b", true);
     assert.equal(of({ remembered: both, archive: "c" }), true, "as the one before");
     assert.equal(of({ remembered: both, archive: "a" }), false);
-    assert.match(refused({ remembered: both, archive: "a", declared: true }), /is not encrypted/);
+    assert.match(refused({ remembered: both, archive: "a", declared: true }), /stays unencrypted/);
   });
 
   it("is read back as it was kept", () => {

@@ -720,11 +720,20 @@ export interface ArchiveArgs {
    */
   readonly retention?: ArchiveRetentionArgs;
   /**
-   * When backups are taken (on the node that is primary then).
+   * When backups are taken. The node that is primary then starts them.
    *
    * Rule: must be an object. A change: reload of the timers.
    */
   readonly schedule?: ArchiveScheduleArgs;
+  /**
+   * Which node scheduled backups read the data from: a hot standby that streams and is not far behind, where there is
+   * one, or always the primary.
+   *
+   * Rule: must be one of standby, primary. A change: counts from the next backup on.
+   *
+   * @default "standby"
+   */
+  readonly backupFrom?: "standby" | "primary";
 }
 
 /** How many backups are kept. */
@@ -747,7 +756,7 @@ export interface ArchiveRetentionArgs {
   readonly differential?: number;
 }
 
-/** When backups are taken (on the node that is primary then). */
+/** When backups are taken. The node that is primary then starts them. */
 export interface ArchiveScheduleArgs {
   /**
    * When a full backup is taken: a systemd OnCalendar expression, or `off`.

@@ -100,6 +100,8 @@ export interface ClusterSecrets {
   readonly hosts: Readonly<Record<string, SshKeyPair>>;
   /** What the nodes ask one another with, who leads: it opens nothing else. */
   readonly peer: SshKeyPair;
+  /** What the primary reads a backup's data from a standby with: it opens nothing else. */
+  readonly backup: SshKeyPair;
   readonly ca: CertificateAuthority;
   readonly caCertificate: Output<string>;
   readonly replicationPassword: Output<string>;
@@ -122,6 +124,7 @@ export function clusterSecrets(config: ClusterConfig, opts: SecretOptions): Clus
     clusterId: unsecret(password("cluster-id", opts)),
     operator: sshKeyPair("operator-key", opts),
     peer: sshKeyPair("peer-key", opts),
+    backup: sshKeyPair("backup-key", opts),
     hosts: Object.fromEntries(ownHosts.map(({ name }) => [name, sshKeyPair(`host-key-${name}`, opts)])),
     ca,
     caCertificate: unsecret(ca.certificate),

@@ -152,6 +152,8 @@ interface ArchiveBase {
   readonly encrypted: boolean | undefined;
   readonly retention: ArchiveRetention;
   readonly schedule: ArchiveSchedule;
+  /** Which node a backup's data are read from, where there is a choice. */
+  readonly backupFrom: "standby" | "primary";
 }
 
 /** The stack has one of its own (no `endpoint`): an S3 server with the target docker, a bucket with the target aws. */

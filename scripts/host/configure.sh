@@ -5,7 +5,7 @@
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_id archive_ca_crt
 #             archive_key (what the archive is encrypted with; empty: nothing)
 #             peers ("name address ssh-port" a line: all members, this one too) peer_known_hosts retired (names) peer_private_key
-#             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
+#             backup_schedules ("full=Sun *-*-* 02:00" a line) backup_from (standby, primary) backup_private_key backup_public_key metrics_conf (empty: no figures are sent)
 # outcome: {"node","waiting"}: digest of the postgresql.conf that waits for `restart`; empty: none does
 
 # shellcheck source=lib-trial.sh
@@ -79,6 +79,16 @@ else
   rm -f "$data_directory/archive-key"
 fi
 put "$etc/archive" "$archive_id" root:root 644
+
+# Who leads reads a backup's data from a standby, as postgres there: it may run nothing but `backup-source`.
+put "$etc/backup_from" "$backup_from"$'\n' root:root 644
+put "$etc/backup_key" "$backup_private_key" postgres:postgres 600
+# The directory is of postgres. Lines of others stay.
+# shellcheck disable=SC2016  # the inner shell's
+as_postgres bash -c 'umask 077; cd && mkdir -p .ssh && touch .ssh/authorized_keys &&
+  { grep -v " understudy-backup\$" .ssh/authorized_keys || true; printf "%s\n" "$1"; } >.ssh/authorized_keys.new &&
+  if cmp -s .ssh/authorized_keys.new .ssh/authorized_keys; then rm -f .ssh/authorized_keys.new; else mv -f .ssh/authorized_keys.new .ssh/authorized_keys; fi' \
+  bash "restrict,command=\"$library/backup-source\" $backup_public_key understudy-backup"
 
 schedule_backups() {
   local type=$1 calendar=$2 timer=understudy-backup-$1.timer

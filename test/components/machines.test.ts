@@ -136,6 +136,7 @@ describe("secrets of a stack", () => {
     assert.deepEqual(registered.map(({ name }) => name).sort(), [
       ...[
         "archive-key",
+        "backup-key",
         "ca",
         "cluster-id",
         "host-key-a",

@@ -267,7 +267,10 @@ const schema = z.object({
   }),
   rewindable: z.boolean(),
   backup: z.boolean(),
-  failedBackups: z.array(z.object({ type: text, endedAt: number, why: text })).max(most).default([]),
+  failedBackups: z
+    .array(z.object({ type: text, endedAt: number, why: text }))
+    .max(most)
+    .default([]),
   warm: z.object({ settings, slots: z.array(text).max(most), delaySeconds: number, replayedBytes: number }).nullable(),
   // As text, "" where nobody does: whatever answers on the server's socket says it.
   sql: z

@@ -66,7 +66,10 @@ const info = z.array(
       )
       .max(most)
       .default([]),
-    db: z.array(z.object({ id: number })).max(most).default([]),
+    db: z
+      .array(z.object({ id: number }))
+      .max(most)
+      .default([]),
   }),
 );
 
@@ -112,16 +115,18 @@ export function parseHoldings(printed: string, stanza: string): Holdings | undef
     first: numberOf(first),
     last: numberOf(last),
   }));
-  const newest = known.histories.reduce(
-    (best, history) => (history.timeline > best.timeline ? history : best),
-    { timeline: Math.max(1, ...(known.histories.length > 0 ? [0] : wal.map(({ timeline }) => timeline))), parents: [] } as {
-      timeline: number;
-      parents: readonly { timeline: number; until: string }[];
-    },
-  );
+  const newest = known.histories.reduce((best, history) => (history.timeline > best.timeline ? history : best), {
+    timeline: Math.max(1, ...(known.histories.length > 0 ? [0] : wal.map(({ timeline }) => timeline))),
+    parents: [],
+  } as {
+    timeline: number;
+    parents: readonly { timeline: number; until: string }[];
+  });
   const segmentOf = (lsn: string) => {
     const [high = "0", low = "0"] = lsn.split("/");
-    return Number.parseInt(high, 16) * (2 ** 32 / walSegmentBytes) + Math.floor(Number.parseInt(low, 16) / walSegmentBytes);
+    return (
+      Number.parseInt(high, 16) * (2 ** 32 / walSegmentBytes) + Math.floor(Number.parseInt(low, 16) / walSegmentBytes)
+    );
   };
   return {
     backups: held

@@ -98,12 +98,12 @@ function reachOf(
   const end = own.at(-1);
   if (at < 0 || end === undefined) {
     // On a timeline that was left: as far as its own WAL goes.
-    const range = wal.find((each) => each.timeline === backup.timeline && each.first <= backup.first && each.last >= backup.last);
+    const range = wal.find(
+      (each) => each.timeline === backup.timeline && each.first <= backup.first && each.last >= backup.last,
+    );
     return range && { timeline: range.timeline, last: range.last, latest: false };
   }
-  const hole = holes
-    .filter(({ last }) => last >= backup.first)
-    .sort((a, b) => a.first - b.first)[0];
+  const hole = holes.filter(({ last }) => last >= backup.first).sort((a, b) => a.first - b.first)[0];
   if (hole === undefined) return { timeline: end.timeline, last: end.last, latest: true };
   if (hole.first <= backup.last) return undefined;
   return { timeline: hole.timeline, last: hole.first - 1, latest: false };

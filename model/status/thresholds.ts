@@ -74,7 +74,8 @@ export const thresholds = {
     badWhen: "below",
     warning: 24,
     critical: 4,
-    reason: "what somebody keeps of WAL fills the disk, or cuts a standby off: a day is time to act by day, four hours are not",
+    reason:
+      "what somebody keeps of WAL fills the disk, or cuts a standby off: a day is time to act by day, four hours are not",
   },
   diskFree: {
     unit: "percent",

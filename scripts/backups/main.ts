@@ -89,7 +89,12 @@ async function look({ nodes, primary, clusterName }: Monitoring): Promise<Holdin
     const result = await runOnHost({ name, connection }, command, { timeoutSeconds: SECONDS });
     const holdings = result.ok ? parseHoldings(result.stdout, clusterName) : undefined;
     if (holdings !== undefined) return holdings;
-    reasons.push(result.ok ? `  ${name}: it answered what this version does not understand` : `  ${result.message.split("\n")[0]}`);
+    reasons.push(
+      result.ok ? `  ${name}: it answered what this version does not understand` : `  ${result.message.split("\n")[0]}`,
+    );
   }
-  throw new UsageError(["no node could say what the archive holds", ...reasons].join("\n"), "npm run status says what is wrong");
+  throw new UsageError(
+    ["no node could say what the archive holds", ...reasons].join("\n"),
+    "npm run status says what is wrong",
+  );
 }

@@ -28,22 +28,39 @@ export function renderBackups(
     "",
   ];
   if (wal.length > 0) lines.push(...drawTimelines(holdings, found, Math.max(20, width - INDENT), paint), "");
-  lines.push(...table(holdings, found, at, paint), "", ...summary(holdings, found, at, paint).flatMap((text) => wrap(text, width)));
+  lines.push(
+    ...table(holdings, found, at, paint),
+    "",
+    ...summary(holdings, found, at, paint).flatMap((text) => wrap(text, width)),
+  );
   return lines.join("\n");
 }
 
 /** One row a timeline, from the first WAL file on the left to the last one on the right; below it its backups. */
-function drawTimelines({ backups, wal, walSegmentBytes }: Holdings, found: Recoverable, width: number, paint: Paint): string[] {
+function drawTimelines(
+  { backups, wal, walSegmentBytes }: Holdings,
+  found: Recoverable,
+  width: number,
+  paint: Paint,
+): string[] {
   const first = Math.min(...found.timelines.map((span) => span.first));
   const last = Math.max(...found.timelines.map((span) => span.last));
   const columns = Math.min(width, Math.max(10, last - first + 1));
-  const columnOf = (segment: SegmentNumber) => Math.min(columns - 1, Math.floor(((segment - first) * columns) / (last - first + 1)));
+  const columnOf = (segment: SegmentNumber) =>
+    Math.min(columns - 1, Math.floor(((segment - first) * columns) / (last - first + 1)));
   const rows = found.timelines.flatMap((span) => {
     const line = [...walRow(span, wal, columns, columnOf)];
-    const marks = markRow(backups.filter(({ timeline }) => timeline === span.timeline), columns, columnOf);
+    const marks = markRow(
+      backups.filter(({ timeline }) => timeline === span.timeline),
+      columns,
+      columnOf,
+    );
     const label = `TL ${span.timeline}`.padEnd(INDENT);
     const text = line.map((cell) => (cell === "╌" ? paint(cell, "red") : cell)).join("");
-    return [`${label}${text}`.trimEnd(), ...(marks.trim() === "" ? [] : [`${" ".repeat(INDENT)}${paint(marks.trimEnd(), "green")}`])];
+    return [
+      `${label}${text}`.trimEnd(),
+      ...(marks.trim() === "" ? [] : [`${" ".repeat(INDENT)}${paint(marks.trimEnd(), "green")}`]),
+    ];
   });
   const from = nameOfSegment(found.timelines[0]?.timeline ?? 1, first, walSegmentBytes);
   const to = nameOfSegment(found.timelines.at(-1)?.timeline ?? 1, last, walSegmentBytes);
@@ -52,7 +69,12 @@ function drawTimelines({ backups, wal, walSegmentBytes }: Holdings, found: Recov
 }
 
 /** `━` WAL, `╌` a hole, `┗` where it left the timeline before. */
-function walRow(span: Span, wal: readonly WalRange[], columns: number, columnOf: (segment: SegmentNumber) => number): string[] {
+function walRow(
+  span: Span,
+  wal: readonly WalRange[],
+  columns: number,
+  columnOf: (segment: SegmentNumber) => number,
+): string[] {
   const cells = new Array<string>(columns).fill(" ");
   const fill = (from: SegmentNumber, to: SegmentNumber, cell: string) => {
     for (let column = columnOf(from); column <= columnOf(to); column++) cells[column] = cell;
@@ -69,7 +91,11 @@ function walRow(span: Span, wal: readonly WalRange[], columns: number, columnOf:
   return cells;
 }
 
-function markRow(backups: readonly HeldBackup[], columns: number, columnOf: (segment: SegmentNumber) => number): string {
+function markRow(
+  backups: readonly HeldBackup[],
+  columns: number,
+  columnOf: (segment: SegmentNumber) => number,
+): string {
   const cells = new Array<string>(columns).fill(" ");
   const rank = " IDF";
   for (const { type, first } of backups) {
@@ -83,7 +109,16 @@ function markRow(backups: readonly HeldBackup[], columns: number, columnOf: (seg
 function table({ backups, walSegmentBytes }: Holdings, { reach }: Recoverable, at: Date, paint: Paint): string[] {
   if (backups.length === 0) return [paint("no backup: there is nothing to restore", "red")];
   const several = backups.some(({ repository }) => repository !== 1);
-  const header = ["BACKUP", "TYPE", "FINISHED (UTC)", "TOOK", "DATA", "IN ARCHIVE", ...(several ? ["REPOSITORY"] : []), "RECOVERS UP TO"];
+  const header = [
+    "BACKUP",
+    "TYPE",
+    "FINISHED (UTC)",
+    "TOOK",
+    "DATA",
+    "IN ARCHIVE",
+    ...(several ? ["REPOSITORY"] : []),
+    "RECOVERS UP TO",
+  ];
   const rows = backups.map((backup) => [
     printable(backup.label),
     printable(backup.type),
@@ -94,8 +129,14 @@ function table({ backups, walSegmentBytes }: Holdings, { reach }: Recoverable, a
     ...(several ? [String(backup.repository)] : []),
     backup.error ? "pages of it are damaged" : reachText(reach.get(backup.label), walSegmentBytes),
   ]);
-  const widths = header.map((title, column) => Math.max(widthOf(title), ...rows.map((row) => widthOf(row[column] ?? ""))));
-  const line = (cells: readonly string[]) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+  const widths = header.map((title, column) =>
+    Math.max(widthOf(title), ...rows.map((row) => widthOf(row[column] ?? ""))),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
   return [paint(line(header), "dim"), ...rows.map(line)];
 }
 
@@ -104,7 +145,12 @@ function reachText(reach: Reach | undefined, walSegmentBytes: number): string {
   return reach.latest ? "the last WAL" : nameOfSegment(reach.timeline, reach.last, walSegmentBytes);
 }
 
-function summary({ backups, schedules, walSegmentBytes }: Holdings, { holes, reach }: Recoverable, at: Date, paint: Paint): string[] {
+function summary(
+  { backups, schedules, walSegmentBytes }: Holdings,
+  { holes, reach }: Recoverable,
+  at: Date,
+  paint: Paint,
+): string[] {
   const oldest = backups.find(({ label, error }) => !error && reach.get(label)?.latest);
   const name = (hole: WalRange, segment: SegmentNumber) => nameOfSegment(hole.timeline, segment, walSegmentBytes);
   const said = holes.map((hole) =>
@@ -113,7 +159,8 @@ function summary({ backups, schedules, walSegmentBytes }: Holdings, { holes, rea
       "red",
     ),
   );
-  if (oldest) said.push(`Any moment from ${time(oldest.finishedAt)} on can be restored, up to the last WAL in the archive.`);
+  if (oldest)
+    said.push(`Any moment from ${time(oldest.finishedAt)} on can be restored, up to the last WAL in the archive.`);
   for (const { type, calendar, due } of schedules) {
     const when = due === null ? "never" : due <= at ? `was due at ${time(due)}` : time(due);
     said.push(paint(`next ${printable(type)}: ${when} (${printable(calendar)})`, "dim"));

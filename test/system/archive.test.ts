@@ -25,7 +25,8 @@ describe("the archive", () => {
     JSON.parse(cluster.exec(node, "understudy", "backup", node, type)) as { backup: string; from?: string };
   /** Both nodes' timers come at the same moment. */
   const timersFire = (type: string) => {
-    for (const node of nodes) cluster.exec(node, "systemctl", "start", "--no-block", `understudy-backup-${type}.service`);
+    for (const node of nodes)
+      cluster.exec(node, "systemctl", "start", "--no-block", `understudy-backup-${type}.service`);
   };
   const atRest = (type: string) =>
     until("the scheduled backups to end", 120, () =>
@@ -158,7 +159,10 @@ describe("the archive", () => {
     assert.match(reach("node-a", "postgres@node-b", "probe"), /^ready pgBackRest/);
     assert.match(reach("node-b", "postgres@node-a", "probe"), /it leads/);
     assert.match(reach("node-a", "postgres@node-b", "id"), /nothing else/);
-    assert.match(reach("node-a", "postgres@node-b", "pgbackrest restore; id backup:remote"), /not what pgBackRest asks/);
+    assert.match(
+      reach("node-a", "postgres@node-b", "pgbackrest restore; id backup:remote"),
+      /not what pgBackRest asks/,
+    );
   });
 
   it("a scheduled backup that failed shows in status, and is gone once one succeeds", async () => {
@@ -180,7 +184,13 @@ describe("the archive", () => {
   });
 
   it("says when a backup was due after the last one", async () => {
-    cluster.exec("node-a", "sed", "-i", "s/^OnCalendar=.*/OnCalendar=minutely/", "/etc/systemd/system/understudy-backup-full.timer");
+    cluster.exec(
+      "node-a",
+      "sed",
+      "-i",
+      "s/^OnCalendar=.*/OnCalendar=minutely/",
+      "/etc/systemd/system/understudy-backup-full.timer",
+    );
     const held = JSON.parse(cluster.exec("node-a", "understudy", "backups", "node-a", "due")) as {
       info: [{ backup: { type: string; timestamp: { start: number } }[] }];
       schedules: { type: string; due: number }[];
@@ -211,7 +221,8 @@ describe("the archive", () => {
 
     const oldest = info("node-b") as Info & { backup: readonly { archive: { stop: string } }[] };
     const stop = oldest.backup[0]?.archive.stop ?? "";
-    const next = stop.slice(0, 16) + (Number.parseInt(stop.slice(16), 16) + 1).toString(16).toUpperCase().padStart(8, "0");
+    const next =
+      stop.slice(0, 16) + (Number.parseInt(stop.slice(16), 16) + 1).toString(16).toUpperCase().padStart(8, "0");
     cluster.exec(archiveHost, "sh", "-c", `find /var/lib/understudy/buckets -name '${next}-*' -delete`);
     const torn = await run("backups.ts");
     assert.equal(torn.exitCode, 1);

@@ -54,7 +54,8 @@ describe("what can be restored from the archive", () => {
       { timeline: 1, first: 2, last: 19, parent: undefined },
       { timeline: 2, first: 20, last: 40, parent: 1 },
     ]);
-    for (const label of [oldest, newest]) assert.deepEqual(found.reach.get(label), { timeline: 2, last: 40, latest: true });
+    for (const label of [oldest, newest])
+      assert.deepEqual(found.reach.get(label), { timeline: 2, last: 40, latest: true });
   });
 
   it("up to a hole, and behind it from the next backup on", () => {
@@ -81,11 +82,14 @@ describe("what can be restored from the archive", () => {
     const wal = [{ id: "17-1", ranges: [range(1, 1, 25), range(2, 20, 40), range(3, 12, 13)] }];
     const { found } = look({ wal });
     assert.deepEqual(found.holes, []);
-    assert.deepEqual(found.timelines.map(({ timeline, first, last }) => [timeline, first, last]), [
-      [1, 2, 19],
-      [2, 20, 40],
-      [3, 12, 13],
-    ]);
+    assert.deepEqual(
+      found.timelines.map(({ timeline, first, last }) => [timeline, first, last]),
+      [
+        [1, 2, 19],
+        [2, 20, 40],
+        [3, 12, 13],
+      ],
+    );
   });
 
   it("nothing, from an archive without backups", () => {
@@ -95,7 +99,12 @@ describe("what can be restored from the archive", () => {
   });
 
   it("is no guess where a host answers something else", () => {
-    for (const text of ["", "{}", printed({ walSegmentBytes: 3 }), printed({ wal: [{ id: "17-1", ranges: [["x", "y"]] }] })]) {
+    for (const text of [
+      "",
+      "{}",
+      printed({ walSegmentBytes: 3 }),
+      printed({ wal: [{ id: "17-1", ranges: [["x", "y"]] }] }),
+    ]) {
       assert.equal(parseHoldings(text, "prod"), undefined, text.slice(0, 80));
     }
   });
@@ -108,7 +117,10 @@ describe("what can be restored from the archive", () => {
     assert.equal(lines[3], "        F       I");
     assert.equal(lines[4], `TL 2    ${" ".repeat(18)}┗${"━".repeat(20)}`);
     assert.equal(lines[5], `        ${" ".repeat(28)}F`);
-    assert.match(picture({ wal }), /20260301-020000F +full +2026-03-01 02:05:00, 7 d ago +5 min.* 00000001000000000000000E\n/);
+    assert.match(
+      picture({ wal }),
+      /20260301-020000F +full +2026-03-01 02:05:00, 7 d ago +5 min.* 00000001000000000000000E\n/,
+    );
     assert.match(picture({ wal }), /20260308-020000F .* the last WAL\n/);
     assert.match(picture({ wal }), /hole: 00000001000000000000000F to 000000010000000000000010 \(2 WAL files\)/);
     assert.match(picture({ wal }), /Any moment from 2026-03-08 02:05:00 on/);

@@ -107,7 +107,14 @@ const withData: HostFacts = {
   ...empty,
   joined: 1,
   data: { state: "cluster", systemIdentifier: "700", timeline: 1, controlState: "in production" },
-  wal: { timeline: 1, checkpointBytes: end - MiB, endBytes: null, forkedAtBytes: null, heardSeconds: 12, bytesPerHour: null },
+  wal: {
+    timeline: 1,
+    checkpointBytes: end - MiB,
+    endBytes: null,
+    forkedAtBytes: null,
+    heardSeconds: 12,
+    bytesPerHour: null,
+  },
   rewindable: true,
 };
 

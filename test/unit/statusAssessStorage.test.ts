@@ -1,5 +1,5 @@
-import { expectFindings, followers, leading, type Nodes, well } from "./statusExpect.ts";
 import type { FindingLevel } from "../../model/status/thresholds.ts";
+import { expectFindings, followers, leading, type Nodes, well } from "./statusExpect.ts";
 import {
   at,
   backup,
@@ -111,7 +111,9 @@ describe("status: assess, what fills disks", () => {
 
     it("a scheduled backup that was missed; what a schedule says goes before the age", () => {
       const full = (hours: number | null) => ({
-        schedules: [{ type: "full", calendar: "Sun *-*-* 02:00", due: hours === null ? null : secondsAgo(hours * 3600) }],
+        schedules: [
+          { type: "full", calendar: "Sun *-*-* 02:00", due: hours === null ? null : secondsAgo(hours * 3600) },
+        ],
         backups: read([backup({ finishedAt: secondsAgo(100 * 3600) })]),
       });
       well({}, full(1.9));

@@ -85,10 +85,11 @@ put "$etc/backup_from" "$backup_from"$'\n' root:root 644
 put "$etc/backup_key" "$backup_private_key" postgres:postgres 600
 # The directory is of postgres. Lines of others stay.
 # shellcheck disable=SC2016  # the inner shell's
-as_postgres bash -c 'umask 077; cd && mkdir -p .ssh && touch .ssh/authorized_keys &&
-  { grep -v " understudy-backup\$" .ssh/authorized_keys || true; printf "%s\n" "$1"; } >.ssh/authorized_keys.new &&
-  if cmp -s .ssh/authorized_keys.new .ssh/authorized_keys; then rm -f .ssh/authorized_keys.new; else mv -f .ssh/authorized_keys.new .ssh/authorized_keys; fi' \
-  bash "restrict,command=\"$library/backup-source\" $backup_public_key understudy-backup"
+as_postgres bash -c 'umask 077; cd && mkdir -p .ssh && cd .ssh || exit
+  { grep -v " understudy-backup\$" authorized_keys 2>/dev/null || true; printf "%s\n" "$1"; } >authorized_keys.new || exit
+  if cmp -s authorized_keys.new authorized_keys; then rm -f authorized_keys.new; else mv -f authorized_keys.new authorized_keys; fi' \
+  bash "restrict,command=\"$library/backup-source\" $backup_public_key understudy-backup" ||
+  say "the primary cannot be let in to read a backup's data here: ~postgres/.ssh/authorized_keys cannot be written. It reads its own"
 
 schedule_backups() {
   local type=$1 calendar=$2 timer=understudy-backup-$1.timer

@@ -707,6 +707,16 @@ export interface ArchiveArgs {
    */
   readonly prefix?: string;
   /**
+   * Whether WAL and backups are encrypted before they leave the host (AES-256-CBC), with a key that the stack makes (the
+   * output `archiveKey`). Lost key = lost archive.
+   *
+   * Rule: must be true or false. A change: only together with another archive (`prefix`, `bucket` or `endpoint`);
+   * refused otherwise.
+   *
+   * @default `true` for a new stack; else what the archive is
+   */
+  readonly encrypted?: boolean;
+  /**
    * Access key of the endpoint; goes with `endpoint`. It becomes a secret.
    *
    * Rule: must be printable ASCII without blanks. A change: reload of the archive's configuration on every node.
@@ -757,11 +767,20 @@ export interface ArchiveArgs {
    */
   readonly retention?: ArchiveRetentionArgs;
   /**
-   * When backups are taken (on the node that is primary then).
+   * When backups are taken. The node that is primary then starts them.
    *
    * Rule: must be an object. A change: reload of the timers.
    */
   readonly schedule?: ArchiveScheduleArgs;
+  /**
+   * Which node scheduled backups read the data from: a hot standby that streams and is not far behind, where there is
+   * one, or always the primary.
+   *
+   * Rule: must be one of standby, primary. A change: counts from the next backup on.
+   *
+   * @default "standby"
+   */
+  readonly backupFrom?: "standby" | "primary";
 }
 
 /** How many backups are kept. */
@@ -784,7 +803,7 @@ export interface ArchiveRetentionArgs {
   readonly differential?: number;
 }
 
-/** When backups are taken (on the node that is primary then). */
+/** When backups are taken. The node that is primary then starts them. */
 export interface ArchiveScheduleArgs {
   /**
    * When a full backup is taken: a systemd OnCalendar expression, or `off`.

@@ -20,6 +20,7 @@ import { type Archive, archiveOf } from "./archive.ts";
 import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";
 import { clusterSecrets, verifier } from "./clusterSecrets.ts";
 import { type ConnectionStrings, connectionStrings } from "./connections.ts";
+import { archiveEncryption, type Encryption } from "./encryption.ts";
 import { Intent } from "./intent.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { clusterMembers } from "./members.ts";
@@ -56,6 +57,7 @@ export class PostgresCluster extends ClusterPart {
   /** Hosts of nodes that are absent or fenced. */
   readonly aside: readonly Machine[];
   readonly archive: Archive;
+  readonly encryption: Encryption;
   /** What the bastion still lacks of what is declared; undefined: there is none. */
   readonly bastionPending: Output<readonly string[]> | undefined;
   /** What the target made besides, where it has something to tell. */
@@ -77,13 +79,14 @@ export class PostgresCluster extends ClusterPart {
     const target = hostsFor(config, secrets, update, parent);
     const { machines, archiveServer } = target;
     const archive = archiveOf(config, secrets, archiveServer);
+    const encryption = archiveEncryption(config, archive, secrets, update, parent);
 
     // Host by host, whatever its role.
     const taking = activeNodes(config).map((node) => ({ node, machine: machineOf(machines, node.name) }));
     const addresses = taking.map(({ machine }) => machine.address);
     const nodes = taking.map(
       ({ node, machine }) =>
-        new ClusterNode(node.name, { update, config, node, machine, addresses, secrets, archive }, parent),
+        new ClusterNode(node.name, { update, config, node, machine, addresses, secrets, archive, encryption }, parent),
     );
     const declaredPrimary = nodes.find(({ node }) => node.name === config.primary);
     if (!declaredPrimary) throw new Error(`no node ${config.primary}`);
@@ -316,6 +319,7 @@ export class PostgresCluster extends ClusterPart {
     this.nodes = nodes;
     this.aside = [...target.absent, ...fenced.map(({ machine }) => machine)];
     this.archive = archive;
+    this.encryption = encryption;
     this.bastionPending = target.bastionPending;
     this.made = target.made;
     this.caCertificate = secrets.caCertificate;

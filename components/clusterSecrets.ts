@@ -100,6 +100,8 @@ export interface ClusterSecrets {
   readonly hosts: Readonly<Record<string, SshKeyPair>>;
   /** What the nodes ask one another with, who leads: it opens nothing else. */
   readonly peer: SshKeyPair;
+  /** What the primary reads a backup's data from a standby with: it opens nothing else. */
+  readonly backup: SshKeyPair;
   readonly ca: CertificateAuthority;
   readonly caCertificate: Output<string>;
   readonly replicationPassword: Output<string>;
@@ -108,6 +110,8 @@ export interface ClusterSecrets {
   readonly poolerPassword: Output<string>;
   /** What the salts of SCRAM verifiers are made with; a secret. */
   readonly saltKey: Output<string>;
+  /** What the archive is encrypted with; a secret. Made for each stack, also where nothing is encrypted. */
+  readonly archiveKey: Output<string>;
   /** Of every user in config, given or made, by name. */
   readonly passwords: Readonly<Record<string, Output<string>>>;
 }
@@ -120,6 +124,7 @@ export function clusterSecrets(config: ClusterConfig, opts: SecretOptions): Clus
     clusterId: unsecret(password("cluster-id", opts)),
     operator: sshKeyPair("operator-key", opts),
     peer: sshKeyPair("peer-key", opts),
+    backup: sshKeyPair("backup-key", opts),
     hosts: Object.fromEntries(ownHosts.map(({ name }) => [name, sshKeyPair(`host-key-${name}`, opts)])),
     ca,
     caCertificate: unsecret(ca.certificate),
@@ -127,6 +132,7 @@ export function clusterSecrets(config: ClusterConfig, opts: SecretOptions): Clus
     monitorPassword: password("monitor-password", opts),
     poolerPassword: config.pooler === undefined ? output("") : password("pooler-password", opts),
     saltKey: password("scram-salt-key", opts),
+    archiveKey: password("archive-key", opts),
     passwords: Object.fromEntries(
       Object.values(config.users).map((user) => [
         user.name,

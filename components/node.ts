@@ -11,6 +11,7 @@ import type { HostSize } from "../model/settings/sizing.ts";
 import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
 import { type Certificate, type ClusterSecrets, serverCertificate } from "./clusterSecrets.ts";
+import type { Encryption } from "./encryption.ts";
 import { given } from "./given.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import { reported } from "./outcome.ts";
@@ -29,6 +30,7 @@ export interface ClusterNodeArgs {
   readonly addresses: readonly Output<string>[];
   readonly secrets: ClusterSecrets;
   readonly archive: Archive;
+  readonly encryption: Encryption;
 }
 
 const scripts = digestOf(hostScripts(pathOf("host")));
@@ -82,7 +84,7 @@ export class ClusterNode extends ClusterPart {
 
   /** What has to be done before roles are looked at. Called once all nodes are known to have a host. */
   configure(known: Output<Members>): RemoteStep {
-    const { update, config, node, machine, secrets, archive, addresses } = this.args;
+    const { update, config, node, machine, secrets, archive, encryption, addresses } = this.args;
     const parent = { parent: this };
     const size = this.found.apply((reported) => hostSize(reported, machine));
     return new RemoteStep(
@@ -99,19 +101,21 @@ export class ClusterNode extends ClusterPart {
           ),
           pg_ident_conf: "",
           pgpass: secrets.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
-          pgbackrest_conf: all([archive.access, given(config.archive), this.found]).apply(
-            ([access, declared, { cpus, pgbackrest }]) =>
+          pgbackrest_conf: all([archive.access, encryption.key, given(config.archive), this.found]).apply(
+            ([access, key, declared, { cpus, pgbackrest }]) =>
               renderPgbackrestConf({
                 stanza: config.clusterName,
                 major: config.postgresVersion,
                 node,
                 archive: declared,
                 access,
+                key,
                 cpus,
                 version: pgbackrest,
               }),
           ),
           archive_id: archive.id,
+          archive_key: encryption.key,
           archive_ca_crt: archive.caCertificate,
           ca_crt: secrets.caCertificate,
           server_crt: this.certificate.certificate,
@@ -125,6 +129,9 @@ export class ClusterNode extends ClusterPart {
           retired: known.apply(({ retired }) => retired.join(" ")),
           peer_private_key: secrets.peer.privateKey,
           backup_schedules: backupSchedules(config),
+          backup_from: config.archive.backupFrom,
+          backup_private_key: secrets.backup.privateKey,
+          backup_public_key: secrets.backup.publicKey,
           metrics_conf: machine.metricsConf ?? "",
         },
         after: [this.install, ...archive.ready],

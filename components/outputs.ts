@@ -74,7 +74,11 @@ export function stackOutputs(cluster: PostgresCluster) {
     primary: cluster.primary,
     nodes,
     ...cluster.connections,
-    archive: cluster.archive.description,
+    archive: all([cluster.archive.description, cluster.encryption.encrypted]).apply(([described, encrypted]) => ({
+      ...described,
+      encrypted,
+    })),
+    archiveKey: cluster.encryption.key,
     ...(cluster.made === undefined ? {} : { [config.target]: cluster.made }),
     caCertificate: cluster.caCertificate,
     handover: cluster.handover,

@@ -51,11 +51,15 @@ export interface HostFacts {
     readonly forkedAtBytes: number | null;
     /** Since a file of WAL was last written. */
     readonly heardSeconds: number | null;
+    /** How much WAL comes in an hour, by the files of the last hour; null without data. */
+    readonly bytesPerHour: number | null;
   };
   /** Whether pg_rewind can work on it: data checksums, or wal_log_hints. */
   readonly rewindable: boolean;
   /** Whether a pgBackRest backup runs on it. */
   readonly backup: boolean;
+  /** Scheduled backups whose last run on it failed; `endedAt` in seconds since 1970. */
+  readonly failedBackups: readonly { readonly type: string; readonly endedAt: number; readonly why: string }[];
   /** Of a server that runs and takes no SQL. */
   readonly warm: {
     readonly settings: CapacitySettings;
@@ -259,9 +263,14 @@ const schema = z.object({
     endBytes: number.nullable(),
     forkedAtBytes: number.nullable(),
     heardSeconds: number.nullable(),
+    bytesPerHour: number.nullable().default(null),
   }),
   rewindable: z.boolean(),
   backup: z.boolean(),
+  failedBackups: z
+    .array(z.object({ type: text, endedAt: number, why: text }))
+    .max(most)
+    .default([]),
   warm: z.object({ settings, slots: z.array(text).max(most), delaySeconds: number, replayedBytes: number }).nullable(),
   // As text, "" where nobody does: whatever answers on the server's socket says it.
   sql: z

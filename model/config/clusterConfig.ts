@@ -144,8 +144,12 @@ interface ArchiveBase {
   readonly region: Given<string>;
   /** Folder within the bucket, without slashes at its ends; "" is the bucket itself. */
   readonly prefix: string;
+  /** Undefined: as it was; of a new stack, encrypted. */
+  readonly encrypted: boolean | undefined;
   readonly retention: ArchiveRetention;
   readonly schedule: ArchiveSchedule;
+  /** Which node a backup's data are read from, where there is a choice. */
+  readonly backupFrom: "standby" | "primary";
 }
 
 /** The stack has one of its own (no `endpoint`): an S3 server with the target docker, a bucket with the target aws. */

@@ -30,6 +30,8 @@ export interface PgbackrestInput {
   readonly node: NodeConfig;
   readonly archive: Known<ArchiveConfig>;
   readonly access: ArchiveAccess;
+  /** What the archive is encrypted with; "": it is not. */
+  readonly key: string;
   readonly cpus: number;
   /** Version of pgBackRest on the host, as `install` reports it ("2.55.1"). */
   readonly version: string;
@@ -65,8 +67,11 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
     "# Written by Understudy. Changes made here are lost.\n",
     section("global", {
       ...repository(input.archive, input.access),
+      ...(input.key === "" ? {} : { "repo1-cipher-pass": input.key, "repo1-cipher-type": "aes-256-cbc" }),
       // Small files as one object: of a new cluster's backup on S3 that is 1.0 instead of 4.1 s.
       ...(knows(input.version, 2, 39) ? { "repo1-bundle": "y" } : {}),
+      // Of a file that changed, the blocks that changed; from the next full backup on. It is known from 2.46 on, and its restore had faults until 2.55.
+      ...(knows(input.version, 2, 55) ? { "repo1-block": "y" } : {}),
       "compress-type": "zst",
       delta: "y",
       // Not /tmp: services may each have one of their own, and then no lock keeps two commands apart.

@@ -128,7 +128,7 @@ const leftoverSlots: Rule = (observation, { primary }) => {
     }));
 };
 
-const backups: Rule = ({ backups: reading, at, nodes }) => {
+const backups: Rule = ({ backups: reading, schedules, at, nodes }) => {
   if (reading.kind === "skipped") return [];
   if (reading.kind === "failed") {
     // Where no host answers, that is what is wrong.
@@ -145,6 +145,7 @@ const backups: Rule = ({ backups: reading, at, nodes }) => {
       },
     ];
   }
+  if (schedules.length > 0) return [];
   const seconds = (at.getTime() - last.finishedAt.getTime()) / 1000;
   const level = levelOf(thresholds.backupAge, seconds / 3600);
   if (level === "ok") return [];
@@ -157,6 +158,40 @@ const backups: Rule = ({ backups: reading, at, nodes }) => {
   ];
 };
 
+const kinds: Readonly<Record<string, string>> = { full: "full", diff: "differential", incr: "incremental" };
+
+const missedBackups: Rule = ({ schedules, at, nodes }) => {
+  // One that runs is late at most.
+  if (nodes.some(({ host }) => readValue(host)?.backup)) return [];
+  return schedules.flatMap(({ type, calendar, due }) => {
+    const seconds = due === null ? 0 : (at.getTime() - due.getTime()) / 1000;
+    const level = levelOf(thresholds.backupLate, seconds / 3600);
+    if (level === "ok") return [];
+    return [
+      {
+        level,
+        what: `no ${kinds[type] ?? type} backup was made since one was due ${formatSeconds(seconds)} ago (${calendar})`,
+        hint: "look at the backup timer on the primary: systemctl list-timers 'understudy*', and /var/log/understudy/backup.log there",
+      },
+    ];
+  });
+};
+
+const failedBackups: Rule = ({ nodes, backups: reading }) => {
+  const last = readValue(reading)?.at(-1)?.finishedAt.getTime() ?? 0;
+  return nodes.flatMap(({ declared, host }) =>
+    (readValue(host)?.failedBackups ?? [])
+      // What succeeded since then has made up for it.
+      .filter(({ endedAt }) => endedAt * 1000 > last)
+      .map(({ type, why }) => ({
+        node: declared.name,
+        level: "warning" as const,
+        what: `the last scheduled ${kinds[type] ?? type} backup failed: ${why}`,
+        hint: `mend that; one now, as root on the primary: understudy backup <node> ${type} </dev/null. More is in /var/log/understudy/backup.log on ${declared.name}`,
+      })),
+  );
+};
+
 const rules: readonly Rule[] = [
   onePrimary,
   someStandbyStreams,
@@ -166,5 +201,7 @@ const rules: readonly Rule[] = [
   consentLeftOver,
   leftoverSlots,
   backups,
+  missedBackups,
+  failedBackups,
   bastionAsDeclared,
 ];

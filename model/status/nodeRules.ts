@@ -2,6 +2,7 @@ import type { Finding, NodeContext, NodeFinding, NodeRule } from "./finding.ts";
 import { count, formatBytes, formatPercent, formatSeconds } from "./format.ts";
 import { handoverRules } from "./handoverRules.ts";
 import { hostAsDeclared } from "./hostRules.ts";
+import { hoursLeft } from "./hoursLeft.ts";
 import { type NodeObservation, readValue } from "./observation.ts";
 import { poolers } from "./poolerRules.ts";
 import { slotFindings } from "./slotRules.ts";
@@ -260,6 +261,7 @@ const rules: readonly NodeRule[] = [
   synchronous,
   archives,
   disk,
+  hoursLeft,
   version,
   poolers,
   hostAsDeclared,

@@ -19,6 +19,8 @@ export interface Observation {
   readonly nodes: readonly NodeObservation[];
   /** The archive's own account of its backups, oldest first. */
   readonly backups: Reading<readonly Backup[]>;
+  /** The kinds of backup that are scheduled; empty: none, or not known. */
+  readonly schedules: readonly Schedule[];
 }
 
 /** What one look gave: a value, or why there is none. */
@@ -122,6 +124,16 @@ export interface Backup {
   readonly type: string;
   readonly finishedAt: Date;
   readonly error: boolean;
+}
+
+/** A kind of backup that is scheduled. */
+export interface Schedule {
+  /** `full`, `diff` or `incr`. */
+  readonly type: string;
+  /** systemd's calendar expression. */
+  readonly calendar: string;
+  /** When the first one after the last backup of this kind, or of a higher one, was or is due; null: not known, or never. */
+  readonly due: Date | null;
 }
 
 /** What was read, or undefined. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { most, parseJson, text } from "../hostFacts.ts";
-import type { Backup } from "./observation.ts";
+import type { Backup, Schedule } from "./observation.ts";
 
 const endpoint = z.object({ host: z.string(), port: z.number().int() });
 
@@ -71,10 +71,26 @@ const backupInfo = z.array(
   }),
 );
 
-/** Parses `pgbackrest info --output=json`: the backups of one stanza, oldest first. Undefined where it is something else. */
-export function parseBackups(text: string, stanza: string): Backup[] | undefined {
+export const scheduleInfo = z.array(
+  z
+    .object({ type: text, calendar: text, due: z.number().min(0).max(253_402_300_799).nullable() })
+    .transform(({ due, ...rest }): Schedule => ({ ...rest, due: due === null ? null : new Date(due * 1000) })),
+);
+
+/** Parses what `understudy backups <node> due` printed. Undefined where it is something else. */
+export function parseHeld(
+  text: string,
+  stanza: string,
+): { readonly backups: readonly Backup[]; readonly schedules: readonly Schedule[] } | undefined {
+  const held = z.object({ info: z.unknown(), schedules: scheduleInfo }).safeParse(parseJson(text)).data;
+  const backups = held && backupsIn(held.info, stanza);
+  return backups && { backups, schedules: held.schedules };
+}
+
+/** The backups of one stanza in what `pgbackrest info --output=json` says, oldest first. Undefined where it is something else. */
+export function backupsIn(info: unknown, stanza: string): Backup[] | undefined {
   return backupInfo
-    .safeParse(parseJson(text))
+    .safeParse(info)
     .data?.filter(({ name }) => name === stanza)
     .flatMap(({ backup }) => backup)
     .map(({ label, type, timestamp, error }) => ({

@@ -61,7 +61,21 @@ export const thresholds = {
     unit: "hours",
     badWhen: "above",
     warning: 26,
-    reason: "a daily backup, and two hours for it to run late",
+    reason: "a daily backup, and two hours for it to run late; where a schedule is known, that decides",
+  },
+  backupLate: {
+    unit: "hours",
+    badWhen: "above",
+    warning: 2,
+    reason: "a scheduled backup starts within a minute; a large one takes its hours, and the first of them are no miss",
+  },
+  hoursLeft: {
+    unit: "hours",
+    badWhen: "below",
+    warning: 24,
+    critical: 4,
+    reason:
+      "what somebody keeps of WAL fills the disk, or cuts a standby off: a day is time to act by day, four hours are not",
   },
   diskFree: {
     unit: "percent",

@@ -3,13 +3,23 @@
 # a standby.
 #
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_id archive_ca_crt
+#             archive_key (what the archive is encrypted with; empty: nothing)
 #             peers ("name address ssh-port" a line: all members, this one too) peer_known_hosts retired (names) peer_private_key
-#             backup_schedules ("full=Sun *-*-* 02:00" a line) metrics_conf (empty: no figures are sent)
+#             backup_schedules ("full=Sun *-*-* 02:00" a line) backup_from (standby, primary) backup_private_key backup_public_key metrics_conf (empty: no figures are sent)
 # outcome: {"node","waiting"}: digest of the postgresql.conf that waits for `restart`; empty: none does
 
 # shellcheck source=lib-trial.sh
 . "$library/lib-trial.sh"
 require_volume
+
+# What an archive holds stays as it was written: with another key, or none, nobody could read both.
+if [[ -f $etc/archive && $(<"$etc/archive") == "$archive_id" && -f $etc/pgbackrest.conf ]]; then
+  present_key=$(sed -n 's/^repo1-cipher-pass=//p' "$etc/pgbackrest.conf")
+  if [[ $present_key != "$archive_key" ]]; then
+    refuse "the archive's key changes, and what is in the archive stays as it was written" \
+      "Set archive.encrypted, and the key, back (a key that was replaced is in an earlier state: 'pulumi stack history'; and in $data_directory/archive-key on this host). Or declare another archive.prefix: that is a new archive. Nothing was changed."
+  fi
+fi
 
 # put PATH CONTENT OWNER MODE
 put() {
@@ -62,7 +72,24 @@ if [[ -n $archive_ca_crt ]]; then
   put "$etc/tls/archive-ca.crt" "$archive_ca_crt" root:postgres 644
 fi
 put "$etc/pgbackrest.conf" "$pgbackrest_conf" postgres:postgres 600
+# A volume that outlives its stack has what opens the archive that outlives it too.
+if [[ -n $archive_key ]]; then
+  put "$data_directory/archive-key" "$archive_key"$'\n' root:root 600
+else
+  rm -f "$data_directory/archive-key"
+fi
 put "$etc/archive" "$archive_id" root:root 644
+
+# Who leads reads a backup's data from a standby, as postgres there: it may run nothing but `backup-source`.
+put "$etc/backup_from" "$backup_from"$'\n' root:root 644
+put "$etc/backup_key" "$backup_private_key" postgres:postgres 600
+# The directory is of postgres. Lines of others stay.
+# shellcheck disable=SC2016  # the inner shell's
+as_postgres bash -c 'umask 077; cd && mkdir -p .ssh && cd .ssh || exit
+  { grep -v " understudy-backup\$" authorized_keys 2>/dev/null || true; printf "%s\n" "$1"; } >authorized_keys.new || exit
+  if cmp -s authorized_keys.new authorized_keys; then rm -f authorized_keys.new; else mv -f authorized_keys.new authorized_keys; fi' \
+  bash "restrict,command=\"$library/backup-source\" $backup_public_key understudy-backup" ||
+  say "the primary cannot be let in to read a backup's data here: ~postgres/.ssh/authorized_keys cannot be written. It reads its own"
 
 schedule_backups() {
   local type=$1 calendar=$2 timer=understudy-backup-$1.timer

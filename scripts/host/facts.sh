@@ -242,6 +242,46 @@ fi
 ready=$(find "$wal/archive_status" -name '*.ready' 2>/dev/null | wc -l || true)
 backup=false
 if pgrep -f '^[^ ]*pgbackrest .*[^-]\bbackup(:|$| )' >/dev/null; then backup=true; fi
+# Scheduled backups whose last run on this host failed, and why.
+failed_backups() {
+  local json='' id='' result='' ended='' key value why
+  while IFS='=' read -r key value; do
+    case $key in
+      Id) id=$value ;;
+      Result) result=$value ;;
+      ExecMainExitTimestamp) ended=$value ;;
+      '')
+        if [[ $id =~ ^understudy-backup-(full|diff|incr)\.service$ && -n $ended && $result != success ]] && ended=$(date -d "$ended" +%s); then
+          why=$(journalctl --no-pager --quiet --output=cat --lines=20 --unit="$id" | sed -n 's/^understudy: [^:]*: //p' | tail -n 1 | tr -dc '[:alnum:] .,:;()/_-' || true)
+          json+=",{\"type\":\"${BASH_REMATCH[1]}\",\"endedAt\":$ended,\"why\":\"${why:-$result}\"}"
+        fi
+        id='' result='' ended=''
+        ;;
+    esac
+  done < <(systemctl show --property=Id,Result,ExecMainExitTimestamp understudy-backup-{full,diff,incr}.service && echo)
+  printf '[%s]' "${json#,}"
+}
+
+# How much WAL comes in an hour: of the last hour, or of as much of it as there are segments of, but not less than ten minutes.
+wal_per_hour() {
+  local size oldest='' written=0 time earlier=0
+  size=$(checked number "$(value 'Bytes per WAL segment')")
+  while IFS=. read -r time _; do
+    is_number "$time" || continue
+    if ((time < EPOCHSECONDS - 3600)); then
+      earlier=1
+    else
+      written=$((written + size))
+      [[ -n $oldest ]] && ((oldest <= time)) || oldest=$time
+    fi
+  done < <(segments -printf '%T@\n')
+  if ((earlier)) || [[ -z $oldest ]]; then oldest=$((EPOCHSECONDS - 3600)); fi
+  if ((EPOCHSECONDS - oldest < 600)); then oldest=$((EPOCHSECONDS - 600)); fi
+  printf '%d' $((written * 3600 / (EPOCHSECONDS - oldest)))
+}
+wal_rate=null
+[[ $data_state != cluster ]] || wal_rate=$(wal_per_hour)
+
 volume=''
 [[ -f $marker ]] && volume=$(<"$marker")
 last_intent=$(known_intent)
@@ -269,9 +309,9 @@ result node "$node" clusterId "$volume" intent "$last_intent" handover "${units[
   verdict "$verdict" 'joined#' "$joined" changedBy "$changed_by" 'kept#' "[${kept#,}]" \
   'disk#' "{\"totalBytes\":$total,\"freeBytes\":$free}" \
   'archive#' "{\"ready\":$ready}" archiveKnown "$(cat "$state/archive-known" 2>/dev/null || true)" \
-  'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard}" \
+  'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard,\"bytesPerHour\":$wal_rate}" \
   'rewindable#' "$([[ $checksums == true || $hints == true ]] && echo true || echo false)" \
-  'backup#' "$backup" \
+  'backup#' "$backup" 'failedBackups#' "$(failed_backups)" \
   'warm#' "$warm" \
   "${pooler[@]}" \
   sql "$answer"

@@ -88,6 +88,9 @@ $detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
       refuse "WAL does not reach the archive
 $detail
 $(archiver_log)" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
+    *CryptoError*)
+      refuse "what is in the archive is encrypted with another key, or not as declared
+$detail" "Look at archive.encrypted, archive.prefix and clusterName: another cluster may have this place in the bucket." ;;
     *'unable to find hostname'*)
       refuse "the archive's certificate does not name the endpoint
 $detail" "Set archive.endpoint to a name that the server's certificate has, or give the server one that names this endpoint." ;;

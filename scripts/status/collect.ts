@@ -1,7 +1,7 @@
 import type { Host } from "../../model/host.ts";
 import { type HostFacts, parseHostFacts } from "../../model/hostFacts.ts";
-import type { Backup, DeclaredNode, Observation, Reading, SqlFacts } from "../../model/status/observation.ts";
-import { type MonitoredNode, type Monitoring, parseBackups } from "../../model/status/sources.ts";
+import type { Backup, DeclaredNode, Observation, Reading, Schedule, SqlFacts } from "../../model/status/observation.ts";
+import { type MonitoredNode, type Monitoring, parseHeld } from "../../model/status/sources.ts";
 import type { RunResult } from "../ssh/runResult.ts";
 import { runOnHost } from "../ssh/ssh.ts";
 import { readServer } from "./sql.ts";
@@ -19,17 +19,19 @@ const COMMAND = "/usr/local/sbin/understudy";
 /** Looks at every node at once, by SQL and by SSH, and never fails: what could not be read says why. */
 export async function observe(monitoring: Monitoring): Promise<Observation> {
   const at = new Date();
-  const [nodes, backups] = await Promise.all([
+  const [nodes, held] = await Promise.all([
     Promise.all(
       monitoring.nodes.map(async (node) => {
         const [sql, host] = await Promise.all([readSql(node, monitoring), readHost(node)]);
         return { declared: declaredOf(node), sql, host };
       }),
     ),
-    readBackups(monitoring),
+    readHeld(monitoring),
   ]);
+  const backups: Observation["backups"] = held.kind === "read" ? { kind: "read", value: held.value.backups } : held;
+  const schedules = held.kind === "read" ? held.value.schedules : [];
   const { clusterName, postgresVersion, primary, bastionPending, accept } = monitoring;
-  return { clusterName, postgresVersion, primary, bastionPending, accept, at, nodes, backups };
+  return { clusterName, postgresVersion, primary, bastionPending, accept, at, nodes, backups, schedules };
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {
@@ -49,20 +51,25 @@ async function readHost(node: MonitoredNode): Promise<Reading<HostFacts>> {
   return readingOf(result, parseHostFacts, node.name, `understudy facts on ${node.name}`);
 }
 
-async function readBackups(monitoring: Monitoring): Promise<Reading<readonly Backup[]>> {
+interface Held {
+  readonly backups: readonly Backup[];
+  readonly schedules: readonly Schedule[];
+}
+
+async function readHeld(monitoring: Monitoring): Promise<Reading<Held>> {
   const deadline = Date.now() + BACKUPS_SECONDS * 1000;
   const hosts = monitoring.nodes
     .filter(({ state }) => state === "active")
     .sort((a, b) => Number(b.name === monitoring.primary) - Number(a.name === monitoring.primary))
     .flatMap((node) => hostOf(node) ?? []);
-  let first: Reading<readonly Backup[]> | undefined;
+  let first: Reading<Held> | undefined;
   for (const host of hosts) {
     const left = (deadline - Date.now()) / 1000;
     if (left < 1) break;
-    const result = await runOnHost(host, `${COMMAND} backups ${host.name}`, {
+    const result = await runOnHost(host, `${COMMAND} backups ${host.name} due`, {
       timeoutSeconds: Math.min(NODE_SECONDS, left),
     });
-    const parse = (text: string) => parseBackups(text, monitoring.clusterName);
+    const parse = (text: string) => parseHeld(text, monitoring.clusterName);
     const reading = readingOf(result, parse, host.name, `pgbackrest info on ${host.name}`);
     if (reading.kind === "read") return reading;
     first ??= reading;

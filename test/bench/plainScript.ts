@@ -76,6 +76,7 @@ async function writeInputs(cluster: SshCluster, directory: string): Promise<void
         node,
         archive: config.archive,
         access: { ...config.archive, caFile: hostFiles.archiveCaCertificate },
+        key: "",
         cpus: host.cpus,
         version: "2.55.1",
       }),

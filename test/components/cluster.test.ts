@@ -144,6 +144,30 @@ describe("the cluster's graph", function () {
     }
   });
 
+  it("gives hosts the archive's key where the archive is encrypted: a new stack's is, that of an earlier version is not", async () => {
+    const cipher = /^repo1-cipher-(?:pass=s3cret|type=aes-256-cbc)$/gm;
+    const configured = { "configure-node-a": { stdout: '{"waiting":""}' } };
+    const kept = (encrypted: boolean) => ({
+      ...configured,
+      encryption: { stdout: JSON.stringify({ archives: [{ id: "10.0.0.9:443/understudy-dev/", encrypted }] }) },
+    });
+    const cases: [object, Readonly<Record<string, object>>, number][] = [
+      [{}, {}, 2],
+      [{ archive: { encrypted: false } }, {}, 0],
+      [{}, configured, 0],
+      [{}, kept(true), 2],
+      [{}, kept(false), 0],
+    ];
+    for (const [config, state, lines] of cases) {
+      await graphOf({ primary: "node-a", nodes, ...config }, state);
+      const given = parameters("configure-node-a");
+      assert.equal(given.match(cipher)?.length ?? 0, lines, given);
+      assert.match(given, lines === 0 ? /^archive_key=''$/m : /^archive_key='s3cret'$/m);
+      const step = inputsOf("encryption");
+      assert.equal(JSON.parse(String(unwrapped(step.stdin).value)).archives.at(-1).encrypted, lines > 0);
+    }
+  });
+
   it("has a fresh id for what is declared about roles", () => {
     const [first, second] = [1, 2].map(() => execFileSync("/bin/sh", ["-c", freshId], { encoding: "utf8" }));
     assert.match(String(first), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-[0-9a-f]{8}\n$/);

@@ -135,6 +135,8 @@ describe("secrets of a stack", () => {
     await settled();
     assert.deepEqual(registered.map(({ name }) => name).sort(), [
       ...[
+        "archive-key",
+        "backup-key",
         "ca",
         "cluster-id",
         "host-key-a",

@@ -135,6 +135,7 @@ class Pair {
     } as const;
     const archive = {
       ...{ stanza: config.clusterName, major: this.major, node, archive: config.archive, access, cpus: 2 },
+      key: "k3y",
       version: this.major === 13 ? "2.33" : "2.45",
     };
     const files: Readonly<Record<string, string>> = {

@@ -54,6 +54,7 @@ describe("an attacker who is postgres on a node", () => {
     for (const node of nodes) {
       for (const step of ["facts", "journal", "backups"])
         shell(node, `understudy ${step} ${node} >/dev/null 2>&1 || true`);
+      for (const words of ["due", "wal"]) shell(node, `understudy backups ${node} ${words} >/dev/null 2>&1 || true`);
       for (const verb of ["signal", "may-lead"])
         shell(node, `/usr/local/lib/understudy/guard ${verb} >/dev/null 2>&1 || true`);
     }

@@ -95,9 +95,10 @@ export const empty: HostFacts = {
   disk: { totalBytes: 100 * 1024 * MiB, freeBytes: 50 * 1024 * MiB },
   archive: { ready: 0 },
   archiveKnown: "s3:443/bucket/",
-  wal: { timeline: 0, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null },
+  wal: { timeline: 0, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null, bytesPerHour: null },
   rewindable: false,
   backup: false,
+  failedBackups: [],
   warm: null,
   sql: null,
 };
@@ -106,7 +107,14 @@ const withData: HostFacts = {
   ...empty,
   joined: 1,
   data: { state: "cluster", systemIdentifier: "700", timeline: 1, controlState: "in production" },
-  wal: { timeline: 1, checkpointBytes: end - MiB, endBytes: null, forkedAtBytes: null, heardSeconds: 12 },
+  wal: {
+    timeline: 1,
+    checkpointBytes: end - MiB,
+    endBytes: null,
+    forkedAtBytes: null,
+    heardSeconds: 12,
+    bytesPerHour: null,
+  },
   rewindable: true,
 };
 

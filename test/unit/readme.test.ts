@@ -158,7 +158,14 @@ describe("docs/troubleshooting.md", () => {
         .map((file) => join(folder, file.name)),
     );
     const rules = readdirSync(join(root, "model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
-    const models = [...rules, "config/problems", "config/schema/sshOptions", "config/read/nodes", "config/targets/ssh"];
+    const models = [
+      ...rules,
+      "archiveEncryption",
+      "config/problems",
+      "config/schema/sshOptions",
+      "config/read/nodes",
+      "config/targets/ssh",
+    ];
     const source = [...files, ...models.map((file) => `model/${file}.ts`)].map(read).join("\n");
     assert.ok(quoted.length > 40, String(quoted.length));
     const unknown = quoted

@@ -1,3 +1,4 @@
+import type { FindingLevel } from "../../model/status/thresholds.ts";
 import { expectFindings, followers, leading, type Nodes, well } from "./statusExpect.ts";
 import {
   at,
@@ -5,6 +6,7 @@ import {
   failed,
   GiB,
   host,
+  MiB,
   observation,
   primary,
   read,
@@ -105,6 +107,63 @@ describe("status: assess, what fills disks", () => {
       expectFindings(observation({ backups: failed("bucket refused") }), [
         ["warning", undefined, /could not be read: bucket refused/],
       ]);
+    });
+
+    it("a scheduled backup that was missed; what a schedule says goes before the age", () => {
+      const full = (hours: number | null) => ({
+        schedules: [
+          { type: "full", calendar: "Sun *-*-* 02:00", due: hours === null ? null : secondsAgo(hours * 3600) },
+        ],
+        backups: read([backup({ finishedAt: secondsAgo(100 * 3600) })]),
+      });
+      well({}, full(1.9));
+      well({}, full(-50));
+      well({}, full(null));
+      const missed: [FindingLevel, undefined, RegExp] = [
+        "warning",
+        undefined,
+        /^no full backup was made since one was due 2 h ago \(Sun/,
+      ];
+      expectFindings(observation(full(2.1)), [missed]);
+      well({ "node-b": { host: read(recovering({ backup: true })) } }, full(2.1));
+    });
+
+    it("a scheduled backup that failed, until one succeeds", () => {
+      const failure = { type: "incr", endedAt: secondsAgo(600).getTime() / 1000, why: "the archive cannot be reached" };
+      const nodes: Nodes = { "node-a": { ...leading()["node-a"], host: read(host({ failedBackups: [failure] })) } };
+      const made = (seconds: number) => ({ backups: read([backup({ finishedAt: secondsAgo(seconds) })]) });
+      expectFindings(observation(made(700), nodes), [
+        ["warning", "node-a", /^the last scheduled incremental backup failed: the archive cannot be reached$/],
+      ]);
+      well(nodes, made(500));
+    });
+
+    it("the hours that are left at the present rate, where somebody keeps WAL", () => {
+      const disk = { totalBytes: 100 * GiB, freeBytes: 30 * GiB };
+      const paced = (sql: Parameters<typeof leading>[0], bytesPerHour: number | null): Nodes => ({
+        "node-a": { ...leading(sql)["node-a"], host: read(host({ disk, wal: { ...host().wal, bytesPerHour } })) },
+      });
+      const failing = { archiver: { ...archiver, backlog: 5, lastFailedAt: secondsAgo(10), lastFailedWal: "x" } };
+      const fails: [FindingLevel, string, RegExp] = ["warning", "node-a", /^WAL does not reach the archive/];
+      expectFindings(observation({}, paced(failing, null)), [fails]);
+      expectFindings(observation({}, paced(failing, GiB)), [fails]);
+      expectFindings(observation({}, paced(failing, 2 * GiB)), [
+        fails,
+        ["warning", "node-a", /full in 15 h at the present rate \(2 GB of WAL an hour\): WAL that does not reach/],
+      ]);
+      expectFindings(observation({}, paced(failing, 10 * GiB)), [fails, ["critical", "node-a", /full in 3 h/]]);
+      // WAL comes and goes.
+      well(paced({}, 10 * GiB));
+
+      const left = slot("x", { name: "debezium", type: "logical", active: false, retainedBytes: MiB, safeBytes: GiB });
+      const slots = [...followers.map((name) => slot(name)), left];
+      expectFindings(observation({}, paced({ slots, maxSlotWalKeepBytes: null }, 10 * GiB)), [
+        ["critical", "node-a", /full in 3 h .*: slot debezium, which nobody uses$/],
+      ]);
+      expectFindings(observation({}, paced({ slots, maxSlotWalKeepBytes: 4 * GiB }, 2 * GiB)), [
+        ["warning", "node-a", /^slot debezium \(not in use\) is cut off from its WAL in less than an hour/],
+      ]);
+      well(paced({ slots, maxSlotWalKeepBytes: 4 * GiB }, 10 * MiB));
     });
 
     it("free disk", () => {

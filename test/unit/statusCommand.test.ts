@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseHostFacts } from "../../model/hostFacts.ts";
 import type { History } from "../../model/status/history.ts";
 import type { Observation } from "../../model/status/observation.ts";
-import { parseBackups, parseMonitoring } from "../../model/status/sources.ts";
+import { parseHeld, parseMonitoring } from "../../model/status/sources.ts";
 import { parseArguments } from "../../scripts/status/arguments.ts";
 import { type StatusWorld, status } from "../../scripts/status/main.ts";
 import type { Terminal } from "../../scripts/status/screen.ts";
@@ -290,16 +290,21 @@ describe("status: what others print", () => {
       error,
       lsn: { start: "0/2000028", stop: "0/2000100" },
     });
+    const heldText = (known: object) =>
+      JSON.stringify({ info: known, schedules: [{ type: "full", calendar: "daily", due: 30 }] });
     const info = [
       { name: "other", backup: [one("20260101-000000F", 5)], status: { code: 0 } },
       { name: "c", backup: [one("b_I", 20, true), one("aF", 10, null)], status: { code: 0 } },
     ];
-    assert.deepEqual(parseBackups(JSON.stringify(info), "c"), [
+    assert.deepEqual(parseHeld(heldText(info), "c")?.backups, [
       { label: "aF", type: "full", finishedAt: new Date(10_000), error: false },
       { label: "b_I", type: "incr", finishedAt: new Date(20_000), error: true },
     ]);
-    assert.deepEqual(parseBackups(JSON.stringify([{ name: "c", status: { code: 1 } }]), "c"), []);
-    assert.deepEqual(parseBackups("[]", "c"), []);
-    assert.equal(parseBackups("ERROR: [055]", "c"), undefined);
+    assert.deepEqual(parseHeld(heldText([{ name: "c", status: { code: 1 } }]), "c")?.backups, []);
+    assert.deepEqual(parseHeld(heldText([]), "c"), {
+      backups: [],
+      schedules: [{ type: "full", calendar: "daily", due: new Date(30_000) }],
+    });
+    assert.equal(parseHeld("ERROR: [055]", "c"), undefined);
   });
 });

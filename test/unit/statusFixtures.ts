@@ -50,9 +50,10 @@ export const host = (change: Partial<HostFacts> = {}): HostFacts => ({
   disk: { totalBytes: 100 * GiB, freeBytes: 71 * GiB },
   archive: { ready: 0 },
   archiveKnown: "s3:443/bucket/",
-  wal: { timeline: 3, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null },
+  wal: { timeline: 3, checkpointBytes: 0, endBytes: null, forkedAtBytes: null, heardSeconds: null, bytesPerHour: null },
   rewindable: true,
   backup: false,
+  failedBackups: [],
   warm: null,
   sql: null,
   ...change,
@@ -192,6 +193,7 @@ export function observation(change: Partial<Observation> = {}, nodes: Record<str
     at,
     nodes: Object.entries(usual).map(([name, node]) => ({ ...node, ...nodes[name] })),
     backups: read([backup()]),
+    schedules: [],
     ...change,
   };
   return whole;

@@ -27,6 +27,8 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   const base = {
     region: values.region ?? context.own?.region ?? "us-east-1",
     prefix: (values.prefix ?? "").replace(/^\/|\/$/g, ""),
+    encrypted: values.encrypted,
+    backupFrom: values.backupFrom ?? "standby",
     retention: { full: retention.full ?? 2, differential: retention.differential },
     schedule: {
       full: calendar(schedule.full ?? "Sun *-*-* 02:00"),

@@ -130,6 +130,15 @@ export const archiveOptions = {
     default: "the bucket's top",
     effect: "a new archive with a new full backup",
   },
+  encrypted: {
+    schema: flag(),
+    description:
+      "Whether WAL and backups are encrypted before they leave the host (AES-256-CBC), with a key that the stack makes (the output `archiveKey`). Lost key = lost archive.",
+    rule: "must be true or false",
+    hint: "use true or false",
+    default: "`true` for a new stack; else what the archive is",
+    effect: "only together with another archive (`prefix`, `bucket` or `endpoint`); refused otherwise",
+  },
   ...endpointOptions,
   retention: {
     schema: anything(),
@@ -141,11 +150,20 @@ export const archiveOptions = {
   },
   schedule: {
     schema: anything(),
-    description: "When backups are taken (on the node that is primary then).",
+    description: "When backups are taken. The node that is primary then starts them.",
     rule: "must be an object",
     hint: "set full, differential or incremental under it",
     effect: "reload of the timers",
     options: scheduleOptions,
+  },
+  backupFrom: {
+    schema: oneOf("standby", "primary"),
+    description:
+      "Which node scheduled backups read the data from: a hot standby that streams and is not far behind, where there is one, or always the primary.",
+    rule: "must be one of standby, primary",
+    hint: "use standby to spare the primary's disk",
+    default: '"standby"',
+    effect: "counts from the next backup on",
   },
 } as const satisfies Record<string, Option>;
 

@@ -198,6 +198,7 @@ function render(host: TestHost, s3: S3Server, diskBytes: number) {
     node,
     archive: config.archive,
     access: { ...config.archive, caFile: hostFiles.archiveCaCertificate },
+    key: "",
     cpus: size.cpus,
     version: "2.55.1",
   });

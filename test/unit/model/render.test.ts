@@ -201,7 +201,7 @@ describe("pgbouncer.ini", () => {
 });
 
 describe("pgbackrest.conf", () => {
-  const render = (raw: Raw, name: string, secretKey = "s3cr3t/+=", version = "2.55.1") => {
+  const render = (raw: Raw, name: string, secretKey = "s3cr3t/+=", version = "2.55.1", key = "") => {
     const config = parse(raw);
     return renderPgbackrestConf({
       stanza: config.clusterName,
@@ -216,6 +216,7 @@ describe("pgbackrest.conf", () => {
         caFile: "/etc/understudy/tls/archive-ca.crt",
         verifyTls: true,
       },
+      key,
       cpus: 4,
       version,
     });
@@ -225,9 +226,14 @@ describe("pgbackrest.conf", () => {
     const archive = { ...(ssh.archive as object), prefix: "/a/b/", retention: { full: 3, differential: 7 } };
     assertGolden("pgbackrest-prefix.conf", render({ ...ssh, archive }, "db1"));
   });
+  it("golden, encrypted", () =>
+    assertGolden("pgbackrest-encrypted.conf", render(docker, "node-a", "s3cr3t/+=", "2.55.1", "k3y")));
   it("uses no option that the host's version lacks", () => {
-    const bundles = (version: string) => /^repo1-bundle=y$/m.test(render(docker, "node-a", "secret-key", version));
-    assert.deepEqual(["2.33", "2.38", "2.39", "2.60.0", "3.0"].map(bundles), [false, false, true, true, true]);
+    const has = (option: string) => (version: string) =>
+      render(docker, "node-a", "secret-key", version).includes(`\n${option}=y\n`);
+    const versions = ["2.33", "2.38", "2.39", "2.54.2", "2.55.0", "2.60.0", "3.0"];
+    assert.deepEqual(versions.map(has("repo1-bundle")), [false, false, true, true, true, true, true]);
+    assert.deepEqual(versions.map(has("repo1-block")), [false, false, false, false, true, true, true]);
   });
   it("refuses a key that would end its line", () => {
     for (const key of ["a\nb", " a", ""]) assert.throws(() => render(docker, "node-a", key));

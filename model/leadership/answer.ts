@@ -11,7 +11,8 @@ export type Arming =
   /** For no entry yet. */
   | { readonly kind: "open"; readonly secret: string }
   | { readonly kind: "entry"; readonly entry: number; readonly secret: string }
-  | { readonly kind: "override"; readonly change: Change; readonly secret: string };
+  /** `ledger`: the id of the one that is to replace the present one, where it is lost for good. */
+  | { readonly kind: "override"; readonly change: Change; readonly secret: string; readonly ledger?: string };
 
 export const notArmed: Arming = { kind: "none" };
 

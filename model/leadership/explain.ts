@@ -32,6 +32,24 @@ const ledgerProblem = (own: Exclude<Own, { kind: "own" }>): string => {
         : `the ledger in the archive ends at entry ${own.end}, below this node's own`;
     case "another":
       return `the archive holds another ledger (${own.ledger})`;
+    case "closed": {
+      const { number, at, to, replacedBy } = own.entry;
+      return `the ledger in the archive was closed by entry ${number} of ${at}: ${nameOf(to)} leads by another one (${replacedBy})`;
+    }
+    default:
+      return own satisfies never;
+  }
+};
+
+const ledgerHint = (own: Exclude<Own, { kind: "own" }>): string => {
+  switch (own.kind) {
+    case "unread":
+      return "make the archive reachable, and run the update again";
+    case "closed":
+      return `make ${nameOf(own.entry.to)} reachable, and run an update: this node is told of the ledger that it leads by`;
+    case "cut":
+    case "another":
+      return "bring the archive of this cluster back, or declare that its ledger is replaced";
     default:
       return own satisfies never;
   }
@@ -48,10 +66,7 @@ export function explain(why: Refusal, reading: Reading): Explanation {
     case "ledger":
       return {
         message: `${ledgerProblem(why.own)}; no change of primary can be written down`,
-        hint:
-          why.own.kind === "unread"
-            ? "make the archive reachable, and run the update again"
-            : "bring the archive of this cluster back, or declare that its ledger is replaced",
+        hint: ledgerHint(why.own),
       };
     case "ledgerEndsBelow":
       return {
@@ -159,6 +174,21 @@ export function explain(why: Refusal, reading: Reading): Explanation {
         message: `replay ends at ${formatEnd(why.replayed)}, and the primary stopped at ${formatEnd(why.stopped)}`,
         hint: "wait for the rest of the WAL; if replay is further, this node has WAL that the primary never wrote: make it follow anew",
       };
+    case "otherLedger":
+      return {
+        message: `${nameOf(why.node)} has agreed to another ledger (${why.ledger}), and somebody may lead by that one`,
+        hint: "declare that the ledger is replaced: an override for the old one could make two primaries",
+      };
+    case "replacementNeedsConsent":
+      return {
+        message: `${nameOf(why.node)} is not the primary; what was acknowledged since ${describeChange(why.known)} may not be on it, and how much is not known`,
+        hint: "declare the node that serves the primary, or accept the loss (accept.lossUnknown, or accept.lossBytes)",
+      };
+    case "begunByAnother":
+      return {
+        message: `where the new ledger is to begin lies entry ${why.entry.number} of ${why.entry.at} by ${nameOf(why.entry.by)}`,
+        hint: "name an empty place for the new ledger; if two updates have replaced it, let the one that is there go on",
+      };
     case "isArmed":
       return {
         message: `${nameOf(why.node)} waits to take over`,
@@ -262,4 +292,21 @@ export function describeEnd(reading: Reading): string {
   if (reading.kind === "unread") return `not read: ${reading.why}`;
   const end = last(reading.entries);
   return end ? `change ${end.number} (${end.kind}) of ${end.at}: ${nameOf(end.to)}` : "empty";
+}
+
+/** What has to be so before a new ledger is begun, for the preview of an update that replaces one. */
+export function explainReplacement(agreed: Members, keptOff: Members, missing: Members): Explanation {
+  const off = keptOff.length === 0 ? "" : `; kept off: ${list(keptOff)}`;
+  if (missing.length === 0)
+    return {
+      message: `the ledger is replaced: ${agreed.length === 0 ? "there is nobody else" : `agreed: ${list(agreed)}`}${off}`,
+      hint:
+        keptOff.length === 0
+          ? "nothing has to be done"
+          : `keep ${list(keptOff)} off until an update has told it of the new ledger, or make it anew: the old archive could let it lead`,
+    };
+  return {
+    message: `the ledger cannot be replaced yet: ${list(missing)} has not agreed to the new one, and is not proven to be off${off}`,
+    hint: `make ${list(missing)} reachable as a standby, or declare it fenced and keep it off until it was told of the new ledger`,
+  };
 }

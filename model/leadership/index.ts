@@ -13,6 +13,8 @@ export * from "./ledger.ts";
 export * from "./member.ts";
 export * from "./offer.ts";
 export * from "./override.ts";
+export * from "./replace.ts";
 export * from "./standing.ts";
+export * from "./takenAlong.ts";
 export * from "./token.ts";
 export * from "./verdict.ts";

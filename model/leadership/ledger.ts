@@ -1,6 +1,6 @@
 import type { Change } from "./change.ts";
 import { type Member, type Members, nobody, sorted } from "./member.ts";
-import type { Token } from "./token.ts";
+import { heeded, type Token } from "./token.ts";
 
 /** What the operator accepts to lose. */
 export interface Consent {
@@ -17,9 +17,9 @@ export interface Entry {
   /**
    * initial: the first primary leads, or a living cluster was taken along. planned: `by` hands over to `to`: it stops, and tells it so.
    * claim: `to` takes over when everybody in `over` is proven stopped after this entry was made. A primary claims, too: to be rid of what is open,
-   * to change the members, or to write down an override.
+   * to change the members, or to write down an override. closed: another ledger is in the place of this one; nothing comes after it.
    */
-  readonly kind: "initial" | "planned" | "claim";
+  readonly kind: "initial" | "planned" | "claim" | "closed";
   readonly by: Member;
   readonly to: Member;
   /** Of a claim: who has to be proven stopped after this entry was made. */
@@ -43,10 +43,14 @@ export interface Entry {
   readonly previous: string;
   /** Its companion is there: `to` did take it. */
   readonly taken: boolean;
+  /** Of the first entry: the id of the ledger that was lost. */
+  readonly replaces?: string;
+  /** Of an entry that closes a ledger: the id of the one in its place. */
+  readonly replacedBy?: string;
 }
 
 /** What a decision puts into an entry. */
-export type Draft = Pick<Entry, "kind" | "by" | "to" | "over" | "base" | "held" | "consent" | "members">;
+export type Draft = Pick<Entry, "kind" | "by" | "to" | "over" | "base" | "held" | "consent" | "members" | "replacedBy">;
 
 /** Entries in a row, up to the last one that there is. */
 export type Entries = readonly Entry[];
@@ -79,16 +83,19 @@ export type Own =
   | { readonly kind: "unread"; readonly why: string }
   /** It ends below the token's own entry. */
   | { readonly kind: "cut"; readonly end: number }
-  | { readonly kind: "another"; readonly ledger: string };
+  | { readonly kind: "another"; readonly ledger: string }
+  /** It was replaced: its last entry says by which one. */
+  | { readonly kind: "closed"; readonly entry: Entry };
 
 export function ownLedger(my: Token, reading: Reading): Own {
   if (reading.kind === "unread") return reading;
   const { entries } = reading;
   const end = last(entries);
-  if (end && end.ledger !== my.ledger && my.entry > 0) return { kind: "another", ledger: end.ledger };
+  if (end && end.ledger !== heeded(my) && my.entry > 0) return { kind: "another", ledger: end.ledger };
   if (!end || end.number < my.entry) return { kind: "cut", end: end?.number ?? 0 };
   const mine = entryAt(entries, my.entry);
   if (mine && my.digest !== "" && mine.digest !== my.digest) return { kind: "another", ledger: mine.ledger };
+  if (end.kind === "closed") return { kind: "closed", entry: end };
   return { kind: "own", entries, last: end };
 }
 

@@ -58,7 +58,7 @@ const entryShape = z.strictObject({
   ledger: ledgerIdSchema,
   number: positive,
   epoch: positive,
-  kind: z.enum(["initial", "planned", "claim"]),
+  kind: z.enum(["initial", "planned", "claim", "closed"]),
   by: memberSchema,
   to: memberSchema,
   over: membersSchema,
@@ -71,6 +71,8 @@ const entryShape = z.strictObject({
   at: atSchema,
   /** Empty: it is the first of all ledgers. */
   previous: digestSchema.or(z.literal("")),
+  replaces: ledgerIdSchema.exactOptional(),
+  replacedBy: ledgerIdSchema.exactOptional(),
 });
 
 /** An entry as it lies in the archive. Its MAC lies around it; its digest and companion are found by the reader. */
@@ -87,6 +89,11 @@ export const entrySchema: z.ZodType<Omit<Entry, "digest" | "taken">, unknown> = 
     "nobody is a member since a later entry",
   )
   .refine(({ base, number }) => base.entry < number, "must be above its base")
+  .refine(
+    ({ kind, replacedBy }) => (kind === "closed") === (replacedBy !== undefined),
+    "only a closed ledger is replaced",
+  )
+  .refine(({ kind, replaces }) => kind === "initial" || replaces === undefined, "only a new ledger replaces another")
   .transform(({ version: _, ...entry }) => entry);
 
 export const encodeEntry = (entry: Omit<Entry, "digest" | "taken">): object => {
@@ -105,13 +112,19 @@ const tokenShape = z.strictObject({
   leader: memberSchema.nullable(),
   members: membersSchema,
   promises: membersSchema,
+  successor: ledgerIdSchema.exactOptional(),
 });
 
 /** A token as peers tell it. */
-export const tokenSchema: z.ZodType<Token, unknown> = tokenShape.refine(
-  ({ entry, leader, ledger }) => (entry === 0) === (leader === null) && (entry === 0) === (ledger === ""),
-  "a change has a leader and a ledger, and no change has neither",
-);
+export const tokenSchema: z.ZodType<Token, unknown> = tokenShape
+  .refine(
+    ({ entry, leader, ledger }) => (entry === 0) === (leader === null) && (entry === 0) === (ledger === ""),
+    "a change has a leader and a ledger, and no change has neither",
+  )
+  .refine(
+    ({ ledger, promises, successor }) => successor === undefined || (successor !== ledger && promises.length > 0),
+    "another ledger is agreed to by a promise",
+  );
 
 /** What a node keeps on its disk. */
 export interface Kept {
@@ -156,7 +169,12 @@ const armingSchema: z.ZodType<Arming, unknown> = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
   z.strictObject({ kind: z.literal("open"), secret: secretSchema }),
   z.strictObject({ kind: z.literal("entry"), entry: positive, secret: secretSchema }),
-  z.strictObject({ kind: z.literal("override"), change: changeSchema, secret: secretSchema }),
+  z.strictObject({
+    kind: z.literal("override"),
+    change: changeSchema,
+    secret: secretSchema,
+    ledger: ledgerIdSchema.exactOptional(),
+  }),
 ]);
 
 /** What a peer answers. */

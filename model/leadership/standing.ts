@@ -7,7 +7,7 @@ import { type Change, changeOf, compare } from "./change.ts";
 import { type Inquiry, ledgerRead, noInquiry } from "./guard.ts";
 import { type Entry, membersOf, type Reading } from "./ledger.ts";
 import { excluding, including, type Member, nobody } from "./member.ts";
-import { adopt, type Token } from "./token.ts";
+import { adopt, bound, type Token } from "./token.ts";
 
 export interface Standing {
   // Durable
@@ -77,10 +77,11 @@ export const promised = (my: Standing, to: Member): Standing => ({
   token: { ...my.token, promises: including(my.token.promises, to) },
 });
 
-export const released = (my: Standing, from: Member): Standing => ({
-  ...my,
-  token: { ...my.token, promises: excluding(my.token.promises, from) },
-});
+/** What was read of a ledger that it does not heed any more says nothing of the one that it heeds then. */
+export function released(my: Standing, from: Member): Standing {
+  const token = bound(my.token, excluding(my.token.promises, from), my.token.successor);
+  return { ...my, token, inquiry: token.successor === my.token.successor ? my.inquiry : noInquiry };
+}
 
 /** It hears who leads. */
 export const adopted = (my: Standing, theirs: Token): Standing => ({
@@ -135,7 +136,7 @@ export function tookOffer(my: Standing, me: Member, entry: number, digest: strin
 export const tookOverride = (my: Standing, token: Token, running: Running): Standing => took(my, token, running);
 
 /** What the guard lets go ahead: promises of before are answered. */
-export const led = (my: Standing): Standing => startsWriting({ ...my, token: { ...my.token, promises: nobody } });
+export const led = (my: Standing): Standing => startsWriting({ ...my, token: bound(my.token, nobody, undefined) });
 
 /** `standby.signal` is away from here until PostgreSQL takes writes. */
 export const startsWriting = (my: Standing): Standing => ({

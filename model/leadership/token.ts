@@ -12,6 +12,8 @@ export interface Token extends Change {
   readonly members: Members;
   /** To whom this node has promised that they may take over without the ledger. */
   readonly promises: Members;
+  /** The id of the ledger that this node has agreed to have in the place of `ledger`: from then on it heeds no other (replace.ts). */
+  readonly successor?: string;
 }
 
 /** Of a node that has never followed. */
@@ -25,7 +27,22 @@ export const noToken: Token = {
   promises: nobody,
 };
 
-/** The token of a node that hears who leads. A promise to the leader has served its purpose; others still bind. */
+/** The id of the ledger by which this node leads, claims and starts. */
+export const heeded = ({ ledger, successor }: Token): string => successor ?? ledger;
+
+/** What a node has agreed to, with these promises: without one it heeds the ledger of its token again. */
+export function bound(token: Token, promises: Members, successor: string | undefined): Token {
+  const { successor: _, ...rest } = token;
+  const isKept = successor !== undefined && successor !== token.ledger && promises.length > 0;
+  return isKept ? { ...rest, promises, successor } : { ...rest, promises };
+}
+
+/**
+ * The token of a node that hears who leads. A promise to the leader has served its purpose; others still bind. One that is for a new ledger has
+ * served it when the leader leads by that ledger: a primary that waits to replace the old one may do so yet.
+ */
 export function adopt(my: Token, theirs: Token): Token {
-  return { ...theirs, promises: theirs.leader === null ? my.promises : excluding(my.promises, theirs.leader) };
+  const isFor = my.successor === undefined || my.successor === theirs.ledger;
+  const promises = theirs.leader === null || !isFor ? my.promises : excluding(my.promises, theirs.leader);
+  return bound(theirs, promises, my.successor);
 }

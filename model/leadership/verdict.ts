@@ -33,6 +33,12 @@ export type Refusal =
   /** Its replay does not end exactly where the primary stopped. */
   | { readonly kind: "otherEnd"; readonly replayed: WalEnd; readonly stopped: WalEnd }
   | { readonly kind: "isArmed"; readonly node: Member }
+  /** It has agreed to another ledger: somebody may lead by that one. */
+  | { readonly kind: "otherLedger"; readonly node: Member; readonly ledger: string }
+  /** Its predecessor is lost with the ledger, and what it acknowledged may be on no node. */
+  | { readonly kind: "replacementNeedsConsent"; readonly node: Member; readonly known: Change }
+  /** What lies where the new ledger begins is not this node's own first entry. */
+  | { readonly kind: "begunByAnother"; readonly entry: Entry }
   | { readonly kind: "olderLeader"; readonly leader: Member; readonly token: Change; readonly theirs: Change };
 
 /** Where WAL ends: after the last record. */

@@ -9,19 +9,22 @@ import type {
   Standing,
   Token,
 } from "../../../model/leadership/index.ts";
-import type { Machine } from "./machine.ts";
+import { ledgersOf, type Machine } from "./machine.ts";
 import {
   bit,
   commitsOf,
   has,
   indexOf,
+  ledgerIndex,
   type Node,
   nameAt,
+  proofFor,
   renamedEnd,
   renamedLog,
   type Snapshot,
   type State,
   type World,
+  withProof,
 } from "./state.ts";
 
 export class Canonical {
@@ -91,22 +94,26 @@ export class Canonical {
     // Proofs that nobody can use.
     if (!dropped.has("entryBeforeProof") && !dropped.has("armedBeforeEntry"))
       for (let x = 0; x < nodes.length; x++) {
-        const number = stopped[x] as number;
-        const used = number === 0 ? 0 : this.#usedProof(world, nodes, x, number);
+        const proofs = stopped[x] as number;
+        if (proofs === 0) continue;
+        let used = 0;
+        for (const [index, entries] of ledgersOf(world).entries())
+          used = withProof(used, index, this.#usedProof(world, index, entries, nodes, x, proofFor(proofs, index)));
         if (used === 0) stood &= ~bit(x);
-        if (used !== number) stopped = stopped.with(x, used);
+        if (used !== proofs) stopped = stopped.with(x, used);
       }
     return stopped === world.stopped && stood === world.stood && yielded === world.yielded
       ? world
       : { ...world, stopped, stood, yielded };
   }
 
-  #usedProof({ ledger }: World, nodes: readonly Node[], x: number, proof: number): number {
+  #usedProof(world: World, index: number, entries: Entries, nodes: readonly Node[], x: number, proof: number): number {
     let used = 0;
-    for (const { kind, over, number, to } of ledger) {
+    for (const { kind, over, number, to } of entries) {
       if (kind !== "claim" || number > proof || !over.includes(nameAt(x))) continue;
-      const { arming } = (nodes[indexOf(to)] as Node).standing;
-      if (arming.kind === "entry" && arming.entry === number) used = number;
+      const { arming, token } = (nodes[indexOf(to)] as Node).standing;
+      if (arming.kind === "entry" && arming.entry === number && this.#machine.book(world, token).index === index)
+        used = number;
     }
     return used;
   }
@@ -172,6 +179,7 @@ const mask = (members: Members): number => {
   return bits;
 };
 const code = String.fromCharCode;
+const idCode = (id: string | undefined): number => (id === undefined || id === "" ? 0 : 1 + ledgerIndex(id));
 const PGS = { down: 0, standby: 1, starting: 2, primary: 3, stopping: 4 } as const;
 const ARMINGS = { none: 0, open: 1, entry: 2, override: 3 } as const;
 
@@ -201,6 +209,7 @@ function renamings(machine: Machine): readonly (readonly number[])[] {
     scenario.addable,
     scenario.retirable,
     scenario.unlisted,
+    scenario.replacers,
     scenario.clones,
   ];
   const found: number[][] = [];
@@ -338,6 +347,9 @@ export class Codec {
       ledger & 0x7fff,
       ledger >> 15,
       mask(inquiry.heard) | (mask(inquiry.again) << 4) | (Number(inquiry.isFresh) << 8),
+      idCode(token.ledger) |
+        (idCode(token.successor) << 3) |
+        (idCode(arming.kind === "override" ? arming.ledger : undefined) << 6),
     );
   }
 
@@ -348,10 +360,13 @@ export class Codec {
       ledger >> 15,
       world.acked,
       world.commits | (world.faults << 4) | (world.ruler << 8) | (world.wentBack << 10) | (world.handed << 13),
-      world.keptOff | (world.stood << 4) | (Number(world.open) << 8),
+      world.keptOff | (world.stood << 4) | (Number(world.open) << 8) | (world.untold << 9),
     );
-    for (let x = 0; x < this.width - 1; x++)
-      key += code((world.stopped[x] as number) | ((world.yielded[x] as number) << 5));
+    for (let x = 0; x < this.width - 1; x++) key += code(world.stopped[x] as number, world.yielded[x] as number);
+    for (const entries of world.next) {
+      const id = this.#machine.ledgers.id(entries);
+      key += code(id & 0x7fff, id >> 15);
+    }
     const { clone } = world;
     if (clone) key += `${code(1 + clone.of + 4 * Number(clone.writes))}${this.#standingKey(clone.standing)}`;
     for (const snapshot of world.snapshots)
@@ -404,6 +419,7 @@ export class Codec {
     return {
       ...world,
       ledger: this.#renamedLedger(world.ledger, r),
+      next: world.next.map((entries) => this.#renamedLedger(entries, r)),
       stopped: moved(world.stopped),
       clone: world.clone && {
         ...world.clone,
@@ -413,6 +429,7 @@ export class Codec {
       stood: renamedMask(world.stood, names),
       ruler: names[world.ruler] as number,
       keptOff: renamedMask(world.keptOff, names),
+      untold: renamedMask(world.untold, names),
       yielded: moved(world.yielded.map((each) => renamedMask(each, names))),
       snapshots: moved(
         world.snapshots.map(

@@ -28,21 +28,26 @@ import {
   isServing,
   isWritable,
   type Kind,
+  ledgerId,
+  ledgerIndex,
   mixes,
   NAMES,
   type Node,
   nameAt,
+  proofFor,
   type Scenario,
   SHUTDOWN,
   type State,
   type Step,
   timelineRecord,
   type World,
+  withProof,
 } from "./state.ts";
 
 const SECRET = "now";
-const LEDGER = "ledger";
+const LEDGER = ledgerId(0);
 export const lossUnknown: Consent = { lossUnknown: true };
+const unreadLedger: Reading = { kind: "unread", why: "" };
 
 const running = (node: Node): Running => (isServing(node) ? "serving" : node.pg === "standby" ? "standby" : "down");
 const membersIn = (mask: number): Member[] => NAMES.filter((_, node) => has(mask, node));
@@ -80,6 +85,21 @@ export class Ledgers {
     return entry;
   }
 }
+
+export interface Book {
+  readonly index: number;
+  readonly entries: Entries;
+  readonly end: Entry | undefined;
+}
+
+export const ledgersOf = ({ ledger, next }: World): readonly Entries[] =>
+  next.length === 0 ? [ledger] : [ledger, ...next];
+
+/** All entries but those that only close a ledger. */
+const written = (world: World): number =>
+  world.next.length === 0
+    ? world.ledger.length
+    : ledgersOf(world).reduce((sum, entries) => sum + entries.filter(({ kind }) => kind !== "closed").length, 0);
 
 export class Machine {
   readonly scenario: Scenario;
@@ -136,6 +156,7 @@ export class Machine {
       nodes,
       world: {
         ledger: this.ledgers.of([first]),
+        next: Array.from({ length: scenario.replacements }, () => this.ledgers.of([])),
         stopped: none,
         stood: 0,
         acked: 0,
@@ -143,6 +164,7 @@ export class Machine {
         faults: 0,
         ruler: 0,
         keptOff: 0,
+        untold: 0,
         open: false,
         yielded: none,
         snapshots: nodes.map(() => null),
@@ -179,14 +201,27 @@ export class Machine {
     return answers;
   }
 
-  append(world: World, draft: Draft): World {
-    const end = world.ledger[world.ledger.length - 1] as Entry;
+  /** The ledger that a node with this token heeds. */
+  book(world: World, token: Token): Book {
+    const index = token.ledger === "" ? 0 : ledgerIndex(this.decide.heeded(token));
+    const entries = ledgersOf(world)[index] as Entries;
+    return { index, entries, end: entries[entries.length - 1] };
+  }
+
+  append(world: World, draft: Draft, index = 0): World {
+    const entries = ledgersOf(world)[index] as Entries;
+    const end = entries[entries.length - 1] as Entry;
     const entry: Entry = {
       ...this.decide.entryAfter(end, draft, { nonce: "", at: "" }),
       digest: "",
       taken: false,
     };
-    return { ...world, ledger: this.ledgers.of([...world.ledger, entry]) };
+    return this.withEntries(world, index, [...entries, entry]);
+  }
+
+  withEntries(world: World, index: number, entries: Entries): World {
+    const known = this.ledgers.of(entries);
+    return index === 0 ? { ...world, ledger: known } : { ...world, next: world.next.with(index - 1, known) };
   }
 
   /** Every step that may be taken, in an order that depends on the state only. */
@@ -216,7 +251,7 @@ export class Machine {
         const source = nodes[indexOf(standing.token.leader)];
         if (source?.on && isServing(source) && mixes(log, source.log)) return "a standby goes on with other WAL";
       }
-    if (this.scenario.strict && world.wentBack === 0 && this.scenario.unlisted === 0)
+    if (this.scenario.strict && world.wentBack === 0 && (this.scenario.unlisted | this.scenario.replacers) === 0)
       for (let x = 1; x < nodes.length; x++) {
         const { entry, leader } = (nodes[x] as Node).standing.token;
         for (let y = 0; y < x; y++) {
@@ -235,6 +270,7 @@ class Steps {
   readonly state: State;
   readonly world: World;
   readonly ledger: Entries;
+  readonly ledgers: readonly Entries[];
   readonly end: Entry;
   readonly hasRoom: boolean;
   readonly found: Step[] = [];
@@ -247,7 +283,8 @@ class Steps {
     this.world = state.world;
     this.ledger = state.world.ledger;
     this.end = this.ledger[this.ledger.length - 1] as Entry;
-    this.hasRoom = this.ledger.length < this.scenario.entries;
+    this.ledgers = ledgersOf(state.world);
+    this.hasRoom = written(state.world) < this.scenario.entries;
   }
 
   without(rule: Rule): boolean {
@@ -287,7 +324,8 @@ class Steps {
       this.tell(x, node);
       this.inTheWay(x, node);
     }
-    if (this.scenario.unlisted !== 0) this.overrides();
+    if ((this.scenario.unlisted | this.scenario.replacers) !== 0) this.overrides();
+    if (this.scenario.replacements !== 0) this.replacements();
     if (this.scenario.clones !== 0) this.clones();
     return this.found;
   }
@@ -325,10 +363,12 @@ class Steps {
 
   whileOff(x: number, node: Node): void {
     const { world } = this;
-    if (!has(world.keptOff, x) || this.without("keptOffUntilWritten"))
-      this.one("PowerOn", x, { on: true, standing: this.d.booted(node.standing) });
+    const isKeptOff =
+      (has(world.keptOff, x) && !this.without("keptOffUntilWritten")) ||
+      (has(world.untold, x) && !this.without("keptOffUntilTold"));
+    if (!isKeptOff) this.one("PowerOn", x, { on: true, standing: this.d.booted(node.standing) });
     const snapshot = world.snapshots[x];
-    if (snapshot && world.wentBack < this.scenario.restores) {
+    if (snapshot && world.wentBack < this.scenario.restores && !this.isHalfReplaced()) {
       const lost = commitsOf(node.log) & ~commitsOf(snapshot.log);
       this.one(
         "Restore",
@@ -344,6 +384,16 @@ class Steps {
     }
     if (has(this.scenario.fence, x) && (this.isInTheWay(x) || this.fenceIsEarly(x)))
       this.one("Fence", x, {}, this.fenced(x));
+  }
+
+  /** A disk that goes back while the old ledger could still be read, and is not closed, knows of no other: that is not held against anybody. */
+  isHalfReplaced(): boolean {
+    return (
+      this.scenario.replacements !== 0 &&
+      this.end.kind !== "closed" &&
+      !this.without("oldIsClosed") &&
+      this.state.nodes.some(({ standing: { token } }) => token.ledger !== "" && this.d.heeded(token) !== LEDGER)
+    );
   }
 
   disk(x: number, node: Node): void {
@@ -436,11 +486,16 @@ class Steps {
   // --- the guard
 
   guard(x: number, node: Node): void {
-    const { d, machine, world, ledger } = this;
+    const { d, machine, world } = this;
     const { standing } = node;
     const { token, inquiry } = standing;
     const me = nameAt(x);
-    if (inquiry.reading.kind === "unread" || inquiry.reading.entries !== ledger || !inquiry.isFresh) {
+    const { entries: ledger } = machine.book(world, token);
+    if (
+      ledger.length === 0
+        ? !standing.signal
+        : inquiry.reading.kind === "unread" || inquiry.reading.entries !== ledger || !inquiry.isFresh
+    ) {
       const read = d.ledgerRead(token, inquiry, machine.reading(ledger));
       this.one("Read", x, { standing: { ...standing, inquiry: read, signal: true } });
     }
@@ -485,11 +540,12 @@ class Steps {
   // --- the target
 
   target(x: number, node: Node): void {
-    const { d, scenario, machine, world, ledger } = this;
+    const { d, scenario, machine, world } = this;
     const { standing, pg } = node;
     const { token, arming } = standing;
     const me = nameAt(x);
-    const makesSure = pg === "primary" && !node.byHand && d.hasToClaim(standing, this.end);
+    const { index, entries: ledger, end: last } = machine.book(world, token);
+    const makesSure = pg === "primary" && !node.byHand && last !== undefined && d.hasToClaim(standing, last);
     if (arming.kind !== "none") this.one("LetGo", x, { standing: d.letGo(standing) });
     else if (
       has(scenario.targets, x) &&
@@ -529,17 +585,23 @@ class Steps {
         answers,
         consent,
       });
-      if (decided.may)
+      if (decided.may && last)
         this.one(
           "Claim",
           x,
           {
-            standing: this.without("armedBeforeEntry") ? d.letGo(standing) : d.armedFor(standing, this.end.number + 1),
+            standing: this.without("armedBeforeEntry") ? d.letGo(standing) : d.armedFor(standing, last.number + 1),
           },
-          machine.append(world, decided.draft),
+          machine.append(world, decided.draft, index),
         );
     }
-    if (this.without("entryOnce") && arming.kind === "open" && !isServing(node) && this.end.kind !== "initial") {
+    if (
+      this.without("entryOnce") &&
+      index === 0 &&
+      arming.kind === "open" &&
+      !isServing(node) &&
+      this.end.kind !== "initial"
+    ) {
       const before = machine.ledgers.of(ledger.slice(0, -1));
       const answers = machine.answersFor(this.state, x);
       const decided = d.claim({ me, my: token, serving: false, reading: machine.reading(before), answers, consent });
@@ -557,7 +619,7 @@ class Steps {
           this.one("ArmLate", x, { standing: d.armedFor(d.armed(standing, SECRET), number) });
 
     if (arming.kind === "entry") {
-      const stopped = new Map(world.stopped.map((number, at) => [nameAt(at), number]));
+      const stopped = new Map(world.stopped.map((proofs, at) => [nameAt(at), proofFor(proofs, index)]));
       const decided = d.mayTakeOver(me, token, pg === "primary", arming, ledger, stopped);
       if (decided.may) {
         // What is lost with the consent that was asked for before the claim: what a leader has that the claim knew of, or that is declared
@@ -579,19 +641,20 @@ class Steps {
   // --- the primary
 
   primary(x: number, node: Node): void {
-    const { d, machine, world, ledger, scenario } = this;
+    const { d, machine, world, scenario } = this;
     const { standing } = node;
     const { token } = standing;
     const me = nameAt(x);
+    const { index, entries: ledger, end: last } = machine.book(world, token);
     const reading = machine.reading(ledger);
     if (this.hasRoom && !node.giving)
       for (let y = 0; y < this.state.nodes.length; y++) {
         const other = this.state.nodes[y] as Node;
         if (y === x || !other.on || other.standing.arming.kind !== "open") continue;
         const decided = d.offer(me, token, true, reading, nameAt(y), machine.answerOf(other));
-        if (!decided.may) continue;
-        const number = this.end.number + 1;
-        const after = machine.append(world, decided.draft);
+        if (!decided.may || !last) continue;
+        const number = last.number + 1;
+        const after = machine.append(world, decided.draft, index);
         const isWritten = !this.without("entryBeforeStop");
         const told = { standing: d.armedFor(other.standing, number) };
         this.two(
@@ -600,7 +663,7 @@ class Steps {
           y,
           {
             giving: { step: "offered", entry: number, to: y },
-            standing: d.offered(standing, isWritten ? machine.reading(after.ledger) : reading),
+            standing: d.offered(standing, isWritten ? machine.reading(ledgersOf(after)[index] as Entries) : reading),
           },
           told,
           isWritten ? after : world,
@@ -622,10 +685,11 @@ class Steps {
         "Note",
         x,
         {},
-        {
-          ...world,
-          ledger: machine.ledgers.of(ledger.map((entry) => (entry === own ? { ...entry, taken: true } : entry))),
-        },
+        machine.withEntries(
+          world,
+          index,
+          ledger.map((entry) => (entry === own ? { ...entry, taken: true } : entry)),
+        ),
       );
     const { nodes } = this.state;
     for (let y = 0; y < nodes.length; y++) if (y !== x) this.follow(y, nodes[y] as Node, x, node);
@@ -642,17 +706,19 @@ class Steps {
       return;
     const theirs = leader.standing.token;
     const { token } = standing;
+    const after = d.followed(standing, theirs);
     const isSame =
       d.compare(token, theirs) === 0 &&
       token.leader === theirs.leader &&
       String(token.members) === String(theirs.members) &&
-      !token.promises.includes(nameAt(l));
+      token.promises.length === after.token.promises.length &&
+      d.heeded(token) === d.heeded(after.token);
     if (isSame && standing.joined && node.pg === "standby" && leader.log.startsWith(node.log)) return;
     this.one(
       "Follow",
       x,
       {
-        standing: d.followed(standing, theirs),
+        standing: after,
         log: leader.log,
         synced: leader.log.length,
         pg: "standby",
@@ -666,9 +732,10 @@ class Steps {
   members(x: number, { standing }: Node): void {
     const { d, machine, scenario, world } = this;
     const me = nameAt(x);
+    const { index, entries, end } = machine.book(world, standing.token);
     for (let y = 0; y < scenario.nodes; y++) {
-      if (y === x) continue;
-      const present = d.membersOf(this.end);
+      if (y === x || !end) continue;
+      const present = d.membersOf(end);
       const isMember = present.includes(nameAt(y));
       if (!has(isMember ? scenario.retirable : scenario.addable, y)) continue;
       const list = isMember ? d.excluding(present, nameAt(y)) : d.including(present, nameAt(y));
@@ -677,7 +744,7 @@ class Steps {
         me,
         my: standing.token,
         serving: true,
-        reading: machine.reading(this.ledger),
+        reading: machine.reading(entries),
         answers,
         consent: null,
         list,
@@ -686,8 +753,8 @@ class Steps {
         this.one(
           isMember ? "Retire" : "Add",
           x,
-          { standing: d.armedFor(standing, this.end.number + 1) },
-          machine.append(world, decided.draft),
+          { standing: d.armedFor(standing, end.number + 1) },
+          machine.append(world, decided.draft, index),
           y,
         );
     }
@@ -724,49 +791,53 @@ class Steps {
 
   // --- who is in the way of a claim
 
-  isPending({ kind, over, number, to }: Entry, x: number): boolean {
-    if (kind !== "claim" || !over.includes(nameAt(x)) || (this.world.stopped[x] as number) >= number) return false;
-    const { arming } = (this.state.nodes[indexOf(to)] as Node).standing;
-    return (arming.kind === "entry" && arming.entry === number) || this.without("armedBeforeEntry");
+  isPending({ kind, over, number, to }: Entry, x: number, index = 0): boolean {
+    if (kind !== "claim" || !over.includes(nameAt(x)) || proofFor(this.world.stopped[x] as number, index) >= number)
+      return false;
+    const { arming, token } = (this.state.nodes[indexOf(to)] as Node).standing;
+    if (this.without("armedBeforeEntry")) return true;
+    return arming.kind === "entry" && arming.entry === number && this.machine.book(this.world, token).index === index;
   }
 
   isInTheWay(x: number): boolean {
-    for (const entry of this.ledger) if (this.isPending(entry, x)) return true;
-    return false;
+    return this.ledgers.some((entries, index) => entries.some((entry) => this.isPending(entry, x, index)));
   }
 
   fenceIsEarly(x: number): boolean {
-    return this.without("entryBeforeProof") && (this.world.stopped[x] as number) < this.end.number;
+    return this.without("entryBeforeProof") && proofFor(this.world.stopped[x] as number, 0) < this.end.number;
   }
 
   fenced(x: number): World {
     const { world } = this;
-    const stopped = world.stopped.map((number, at) => (at === x ? this.end.number : number));
-    return { ...world, stopped, stood: world.stood & ~bit(x) };
+    let proofs = 0;
+    for (const [index, entries] of this.ledgers.entries())
+      proofs = withProof(proofs, index, entries[entries.length - 1]?.number ?? 0);
+    return { ...world, stopped: world.stopped.with(x, proofs), stood: world.stood & ~bit(x) };
   }
 
   inTheWay(x: number, node: Node): void {
     const { d, world, scenario } = this;
     const me = nameAt(x);
     if (!this.isInTheWay(x) && !this.fenceIsEarly(x)) return;
-    for (const entry of this.ledger) {
-      if (!this.isPending(entry, x)) continue;
-      const author = indexOf(entry.to);
-      if (
-        (this.state.nodes[author] as Node).on &&
-        author !== x &&
-        d.mayStandDown(me, node.standing.token, isServing(node), entry.base).may
-      ) {
-        const stopped = world.stopped.map((number, at) => (at === x ? entry.number : number));
-        this.one(
-          "StandDown",
-          x,
-          { standing: d.stoodDown(node.standing) },
-          { ...world, stopped, stood: world.stood | bit(x) },
-          author,
-        );
+    for (const [index, entries] of this.ledgers.entries())
+      for (const entry of entries) {
+        if (!this.isPending(entry, x, index)) continue;
+        const author = indexOf(entry.to);
+        if (
+          (this.state.nodes[author] as Node).on &&
+          author !== x &&
+          d.mayStandDown(me, node.standing.token, isServing(node), entry.base).may
+        ) {
+          const stopped = world.stopped.with(x, withProof(world.stopped[x] as number, index, entry.number));
+          this.one(
+            "StandDown",
+            x,
+            { standing: d.stoodDown(node.standing) },
+            { ...world, stopped, stood: world.stood | bit(x) },
+            author,
+          );
+        }
       }
-    }
     if (has(scenario.fence, x)) this.one("Fence", x, this.machine.powerOff(node), this.fenced(x));
   }
 
@@ -794,17 +865,14 @@ class Steps {
       const me = nameAt(x);
       const { standing } = node;
       const { token, arming } = standing;
-      if (
-        arming.kind === "none" &&
-        !isServing(node) &&
-        has(scenario.unlisted & scenario.consent, x) &&
-        token.members.includes(me)
-      ) {
-        const change = d.overrideAbove(token, machine.answersFor(this.state, x));
-        if (change.overrides <= scenario.overrides)
+      if (arming.kind === "none" && !isServing(node) && has(scenario.unlisted & scenario.consent, x)) {
+        const answers = machine.answersFor(this.state, x);
+        const change = d.overrideAbove(token, answers);
+        if (change.overrides <= scenario.overrides && d.mayOverride(me, token, answers).may)
           this.one("ArmOverride", x, { standing: d.armedForOverride(standing, change, SECRET) }, this.yielded(x, 0));
       }
       if (arming.kind !== "override") continue;
+      const ledger = arming.ledger;
       const yielded = world.yielded[x] as number;
       for (const [y, peer] of nodes.entries()) {
         if (y === x || has(yielded, y)) continue;
@@ -813,16 +881,29 @@ class Steps {
           this.one("FenceForOverride", y, machine.powerOff(peer), { ...after, keptOff: world.keptOff | bit(y) }, x);
         }
         if (peer.on && d.mayPromise(nameAt(y), peer.standing.token, isServing(peer), arming.change).may)
-          this.one("Promise", y, { standing: d.promised(peer.standing, me) }, this.yielded(x, yielded | bit(y)), x);
+          this.one(
+            "Promise",
+            y,
+            {
+              standing: ledger === undefined ? d.promised(peer.standing, me) : d.agreed(peer.standing, me, ledger),
+            },
+            this.yielded(x, yielded | bit(y)),
+            x,
+          );
       }
       const decided = d.mayTakeOverride(me, token, arming, everybody, membersIn(yielded));
       if (decided.may) {
-        const taken = d.tokenOfOverride(me, token, decided.change, membersIn(world.keptOff));
+        const keptOff = membersIn(world.keptOff);
+        const taken =
+          ledger === undefined
+            ? d.tokenOfOverride(me, token, decided.change, keptOff)
+            : d.tokenOfReplacement(me, token, decided.change, keptOff, ledger);
         this.one("TakeOverride", x, this.takes(node, d.tookOverride(standing, taken, running(node))), {
           ...world,
           ruler: x,
           open: true,
-          acked: world.acked & commitsOf(node.log),
+          untold: ledger === undefined ? world.untold : world.untold | world.keptOff,
+          acked: has(scenario.consent, x) ? world.acked & commitsOf(node.log) : world.acked,
         });
       }
     }
@@ -833,6 +914,60 @@ class Steps {
         other: -1,
         next: { ...this.state, world: { ...world, keptOff: 0 } },
       });
+  }
+
+  // --- a new ledger in the place of one that is lost
+
+  replacements(): void {
+    const { d, machine, scenario, world } = this;
+    const { nodes } = this.state;
+    for (const [x, node] of nodes.entries()) {
+      const { standing } = node;
+      const { token, arming } = standing;
+      const me = nameAt(x);
+      if (has(world.untold, x) && !node.on)
+        for (const [l, leader] of nodes.entries()) {
+          const theirs = leader.standing.token;
+          if (leader.on && leader.pg === "primary" && theirs.leader === nameAt(l) && theirs.overrides === 0)
+            this.one(
+              "ToldLate",
+              x,
+              { standing: d.told(standing, theirs) },
+              { ...world, untold: world.untold & ~bit(x) },
+              l,
+            );
+        }
+      if (!node.on || token.ledger === "" || node.byHand) continue;
+      const consent = has(scenario.consent, x) ? lossUnknown : null;
+      if (
+        arming.kind === "none" &&
+        has(scenario.replacers, x) &&
+        d.mayReplace(me, token, isServing(node), consent).may
+      ) {
+        // The old ledger is not read: the change is above what the nodes know, and no more.
+        const change = d.replacementAbove(token, machine.answersFor(this.state, x), unreadLedger);
+        for (let index = scenario.replacements; index >= Math.max(1, ledgerIndex(d.heeded(token))); index--)
+          if (change.overrides <= scenario.overrides)
+            this.one(
+              "ArmToReplace",
+              x,
+              { standing: d.armedToReplace(standing, change, ledgerId(index), SECRET) },
+              this.yielded(x, 0),
+            );
+      }
+      const { index, entries } = machine.book(world, token);
+      if (index === 0) continue;
+      if (this.hasRoom && d.mayBeginAnew(me, token, machine.reading(entries)).may && entries.length === 0) {
+        const others = membersIn(world.untold & scenario.members);
+        const first = d.entryInPlaceOf(LEDGER, me, token, others, { epoch: 1, nonce: "", at: "" });
+        this.one("Begin", x, {}, machine.withEntries(world, index, [{ ...first, digest: "", taken: false }]));
+      }
+      const [first] = entries;
+      if (first && node.pg === "primary") {
+        const closed = d.closing(me, token, first, machine.reading(this.ledger));
+        if (closed.may) this.one("Close", x, {}, machine.append(world, closed.draft));
+      }
+    }
   }
 
   yielded(x: number, mask: number): World {

@@ -1,6 +1,6 @@
 /** What becomes of a state when nothing goes wrong any more: by itself, or by one or two updates with what has to be declared. */
 import { Canonical, Codec } from "./canonical.ts";
-import { Machine } from "./machine.ts";
+import { ledgersOf, Machine } from "./machine.ts";
 import { bit, has, isWritable, type Kind, letter, nameAt, type Scenario, type State, type Step } from "./state.ts";
 
 /** Which steps are taken, the earlier ones first. */
@@ -28,6 +28,8 @@ const natural = kinds(
   "Take",
   "Note",
   "Abandon",
+  "Begin",
+  "Close",
 );
 const guard = kinds("Read", "Ask", "Adopt", "Lead", "Restart", "Release");
 const guardUnread = kinds("Ask", "Adopt", "Lead", "Restart", "Release", "AskLetGo");
@@ -68,6 +70,7 @@ export class Quiet {
       retirable: 0,
       overrides: 3,
       unlisted: scenario.unlisted === 0 ? 0 : everybody,
+      replacers: scenario.replacers === 0 ? 0 : everybody,
     };
     this.#machine = new Machine(quiet, [...dropped], ledgers);
     this.#canonical = new Canonical(this.#machine);
@@ -173,9 +176,9 @@ export class Quiet {
     let state = this.#rest(from, dead, true);
     const leader = this.#server(state);
     if (leader !== undefined) {
-      const { ledger } = state.world;
       const { standing } = state.nodes[leader] as State["nodes"][number];
-      if (d.hasToClaim(standing, ledger[ledger.length - 1] as (typeof ledger)[number]))
+      const { end } = this.#machine.book(state.world, standing.token);
+      if (end && d.hasToClaim(standing, end))
         state = this.#claims(state, leader, dead);
       if (leader !== target) {
         state = this.#step(state, [only("Follow", target, leader)]) ?? state;
@@ -198,6 +201,7 @@ export class Quiet {
       quick,
       natural,
       (step) => step.kind === "Follow" && step.node !== target,
+      (step) => step.kind === "ToldLate" && !has(dead, step.node),
       (step) => step.kind === "PowerOn" && !has(dead, step.node),
     ]);
     this.#requireFollowers(state, target, dead);
@@ -218,15 +222,20 @@ export class Quiet {
 
   /** A target has to be a member that has followed a leader as one; where somebody serves, that can be made up for. */
   #isPossible(state: State, target: number): boolean {
-    const { ledger } = state.world;
-    const end = ledger[ledger.length - 1] as (typeof ledger)[number];
     const { decide: d } = this.#machine;
-    if (!d.isMember(end, nameAt(target)) || ledger.length + 4 > this.#room) return false;
     const { token } = (state.nodes[target] as State["nodes"][number]).standing;
+    const server = this.#server(state);
+    const heeds = server === undefined ? token : (state.nodes[server] as State["nodes"][number]).standing.token;
+    const { end } = this.#machine.book(state.world, heeds);
+    if (!end || !d.isMember(end, nameAt(target)) || this.#isFull(state)) return false;
     return (
-      this.#server(state) !== undefined ||
+      server !== undefined ||
       (token.members.includes(nameAt(target)) && !d.notEligible(nameAt(target), token, end))
     );
+  }
+
+  #isFull({ world }: State): boolean {
+    return ledgersOf(world).reduce((sum, { length }) => sum + length, 0) + 4 > this.#room;
   }
 
   /** The dead are fenced and `target` is declared the primary; at last the dead come back, and follow. */
@@ -234,9 +243,9 @@ export class Quiet {
     return judged(() => {
       const state = this.#rest(this.#stopByHand(this.#off(from, dead)), dead, true);
       // Who is kept off for an override stays declared fenced until the ledger knows.
-      const { keptOff } = state.world;
-      if (has(keptOff, target) || !this.#isPossible(state, target)) return { kind: "impossible" };
-      const off = dead | keptOff;
+      const { keptOff, untold } = state.world;
+      if (has(keptOff | untold, target) || !this.#isPossible(state, target)) return { kind: "impossible" };
+      const off = dead | keptOff | untold;
       let count = 1;
       let end: State;
       try {
@@ -255,9 +264,9 @@ export class Quiet {
   endsWithoutLedger(from: State, target: number, dead: number): End {
     return judged(() => {
       let state = this.#rest(this.#off(from, dead), dead, false);
-      const { keptOff, ledger } = state.world;
+      const { keptOff, untold } = state.world;
       const { members } = (state.nodes[target] as State["nodes"][number]).standing.token;
-      if (has(keptOff, target) || !members.includes(nameAt(target)) || ledger.length + 4 > this.#room)
+      if (has(keptOff | untold, target) || !members.includes(nameAt(target)) || this.#isFull(state))
         return { kind: "impossible" };
       const server = this.#server(state);
       if (server !== undefined) return { kind: server === target ? "byItself" : "impossible" };
@@ -290,6 +299,34 @@ export class Quiet {
     });
   }
 
+  /** The ledger is gone for good, and `target` (the primary, where one serves) begins another one; then the dead come back. */
+  endsReplaced(from: State, target: number, dead: number): End {
+    return judged(() => {
+      let state = this.#rest(this.#off(from, dead), dead, false);
+      const { keptOff, untold } = state.world;
+      const { members } = (state.nodes[target] as State["nodes"][number]).standing.token;
+      const server = this.#server(state);
+      if (has(keptOff | untold, target) || !members.includes(nameAt(target)) || this.#isFull(state))
+        return { kind: "impossible" };
+      if (server !== undefined && server !== target) return { kind: "impossible" };
+      const off = dead | keptOff | untold;
+      const armed = this.#step(state, [only("ArmToReplace", target)]);
+      if (!armed) throw new Wrong("may not replace the ledger");
+      state = this.#settle(armed, `yield ${target} ${off}`, [
+        (step) => step.kind === "FenceForOverride" && has(off, step.node) && step.other === target,
+        (step) => step.kind === "Promise" && step.other === target,
+      ]);
+      const taken = this.#step(state, [only("TakeOverride", target)]);
+      if (!taken) throw new Wrong("may not take over for a new ledger");
+      state = this.#settle(taken, "", [quick, natural]);
+      state = this.#rest(state, off, false);
+      if (this.#server(state) !== target) throw new Wrong("does not serve with a new ledger");
+      state = this.#update(state, target, off, false);
+      this.#update(state, target, 0, false);
+      return { kind: "updates", count: 1 };
+    });
+  }
+
   /** All hosts reboot at once, and nobody runs an update: who serves then. */
   reboot(from: State, withLedger: boolean): End {
     return judged(() => {
@@ -314,6 +351,11 @@ export class Quiet {
           if (end.kind === "wrong") return `without the ledger, ${what}: ${end.why}`;
           count(`override: ${end.kind}`);
         }
+        if (scenario.replacers !== 0) {
+          const end = this.endsReplaced(state, target, dead);
+          if (end.kind === "wrong") return `with a new ledger, ${what}: ${end.why}`;
+          count(`new ledger: ${end.kind}`);
+        }
         const end = this.ends(state, target, dead);
         if (end.kind === "wrong") return `${what}: ${end.why}`;
         count(end.kind === "updates" ? `updates: ${end.count}` : end.kind);
@@ -321,7 +363,7 @@ export class Quiet {
     for (const withLedger of [false, true]) {
       const end = this.reboot(state, withLedger);
       if (end.kind === "wrong") return `a reboot of all: ${end.why}`;
-      const mayFail = state.world.wentBack > 0 || scenario.unlisted !== 0 || hasByHand;
+      const mayFail = state.world.wentBack > 0 || (scenario.unlisted | scenario.replacers) !== 0 || hasByHand;
       if (end.kind === "impossible" && !mayFail)
         return `nobody serves after a reboot of all, with${withLedger ? "" : "out"} the ledger`;
       count(end.kind === "impossible" ? "reboot: read-only" : "reboot: serves");

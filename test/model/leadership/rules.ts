@@ -17,6 +17,8 @@ export const acts = [
   "syncBeforeTake",
   "listIsOfTheLedger",
   "keptOffUntilWritten",
+  "keptOffUntilTold",
+  "oldIsClosed",
 ] as const;
 
 const ANY: Change = { entry: 1e9, overrides: 0 };
@@ -58,6 +60,12 @@ const overWithout = (d: Decisions, isDropped: (number: number, base: number) => 
       (each) => wanted.includes(each) || my.promises.includes(each) || (my.overrides > 0 && my.leader === each),
     );
   });
+
+/** It does not heed any more what it has agreed to. */
+const forgetting = (d: Decisions, my: shipped.Standing): shipped.Standing => ({
+  ...my,
+  token: d.bound(my.token, my.token.promises, undefined),
+});
 
 /** A step of a node's standing that leaves some of it as it was. */
 const keeping =
@@ -232,6 +240,26 @@ const dropped = {
       d.mayTakeOverride(me, my, arming, stopped.length > 0 ? stopped : nodes, stopped),
   }),
   wordIsKept: (d) => ({ promised: keeping(d.promised, "token") }),
+  overrideIsOfTheLedger: (d) => ({ mayOverride: (me, my) => d.mayOverride(me, my, new Map()) }),
+  // A new ledger
+  successorIsStored: (d) => ({ agreed: (my, to) => d.promised(my, to) }),
+  successorIsKept: (d) => ({
+    adopted: (my, theirs) => forgetting(d, d.adopted(my, theirs)),
+    followed: (my, theirs) => forgetting(d, d.followed(my, theirs)),
+  }),
+  successorIsPromised: (d) => ({
+    agreed: (my, to, ledger) => {
+      const { token, ...rest } = d.stoodDown(my);
+      return { ...rest, token: { ...token, members: d.including(token.members, to), successor: ledger } };
+    },
+  }),
+  replacementIsAbove: (d) => ({ replacementAbove: (my, _answers, old) => d.replacementAbove(my, new Map(), old) }),
+  replacementHasConsent: (d) => ({
+    mayReplace: (me, my, serving) => d.mayReplace(me, my, serving, accepted),
+  }),
+  toldWhateverItKnew: (d) => ({
+    told: (my, theirs) => (d.isLater(my.token, theirs) ? d.booted(my) : d.told(my, theirs)),
+  }),
   overrideShrinksList: (d) => ({ tokenOfOverride: (me, my, change) => d.tokenOfOverride(me, my, change, []) }),
 } satisfies Record<string, (d: Decisions) => Partial<Decisions>>;
 

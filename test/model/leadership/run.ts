@@ -5,7 +5,8 @@
  * npm run search -- --walk SEED [WALKS [RULE...]]  walks at random with four nodes, without these rules
  * npm run search -- --conform FILE...  compares the decisions with another implementation's
  *
- * With --write, what was found goes into docs/leadership-search.json, and docs/leadership-search.md is made from it.
+ * With --write, what was found goes into docs/leadership-search.json, and docs/leadership-search.md is made from it. With --seconds=N each search
+ * is stopped after so long: the page says that it was not searched to the end.
  */
 import { conform } from "./conform.ts";
 import { Machine } from "./machine.ts";
@@ -62,7 +63,9 @@ function tell(finding: Finding): void {
 
 async function main(args: readonly string[]): Promise<void> {
   const isWritten = args.includes("--write");
-  const [first = "--ci", ...rest] = args.filter((each) => each !== "--write");
+  const limit = args.find((each) => each.startsWith("--seconds="));
+  const bounds: Bounds = limit === undefined ? {} : { seconds: Number(limit.slice("--seconds=".length)) };
+  const [first = "--ci", ...rest] = args.filter((each) => each !== "--write" && each !== limit);
   const found: Finding[] = [];
   const note = (finding: Finding): void => {
     tell(finding);
@@ -94,22 +97,24 @@ async function main(args: readonly string[]): Promise<void> {
     }
     case "--rules":
       for (const each of needed)
-        if (rest.length === 0 || each.rules.some((rule) => rest.includes(rule))) note(runDropped(each));
-      for (const rule of secondLines) if (rest.includes(rule)) note(runDropped({ rules: [rule], in: "two-back" }));
+        if (rest.length === 0 || each.rules.some((rule) => rest.includes(rule))) note(runDropped(each, bounds));
+      for (const rule of secondLines)
+        if (rest.includes(rule)) note(runDropped({ rules: [rule], in: "two-back" }, bounds));
       break;
     case "--ci":
     case "--all":
       for (const [name, { size }] of Object.entries(searches) as [SearchName, (typeof searches)[SearchName]][])
-        if (first === "--all" || size !== "long") note(runSearch(name));
-      for (const each of needed) if (first === "--all" || each.size !== "long") note(runDropped(each));
-      if (first === "--all") for (const rule of secondLines) note(runDropped({ rules: [rule], in: "two-back" }));
+        if (first === "--all" || size !== "long") note(runSearch(name, bounds));
+      for (const each of needed) if (first === "--all" || each.size !== "long") note(runDropped(each, bounds));
+      if (first === "--all")
+        for (const rule of secondLines) note(runDropped({ rules: [rule], in: "two-back" }, bounds));
       note(runWalk(1, 1000));
       break;
     default:
       for (const name of [first, ...rest]) {
         if (!Object.hasOwn(searches, name))
           throw new Error(`there is no search '${name}'; there are: ${Object.keys(searches).join(", ")}`);
-        note(runSearch(name as SearchName));
+        note(runSearch(name as SearchName, bounds));
       }
   }
   const isWrong = found.some((each) =>

@@ -27,6 +27,8 @@ const members = scenario({ nodes: 3, entries: 4, faults: 0, members: A | B, adda
 const unlistedTwo = scenario({ entries: 2, unlisted: A | B });
 const unlistedThree = scenario({ nodes: 3, entries: 2, faults: 0, unlisted: B });
 
+const replacedTwo = scenario({ entries: 3, faults: 1, replacers: A | B, replacements: 1 });
+
 export const searches = {
   two: { what: "two nodes, any updates", scenario: two, every: 20, size: "small" },
   "two-commits": {
@@ -64,6 +66,12 @@ export const searches = {
   "unlisted-two": {
     what: "two nodes; an override without the ledger",
     scenario: unlistedTwo,
+    every: 500,
+    size: "ci",
+  },
+  "replaced-two": {
+    what: "two nodes; a ledger that is lost is replaced, and found again",
+    scenario: replacedTwo,
     every: 500,
     size: "ci",
   },

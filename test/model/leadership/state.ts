@@ -42,7 +42,9 @@ export type Snapshot = Pick<Node, "standing" | "asPrimary" | "log">;
 
 export interface World {
   readonly ledger: Entries;
-  /** For each node, the number of the last entry that there was when it was fenced or stood down. */
+  /** Those that were to replace it, by their numbers from 1 on; without an entry: not begun. */
+  readonly next: readonly Entries[];
+  /** For each node, the number of the last entry that there was when it was fenced or stood down: five bits for each ledger. */
   readonly stopped: readonly number[];
   /** Who stood down, rather than was switched off, then. */
   readonly stood: number;
@@ -54,6 +56,8 @@ export interface World {
   readonly ruler: number;
   /** Who was switched off for an override, and is kept off. */
   readonly keptOff: number;
+  /** Who was kept off when somebody took over for a new ledger, and was not told of it yet. */
+  readonly untold: number;
   /** Somebody took over without the ledger, and nobody with it since. */
   readonly open: boolean;
   /** For each target of an override, who is switched off for it or has promised. */
@@ -96,6 +100,9 @@ export interface Scenario {
   /** Who may take over without the ledger, and how often. */
   readonly unlisted: number;
   readonly overrides: number;
+  /** Who may take over for a new ledger, and how many of those may be declared. */
+  readonly replacers: number;
+  readonly replacements: number;
   /** How often a standby is promoted by hand. */
   readonly byHand: number;
   /** Whose host may be cloned. */
@@ -121,6 +128,8 @@ export const scenario = (of: Partial<Scenario>): Scenario => ({
   retirable: 0,
   unlisted: 0,
   overrides: 1,
+  replacers: 0,
+  replacements: 0,
   byHand: 0,
   clones: 0,
   strict: true,
@@ -176,6 +185,10 @@ export type Kind =
   | "FenceForOverride"
   | "Promise"
   | "TakeOverride"
+  | "ArmToReplace"
+  | "Begin"
+  | "Close"
+  | "ToldLate"
   | "Release"
   | "Abandon";
 
@@ -189,6 +202,16 @@ export interface Step {
 
 export const labelOf = ({ kind, node, other }: Step): string =>
   node < 0 ? kind : other < 0 ? `${kind}(${letter(node)})` : `${kind}(${letter(node)}, ${letter(other)})`;
+
+// --- ledgers
+
+export const ledgerId = (index: number): string => `ledger ${index}`;
+export const ledgerIndex = (id: string): number => Number(id.slice("ledger ".length));
+
+const PROOF_BITS = 5;
+export const proofFor = (stopped: number, index: number): number => (stopped >> (PROOF_BITS * index)) & 31;
+export const withProof = (stopped: number, index: number, number: number): number =>
+  (stopped & ~(31 << (PROOF_BITS * index))) | (number << (PROOF_BITS * index));
 
 // --- WAL
 

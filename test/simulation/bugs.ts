@@ -58,7 +58,7 @@ export const bugs = {
   "a create that timed out has made it": {
     file: "agent/ledger.ts",
     from: 'if (bytes === undefined) return { kind: "unknown", why: said };',
-    to: 'if (bytes === undefined) return { kind: "made", entry: verify(entry.number, sealed(secret, key, encodeEntry(entry))) };',
+    to: 'if (bytes === undefined) return { kind: "made", entry: verify(secret, entry.number, written) };',
   },
   "an entry that exists is this node's own": {
     file: "agent/ledger.ts",

@@ -65,7 +65,7 @@ export const bugs = {
     from: 'return { kind: found.nonce === entry.nonce ? "made" : "other", entry: found };',
     to: 'return { kind: "made", entry: found };',
   },
-  "members are those of the last answers": {
+  "absent members are not asked": {
     file: "model/leadership/guard.ts",
     from: "for (const each of my.members) needed = including(needed, each);",
     to: "",

@@ -58,14 +58,14 @@ export const bugs = {
   "a create that timed out has made it": {
     file: "agent/ledger.ts",
     from: 'if (bytes === undefined) return { kind: "unknown", why: said };',
-    to: 'if (bytes === undefined) return { kind: "made", entry: verify(entry.number, sealed(secret, key, encodeEntry(entry))) };',
+    to: 'if (bytes === undefined) return { kind: "made", entry: verify(secret, entry.number, written) };',
   },
   "an entry that exists is this node's own": {
     file: "agent/ledger.ts",
     from: 'return { kind: found.nonce === entry.nonce ? "made" : "other", entry: found };',
     to: 'return { kind: "made", entry: found };',
   },
-  "members are those of the last answers": {
+  "absent members are not asked": {
     file: "model/leadership/guard.ts",
     from: "for (const each of my.members) needed = including(needed, each);",
     to: "",

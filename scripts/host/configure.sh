@@ -82,7 +82,7 @@ put "$etc/archive" "$archive_id" root:root 644
 
 # Who leads reads a backup's data from a standby, as postgres there: it may run nothing but `backup-source`.
 put "$etc/backup_from" "$backup_from"$'\n' root:root 644
-put "$etc/backup_key" "$backup_private_key" postgres:postgres 600
+put "$etc/backup_key" "$backup_private_key" root:postgres 640
 # The directory is of postgres. Lines of others stay.
 # shellcheck disable=SC2016  # the inner shell's
 as_postgres bash -c 'umask 077; cd && mkdir -p .ssh && cd .ssh || exit

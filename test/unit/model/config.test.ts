@@ -34,6 +34,8 @@ describe("parseConfig", () => {
       settings: {},
       archive: {
         server: "own",
+        backupFrom: "standby",
+        encrypted: undefined,
         bucket: "understudy-dev",
         region: "us-east-1",
         prefix: "",

@@ -187,18 +187,17 @@ async function keepSlots(sql: Session, wanted: readonly string[]): Promise<void>
   }
 }
 
-/** One that is in use is taken from its user, which is of another timeline, and may come again. */
+/** One that is in use is taken from its user, which is of another timeline, and may come again meanwhile. */
 async function dropSlot(sql: Session, name: string): Promise<void> {
-  const end = performance.now() + deadlines.query;
+  const end = performance.now() + deadlines.removal;
+  const slot = `from pg_replication_slots where slot_name = '${name}'`;
   for (;;) {
-    const [slot] = await sql.query(
-      `select active_pid from pg_replication_slots where slot_name = '${name}'`,
-      deadlines.query,
-    );
-    if (typeof slot?.active_pid !== "number") break;
+    await sql.query(`select pg_terminate_backend(active_pid) ${slot} and active_pid is not null`, deadlines.query);
+    await sql
+      .query(`select pg_drop_replication_slot(slot_name) ${slot} and active_pid is null`, deadlines.query)
+      .catch(() => {});
+    if ((await sql.query(`select 1 ${slot}`, deadlines.query)).length === 0) return;
     if (performance.now() > end) throw new Error(`the slot ${name} does not get free`);
-    await sql.query(`select pg_terminate_backend(${slot.active_pid})`, deadlines.query);
     await sleep(20);
   }
-  await sql.query(`select pg_drop_replication_slot('${name}')`, deadlines.query);
 }

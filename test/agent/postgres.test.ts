@@ -22,6 +22,7 @@ import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts"
 import { until as untilEvery } from "../support/until.ts";
 import {
   allMajors,
+  configure,
   copyOf,
   fetchServers,
   newServer,
@@ -328,6 +329,8 @@ describe("PostgreSQL, as the agent runs it", function () {
     await query(b.server, "insert into t values (12), (13)");
     await a.postgres.becomeCopyOf(b.me, "rewind");
     assert.ok(hasSignal(a));
+    // The test's settings lie in the data directory, which a rewind makes the source's.
+    configure(a.server);
     const second = begunBy(b.me, 2);
     await b.postgres.keepSlots(second, [a.me]);
     await a.postgres.startStandby({ leader: b.me, begun: second });

@@ -162,7 +162,7 @@ export async function newServer(
   return server;
 }
 
-function configure(server: TestServer): void {
+export function configure(server: TestServer): void {
   const all = { ...settings, port: String(server.port), unix_socket_directories: `'${server.directory}'` };
   const text = Object.entries(all)
     .map(([key, value]) => `${key} = ${value}\n`)

@@ -343,5 +343,8 @@ describe("PostgreSQL, as the agent runs it", function () {
     const aside = readdirSync(a.server.directory).filter((name) => name.startsWith(`${a.server.name}.aside-`));
     assert.equal(aside.length, 1);
     assert.ok(!readdirSync(a.server.directory).includes(`${a.server.name}.joining`));
+    configure(a.server);
+    await a.postgres.startStandby({ leader: b.me, begun: second });
+    await until("the successor's rows in the copy", 15, async () => (await count(a)) === 12);
   });
 });

@@ -162,6 +162,7 @@ export async function newServer(
   return server;
 }
 
+/** Its settings lie in the data directory, so that a copy or a rewind brings those of the other server. */
 export function configure(server: TestServer): void {
   const all = { ...settings, port: String(server.port), unix_socket_directories: `'${server.directory}'` };
   const text = Object.entries(all)

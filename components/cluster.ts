@@ -161,7 +161,10 @@ export class PostgresCluster extends ClusterPart {
     const kind = asked.apply((known) => known.kind);
 
     const released = asked.apply((known) => known.released.join(" "));
-    const announced = everywhere((node) => step(`announce-${node.node.name}`, node, { kind, released }, [preflight]));
+    const announced = everywhere((node) =>
+      // Another archive is one more thing to know: announce lets the node believe it, and archive makes its first backup.
+      step(`announce-${node.node.name}`, node, { kind, released, archive_id: archive.id }, [preflight]),
+    );
 
     const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
     const slotNames = followers.map(({ node }) => slotName(node.name)).join(" ");
@@ -292,7 +295,7 @@ export class PostgresCluster extends ClusterPart {
     );
 
     // Beside the followers, not behind them: the first backup and the first copies take their time together.
-    const archived = step("archive", declaredPrimary, { promoted: promote.outcome }, [slots]);
+    const archived = step("archive", declaredPrimary, { promoted: promote.outcome, archive_id: archive.id }, [slots]);
 
     const receipt = new LocalStep(
       "receipt",

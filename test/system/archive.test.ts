@@ -229,4 +229,19 @@ describe("the archive", () => {
     assert.equal(torn.exitCode, 1);
     assert.match(torn.output, new RegExp(`hole: ${next} \\(1 WAL file\\)`));
   });
+
+  it("may be another one, encrypted or not: the same update makes it, with a full backup", async () => {
+    const { primary } = await cluster.outputs();
+    await cluster.stack.setConfig("archive.prefix", "plain");
+    await cluster.stack.setConfig("archive.encrypted", false);
+    await cluster.up();
+    assert.deepEqual([info(primary).cipher, labels(primary).length], ["none", 1]);
+    assert.equal((await run("backups.ts")).exitCode, 0);
+    await cluster.stack.removeConfig("archive.prefix");
+    await cluster.stack.removeConfig("archive.encrypted");
+    await cluster.up();
+    assert.equal(info(primary).cipher, "aes-256-cbc");
+    // What the other one got meanwhile is pushed to this one, too.
+    assert.match((await run("backups.ts")).output, /the last WAL$/m);
+  });
 });

@@ -183,6 +183,12 @@ export const needed: readonly Dropped[] = [
   ...drop("three-back, a fault", "long", "overHasAllNamed"),
 ];
 
+/** Where it is looked whether anything breaks without a rule of the second line. */
+export const secondLine = (rule: Rule): Pick<Dropped, "rules" | "in"> => ({
+  rules: [rule],
+  in: rule === "overrideShrinksList" ? "unlisted-two" : "two-back",
+});
+
 /** Nothing that is searched rests on these alone: another rule holds without each. */
 export const secondLines: readonly Rule[] = [
   "targetHasGiversToken",

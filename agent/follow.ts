@@ -9,6 +9,7 @@ import {
   isPrefix,
   type Member,
   mayFollow,
+  mayRewind,
   stopped,
 } from "../model/leadership/index.ts";
 import { askHistory, askWhoLeads } from "./asking.ts";
@@ -20,8 +21,8 @@ export type Followed = "already" | "repointed" | "rewound" | "copied";
 export async function follow(node: Node, leader: Member): Promise<Followed> {
   return node.turn(async () => {
     const answer = await leaderSays(node, leader);
-    if (isFollowing(node, leader, answer)) return "already";
     await mayDoSo(node, leader, answer);
+    if (await goesOn(node, leader, answer)) return "already";
     if (node.memory.phase === "standby") await comesDown(node);
     const how = await makePrefix(node, leader, answer);
     await startAsStandby(node);
@@ -33,7 +34,7 @@ export async function follow(node: Node, leader: Member): Promise<Followed> {
 /** In a turn: as one that receives from its leader, where its data is that one's; else from nobody. */
 export async function startAsStandby({ me, memory, world }: Node): Promise<void> {
   const { joined, token } = memory.my;
-  const begun = memory.origins.at(-1)?.change;
+  const begun = memory.origins.at(-1);
   const leader = joined && token.leader !== me ? token.leader : null;
   await world.postgres.startStandby(leader && begun ? { leader, begun } : null);
   Object.assign(memory, { phase: "standby", source: leader });
@@ -48,11 +49,35 @@ async function leaderSays(node: Node, leader: Member): Promise<Answer> {
   });
 }
 
-function isFollowing({ memory }: Node, leader: Member, { token, serving }: Answer): boolean {
-  const { my, phase, source } = memory;
-  const isSame = compare(my.token, token) === 0 && my.token.leader === leader && token.leader === leader;
+/** It receives from this leader already, and from the same timeline: then it only has to hear of the leader's last change. */
+async function goesOn(node: Node, leader: Member, answer: Answer): Promise<boolean> {
+  const { memory, log } = node;
+  if (memory.phase !== "standby" || memory.source !== leader || !memory.my.joined) return false;
+  const mine = await myHistory(node);
+  const theirs = await historyOf(node, leader);
+  const isSame = theirs.origins.at(-1)?.timeline === memory.origins.at(-1)?.timeline;
+  if (!isSame || !isPrefix(mine, theirs)) return false;
+  if (!isUpToDate(node, leader, answer)) {
+    await joins(node, leader, answer, theirs.origins);
+    log("follows on", { leader, token: changeOf(answer.token) });
+  }
+  return true;
+}
+
+function isUpToDate({ memory }: Node, leader: Member, { token }: Answer): boolean {
+  const { my } = memory;
   const isList = String(my.token.members) === String(token.members) && !my.token.promises.includes(leader);
-  return serving && isSame && isList && my.joined && phase === "standby" && source === leader;
+  return compare(my.token, token) === 0 && my.token.leader === leader && isList;
+}
+
+/** A standby goes on with its leader, which has claimed over what was open, changed the members, or begun a timeline. Whoever else leads is for an update. */
+export async function followsOn(node: Node): Promise<void> {
+  const { me, memory } = node;
+  const { leader } = memory.my.token;
+  if (leader === null || leader === me || memory.phase !== "standby" || !memory.my.joined) return;
+  if (memory.my.arming.kind !== "none") return;
+  const answer = await askWhoLeads(node, leader);
+  if (answer?.serving && answer.token.leader === leader) await follow(node, leader);
 }
 
 async function mayDoSo({ me, memory, hold }: Node, leader: Member, answer: Answer): Promise<void> {
@@ -90,7 +115,7 @@ async function makePrefix(node: Node, leader: Member, answer: Answer): Promise<F
     }
     // From here on the data may be nobody's: it has heard, and not joined.
     await hears(node, leader, answer);
-    if (mine.timelines[0]?.timeline === theirs.timelines[0]?.timeline) {
+    if (mayRewind(mine, theirs)) {
       try {
         await postgres.becomeCopyOf(leader, "rewind");
         if (await hasJoined(node, leader, answer)) return "rewound";
@@ -112,13 +137,11 @@ async function hears({ me, memory, hold, change }: Node, leader: Member, answer:
   });
 }
 
-/** The copy is the leader's only if it led by the same change all along, and the data says so itself. */
+/** What was made is the leader's only if it led by the same change all along. */
 async function hasJoined(node: Node, leader: Member, before: Answer): Promise<boolean> {
   const theirs = await historyOf(node, leader);
   const after = await leaderSays(node, leader);
   if (!after.serving || compare(after.token, before.token) !== 0 || after.token.leader !== leader) return false;
-  const mine = { timelines: (await myHistory(node)).timelines, origins: theirs.origins };
-  if (!isPrefix(mine, theirs)) return false;
   await joins(node, leader, after, theirs.origins);
   return true;
 }

@@ -146,12 +146,13 @@ interface Found {
 async function findMore(node: Node): Promise<Found> {
   const { me, memory, world, log } = node;
   const { postgres } = world;
+  const others: { at: Member | "archive"; end: WalEnd }[] = [];
   const timeline = (await postgres.history()).at(-1)?.timeline;
   if (timeline === undefined) throw new Error("there is no data to start");
   const lsn = (await postgres.walEnd(timeline)) ?? 0n;
-  const others: { at: Member | "archive"; end: WalEnd }[] = [];
   const members = memory.my.token.members.filter((each) => each !== me);
-  for (const [at, end] of await askWalEnds(node, members, timeline)) others.push({ at, end: { timeline, lsn: end } });
+  for (const [at, end] of await askWalEnds(node, members, timeline)) memory.walEnds.set(at, { timeline, lsn: end });
+  for (const [at, end] of memory.walEnds) others.push({ at, end });
   const archived = await postgres.archivedEnd(timeline).catch((error) => {
     log("cannot compare with the archive", { why: because(error) });
     return undefined;

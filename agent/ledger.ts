@@ -84,86 +84,36 @@ export function opened(secret: Uint8Array, key: string, bytes: Uint8Array): stri
   return body;
 }
 
+function verify(secret: Uint8Array, number: number, bytes: Uint8Array): Entry {
+  const body = opened(secret, keyOf(number), bytes);
+  const parsed = entrySchema.safeParse(JSON.parse(body));
+  if (!parsed.success) throw new Error(`entry ${number} is not of a form that this version knows`);
+  if (parsed.data.number !== number) throw new Error(`entry ${number} says that it is entry ${parsed.data.number}`);
+  return { ...parsed.data, digest: digestOf(body), taken: false };
+}
+
+function chained(entry: Entry, before: Entry | undefined): Entry {
+  if (before && (entry.previous !== before.digest || entry.ledger !== before.ledger))
+    throw new Error(`entry ${entry.number} does not come after the entry ${before.number} that is there`);
+  return entry;
+}
+
 export function openLedger(storage: LedgerStorage, secret: Uint8Array, clock: Clock): Ledger {
-  /** They never change. The last one that is known is read again each time: so it is noticed if the archive was replaced or cut. */
-  const verified = new Map<number, Entry>();
+  const entries = entriesOf(storage, secret);
+  const companions = companionsOf(storage, secret);
   let highest = 0;
 
-  function verify(number: number, bytes: Uint8Array): Entry {
-    const body = opened(secret, keyOf(number), bytes);
-    const parsed = entrySchema.safeParse(JSON.parse(body));
-    if (!parsed.success) throw new Error(`entry ${number} is not of a form that this version knows`);
-    if (parsed.data.number !== number) throw new Error(`entry ${number} says that it is entry ${parsed.data.number}`);
-    return { ...parsed.data, digest: digestOf(body), taken: false };
-  }
-
-  function chained(entry: Entry, before: Entry | undefined): Entry {
-    if (before && (entry.previous !== before.digest || entry.ledger !== before.ledger))
-      throw new Error(`entry ${entry.number} does not come after the entry ${before.number} that is there`);
-    return entry;
-  }
-
-  async function fetched(number: number, before: Entry | undefined): Promise<Entry | undefined> {
-    const known = verified.get(number);
-    if (known && verified.has(number + 1)) return chained(known, before);
-    const bytes = await storage.get(keyOf(number));
-    if (bytes === undefined) return undefined;
-    const entry = chained(verify(number, bytes), before);
-    if (known && known.digest !== entry.digest) throw new Error(`entry ${number} is another one than it was`);
-    verified.set(number, entry);
-    return entry;
-  }
-
-  /** Once seen, it stays. */
-  const taken = new Set<string>();
-  async function isTaken({ number, ledger, digest }: Entry): Promise<boolean> {
-    if (taken.has(digest)) return true;
-    const key = takenKeyOf(number);
-    const bytes = await storage.get(key);
-    if (bytes === undefined) return false;
-    const parsed = takenSchema.safeParse(JSON.parse(opened(secret, key, bytes)));
-    if (
-      !parsed.success ||
-      parsed.data.number !== number ||
-      parsed.data.ledger !== ledger ||
-      parsed.data.digest !== digest
-    )
-      throw new Error(`object ${key} does not belong to entry ${number}`);
-    taken.add(digest);
-    return true;
-  }
-
   async function readFrom(from: number): Promise<Entries> {
-    const entries: Entry[] = [];
+    const found: Entry[] = [];
     for (let number = Math.max(from, FIRST); ; number++) {
-      const entry = await fetched(number, entries.at(-1));
+      const entry = await entries.read(number, found.at(-1));
       if (!entry) break;
-      entries.push(number > from ? { ...entry, taken: await isTaken(entry) } : entry);
+      found.push(number > from ? { ...entry, taken: await companions.isTaken(entry) } : entry);
     }
-    const end = entries.at(-1)?.number ?? 0;
+    const end = found.at(-1)?.number ?? 0;
     if (end < highest && end >= from) throw new Error(`it ends at entry ${end}, and somebody knows entry ${highest}`);
     highest = Math.max(highest, end);
-    return entries;
-  }
-
-  async function write(entry: Omit<Entry, "digest" | "taken">): Promise<Creation> {
-    const key = keyOf(entry.number);
-    let said = "the store has not said what became of it";
-    try {
-      if ((await storage.create(key, sealed(secret, key, encodeEntry(entry)))) === "created")
-        return { kind: "made", entry: verify(entry.number, sealed(secret, key, encodeEntry(entry))) };
-    } catch (error) {
-      said = because(error);
-    }
-    // A client that tries again after a lost reply is told that it exists.
-    try {
-      const bytes = await storage.get(key);
-      if (bytes === undefined) return { kind: "unknown", why: said };
-      const found = verify(entry.number, bytes);
-      return { kind: found.nonce === entry.nonce ? "made" : "other", entry: found };
-    } catch (error) {
-      return { kind: "unknown", why: `${said}; ${because(error)}` };
-    }
+    return found;
   }
 
   const stamp = () => ({ nonce: hex(clock.randomBytes(16)), at: clock.wallTime() });
@@ -177,14 +127,72 @@ export function openLedger(storage: LedgerStorage, secret: Uint8Array, clock: Cl
       }
     },
     begin: (id, leader, members) =>
-      write(initialEntry(leader, members, { ledger: id, number: FIRST, epoch: 1, previous: "", ...stamp() })),
-    append: (previous, draft) => write(entryAfter(previous, draft, stamp())),
-    noteTaken: async ({ number, ledger, digest }) => {
-      const key = takenKeyOf(number);
-      await storage.create(key, sealed(secret, key, { version: 1, ledger, number, digest }));
-    },
+      entries.write(initialEntry(leader, members, { ledger: id, number: FIRST, epoch: 1, previous: "", ...stamp() })),
+    append: (previous, draft) => entries.write(entryAfter(previous, draft, stamp())),
+    noteTaken: (entry) => companions.note(entry),
     heardOf: (number) => {
       highest = Math.max(highest, number);
+    },
+  };
+}
+
+function entriesOf(storage: LedgerStorage, secret: Uint8Array) {
+  /** They never change. The last one that is known is read again each time: so it is noticed if the archive was replaced or cut. */
+  const verified = new Map<number, Entry>();
+
+  async function read(number: number, before: Entry | undefined): Promise<Entry | undefined> {
+    const known = verified.get(number);
+    if (known && verified.has(number + 1)) return chained(known, before);
+    const bytes = await storage.get(keyOf(number));
+    if (bytes === undefined) return undefined;
+    const entry = chained(verify(secret, number, bytes), before);
+    if (known && known.digest !== entry.digest) throw new Error(`entry ${number} is another one than it was`);
+    verified.set(number, entry);
+    return entry;
+  }
+
+  async function write(entry: Omit<Entry, "digest" | "taken">): Promise<Creation> {
+    const key = keyOf(entry.number);
+    const written = sealed(secret, key, encodeEntry(entry));
+    let said = "the store has not said what became of it";
+    try {
+      if ((await storage.create(key, written)) === "created")
+        return { kind: "made", entry: verify(secret, entry.number, written) };
+    } catch (error) {
+      said = because(error);
+    }
+    // A client that tries again after a lost reply is told that it exists.
+    try {
+      const bytes = await storage.get(key);
+      if (bytes === undefined) return { kind: "unknown", why: said };
+      const found = verify(secret, entry.number, bytes);
+      return { kind: found.nonce === entry.nonce ? "made" : "other", entry: found };
+    } catch (error) {
+      return { kind: "unknown", why: `${said}; ${because(error)}` };
+    }
+  }
+
+  return { read, write };
+}
+
+function companionsOf(storage: LedgerStorage, secret: Uint8Array) {
+  /** By digest. Once seen, it stays. */
+  const taken = new Set<string>();
+  return {
+    isTaken: async ({ number, ledger, digest }: Entry): Promise<boolean> => {
+      if (taken.has(digest)) return true;
+      const key = takenKeyOf(number);
+      const bytes = await storage.get(key);
+      if (bytes === undefined) return false;
+      const { data } = takenSchema.safeParse(JSON.parse(opened(secret, key, bytes)));
+      if (data?.number !== number || data.ledger !== ledger || data.digest !== digest)
+        throw new Error(`object ${key} does not belong to entry ${number}`);
+      taken.add(digest);
+      return true;
+    },
+    note: async ({ number, ledger, digest }: Entry): Promise<void> => {
+      const key = takenKeyOf(number);
+      await storage.create(key, sealed(secret, key, { version: 1, ledger, number, digest }));
     },
   };
 }

@@ -10,7 +10,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { times } from "./times.ts";
 
 export interface Agent {
-  readonly announce: (request: unknown) => Promise<void>;
+  readonly announce: (request: unknown) => Promise<steps.Prepared | null>;
   readonly initialize: (request: unknown) => Promise<void>;
   readonly prepare: (request: unknown) => Promise<steps.Prepared>;
   readonly demote: (request: unknown) => ReturnType<typeof steps.demote>;

@@ -62,6 +62,8 @@ export interface Memory {
   claim: Claim | null;
   /** The last entry of its own beside which it has left the companion. */
   noted: number;
+  /** How far others had WAL, when they were last asked. */
+  readonly walEnds: Map<Member, WalEnd>;
   /** Whom a running standby receives from. */
   source: Member | null;
   /** The id of the update that may take steps here. */
@@ -119,6 +121,7 @@ export function makeNode({ me, machine, ledgerKey }: Identity, world: Surroundin
     told: null,
     claim: null,
     noted: 0,
+    walEnds: new Map(),
     source: null,
     intent: null,
     failed: null,
@@ -167,7 +170,7 @@ async function makeDurable(
 }
 
 /** What this agent finds when it starts. Nobody hears of it before that. */
-export async function recall({ memory, machine, world: { store }, log }: Node): Promise<void> {
+export async function recall({ me, memory, machine, world: { store }, log }: Node): Promise<void> {
   const text = await store.read(STANDING);
   memory.intent = (await store.read(INTENT)) ?? null;
   if (text === undefined) return;
@@ -176,7 +179,7 @@ export async function recall({ memory, machine, world: { store }, log }: Node): 
   memory.origins = origins;
   memory.checkpoint = checkpoint;
   if (!isOfMachine(written, machine)) memory.otherMachine = written;
-  log("recalls", { token, joined, promoted, otherMachine: memory.otherMachine });
+  log("recalls", { me, token, joined, promoted, otherMachine: memory.otherMachine });
 }
 
 /** Within a hold: steps of other updates refuse from now on. */

@@ -1,8 +1,18 @@
 /** From the decision that this node leads to the moment when PostgreSQL takes writes. All of it in the caller's turn. */
-import { changeOf, type LastRun, type Origin, startBy, startsWriting, takesWrites } from "../model/leadership/index.ts";
+import {
+  changeOf,
+  compare,
+  type LastRun,
+  type Member,
+  type Origin,
+  startBy,
+  startsWriting,
+  type Token,
+  takesWrites,
+} from "../model/leadership/index.ts";
 import { because } from "./errors.ts";
 import { leads, type Node } from "./node.ts";
-import type { ControlState } from "./surroundings.ts";
+import type { ControlState, Timeline } from "./surroundings.ts";
 
 /** Of a node that has just taken a change, as a standby. Nothing happens where it stood down meanwhile. */
 export async function promote(node: Node): Promise<void> {
@@ -38,18 +48,26 @@ export async function nowTakesWrites(node: Node): Promise<void> {
   const { memory, hold, change, world, log, me } = node;
   await hold(async () => {
     memory.source = null;
-    const timeline = (await world.postgres.history()).at(-1)?.timeline ?? 0;
-    const isKnown = memory.origins.some((origin) => origin.timeline === timeline);
-    const begun: Origin = { timeline, change: changeOf(memory.my.token), by: me };
-    await change(takesWrites(memory.my), isKnown ? memory.origins : [...memory.origins, begun]);
+    const { my, origins } = memory;
+    const isPromoted = my.promoted !== null && compare(my.promoted, my.token) === 0;
+    await change(takesWrites(my), isPromoted ? origins : begins(me, my.token, origins, await world.postgres.history()));
     memory.phase = "serving";
   });
   log("takes writes", { token: changeOf(memory.my.token), timeline: memory.origins.at(-1)?.timeline });
   await keepSlots(node);
 }
 
+/** The last timeline is the one that this change has begun. Of others than those before it, this data has none, whatever its leaders had. */
+function begins(me: Member, token: Token, origins: readonly Origin[], history: readonly Timeline[]): readonly Origin[] {
+  const timeline = history.at(-1)?.timeline ?? 0;
+  const before = origins.filter(
+    (each) => each.timeline !== timeline && history.some((one) => one.timeline === each.timeline),
+  );
+  return [...before, { timeline, change: changeOf(token), by: me }];
+}
+
 async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
-  const begun = memory.origins.at(-1)?.change;
+  const begun = memory.origins.at(-1);
   const followers = memory.my.token.members.filter((each) => each !== me);
   if (begun)
     await world.postgres.keepSlots(begun, followers).catch((error) => log("has no slots", { why: because(error) }));

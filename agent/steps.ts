@@ -17,7 +17,16 @@ import {
 import { consentSchema, count, ledgerIdSchema, memberSchema, membersSchema } from "../model/leadership/schema.ts";
 import { askAll } from "./asking.ts";
 import { Refused, refused } from "./errors.ts";
-import { arm, askToStandDown, claimAsPrimary, disarmIf, isFenced, takeOver, writeClaim } from "./failover.ts";
+import {
+  arm,
+  askToStandDown,
+  claimAsPrimary,
+  disarmIf,
+  type Fenced,
+  isFenced,
+  takeOver,
+  writeClaim,
+} from "./failover.ts";
 import { type Followed, follow } from "./follow.ts";
 import { verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
@@ -31,8 +40,9 @@ const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max
 export const stepSchemas = {
   announce: z.strictObject({ intent }),
   initialize: z.strictObject({ intent, ledger: ledgerIdSchema, members: membersSchema }),
-  prepare: z.strictObject({ intent, consent: consentSchema.nullable() }),
-  demote: z.strictObject({ intent, to: memberSchema }),
+  /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. */
+  prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema }),
+  demote: z.strictObject({ intent, to: memberSchema, fenced }),
   promote: z.strictObject({ intent, fenced }),
   follow: z.strictObject({ intent, leader: memberSchema }),
   members: z.strictObject({ intent, list: membersSchema }),
@@ -66,8 +76,11 @@ function requireIntent({ memory }: Node, wanted: string): void {
   });
 }
 
-/** This node knows the update, and what was armed for an older one is not any more. */
-export async function announce(node: Node, request: unknown): Promise<void> {
+/**
+ * This node knows the update, and what was armed for an older one is not any more. A primary that has to get rid of entries above its own writes its
+ * claim: who is in `over` and declared fenced is switched off behind it, and `demote` or `promote` brings the proof.
+ */
+export async function announce(node: Node, request: unknown): Promise<Prepared | null> {
   const { intent } = checked("announce", request);
   const { memory, hold, change } = node;
   await hold(async () => {
@@ -75,6 +88,7 @@ export async function announce(node: Node, request: unknown): Promise<void> {
     await rememberIntent(node, intent);
     if (memory.my.arming.kind !== "none") await change(letGo(memory.my));
   });
+  return memory.phase === "serving" && leads(node) ? prepareServing(node) : null;
 }
 
 /** The first primary of a new cluster. PostgreSQL's data is there (initdb), and has never run. */
@@ -102,12 +116,14 @@ export async function initialize(node: Node, request: unknown): Promise<void> {
 
 /** The declared primary is ready to take over the moment it may. */
 export async function prepare(node: Node, request: unknown): Promise<Prepared> {
-  const { intent, consent } = checked("prepare", request);
+  const { intent, consent, fenced } = checked("prepare", request);
   requireIntent(node, intent);
   const { me, memory, hold, world } = node;
   if (memory.phase === "serving" && leads(node)) return prepareServing(node);
   const answers = await askAll(node, memory.my.token.members);
-  const leader = [...answers].find(([peer, answer]) => answer.serving && answer.token.leader === peer)?.[0];
+  const leader = [...answers].find(
+    ([peer, answer]) => answer.serving && answer.token.leader === peer && !fenced.includes(peer),
+  )?.[0];
   await endOwnArming(node);
   if (leader) await follow(node, leader);
   await world.postgres.fetchHistories();
@@ -127,6 +143,7 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
 async function prepareServing(node: Node): Promise<Prepared> {
   const { memory, hold, ledger } = node;
   const { token } = memory.my;
+  if (memory.claim) return { plan: "claim", entry: memory.claim.entry.number, over: memory.claim.entry.over };
   const own = ownLedger(token, await ledger.read(token.entry));
   if (own.kind !== "own" || !hasToClaim(memory.my, own.last)) return { plan: "leads" };
   await endOwnArming(node);
@@ -142,9 +159,10 @@ async function endOwnArming(node: Node): Promise<void> {
 
 /** Whoever is primary and not declared to be steps down, for the declared one. */
 export async function demote(node: Node, request: unknown): Promise<HandedOver | { readonly kind: "notPrimary" }> {
-  const { intent, to } = checked("demote", request);
+  const { intent, to, fenced } = checked("demote", request);
   requireIntent(node, intent);
   if (node.memory.phase !== "serving" || !leads(node) || to === node.me) return { kind: "notPrimary" };
+  if (node.memory.claim) await takeClaim(node, fenced);
   return handOver(node, to, () => node.memory.intent === intent);
 }
 
@@ -153,13 +171,17 @@ export async function promote(node: Node, request: unknown): Promise<Promoted> {
   const wanted = checked("promote", request);
   requireIntent(node, wanted.intent);
   const { memory } = node;
-  if (memory.claim) {
-    isFenced(node, wanted.fenced);
-    await askToStandDown(node);
-    const refusal = await takeOver(node);
-    if (refusal) throw refused(refusal, { kind: "read", entries: memory.claim ? [memory.claim.entry] : [] });
-  }
+  if (memory.claim) await takeClaim(node, wanted.fenced);
   return serves(node);
+}
+
+/** Everybody in `over` is asked to stand down, or is fenced behind the entry: then it is taken. */
+async function takeClaim(node: Node, proofs: readonly Fenced[]): Promise<void> {
+  const { claim } = node.memory;
+  isFenced(node, proofs);
+  await askToStandDown(node);
+  const refusal = await takeOver(node);
+  if (refusal) throw refused(refusal, { kind: "read", entries: claim ? [claim.entry] : [] });
 }
 
 /** Waits as long as it may yet come true. */
@@ -218,6 +240,7 @@ export function status(node: Node) {
     token: changeOf(memory.my.token),
     leader: memory.my.token.leader,
     phase: memory.phase,
+    isArmedForOverride: memory.my.arming.kind === "override",
     ...explainStart(verdict(node), memory.my.inquiry.reading),
   };
 }

@@ -2,7 +2,7 @@
 import { changeOf, letGo, stopped } from "../model/leadership/index.ts";
 import { because } from "./errors.ts";
 import { makeSure } from "./failover.ts";
-import { startAsStandby } from "./follow.ts";
+import { followsOn, startAsStandby } from "./follow.ts";
 import { askAboutPromises, guardRound } from "./guard.ts";
 import { hasAnswer, leads, type Node } from "./node.ts";
 import { nowTakesWrites, promote } from "./promotion.ts";
@@ -16,6 +16,7 @@ export async function look(node: Node, isTimeForLedger: boolean): Promise<void> 
   if (memory.phase === "down" && leads(node) && memory.my.arming.kind === "none" && memory.otherMachine === null)
     await step(node, "guard", () => guardRound(node));
   if (memory.phase === "serving" && leads(node) && isTimeForLedger) await step(node, "make sure", () => makeSure(node));
+  if (isTimeForLedger) await step(node, "follow on", () => followsOn(node));
   if (isTimeForLedger) await step(node, "promises", () => askAboutPromises(node));
 }
 

@@ -5,7 +5,7 @@
  * One rule for all: **a rejection means "it is not known what became of it"**. It says what the system said, and is no answer: not "no", not
  * "nothing there". What an operation knows for sure is in its result. No operation may be left pending for ever: each has a bound of its own.
  */
-import type { Change, Member, Members, WalEnd } from "../model/leadership/index.ts";
+import type { Member, Members, Origin, WalEnd } from "../model/leadership/index.ts";
 
 export interface Surroundings {
   readonly store: Store;
@@ -84,10 +84,10 @@ export interface Timeline {
   readonly end: bigint | null;
 }
 
-/** Whom a standby receives from: this member, as long as it is a primary on the timeline that was begun by this change. */
+/** Whom a standby receives from: this member, as long as it is a primary on this very timeline. */
 export interface Upstream {
   readonly leader: Member;
-  readonly begun: Change;
+  readonly begun: Origin;
 }
 
 /**
@@ -126,9 +126,9 @@ export interface Postgres {
   promote(): Promise<void>;
   /**
    * Of a primary: a physical slot for each of these, whose name carries `begun`; slots of ours with another one are dropped. So a standby gets WAL
-   * only from a primary whose present timeline is the one that it was made to follow: numbers of timelines collide.
+   * only from a primary that is on the timeline which it was made to follow: numbers of timelines collide.
    */
-  keepSlots(begun: Change, followers: Members): Promise<void>;
+  keepSlots(begun: Origin, followers: Members): Promise<void>;
   /** What a stop would have to write, while it still serves. */
   checkpoint(): Promise<void>;
   /**

@@ -51,6 +51,22 @@ export function isPrefix(mine: History, leaders: History): boolean {
   );
 }
 
+/**
+ * Whether pg_rewind can be believed. It says "no rewind required" where both ends are on timelines of one number, and looks for what is common by
+ * number and switch point: so the numbers of the last ones have to differ, and what it takes for common has to be so.
+ */
+export function mayRewind(mine: History, leaders: History): boolean {
+  const last = (history: History) => history.timelines.at(-1)?.timeline;
+  if (last(mine) === undefined || last(mine) === last(leaders)) return false;
+  for (const [at, { timeline, end }] of mine.timelines.entries()) {
+    const theirs = leaders.timelines[at];
+    if (theirs?.timeline !== timeline) return at > 0;
+    if (!isSameOrigin(timeline, mine.origins, leaders.origins)) return false;
+    if (theirs.end !== end) return true;
+  }
+  return true;
+}
+
 function isSameOrigin(timeline: number, mine: readonly Origin[], theirs: readonly Origin[]): boolean {
   const [a, b] = [mine, theirs].map((origins) => origins.find((origin) => origin.timeline === timeline));
   return a !== undefined && b !== undefined && compare(a.change, b.change) === 0 && a.by === b.by;

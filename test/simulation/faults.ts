@@ -1,8 +1,9 @@
 /** What goes wrong, and who does it. Which faults there are at all, and how often, differs from run to run. */
 import type { Hosts } from "./hosts.ts";
+import { isWritable } from "./invariants.ts";
+import { call, type Declared, update } from "./operator.ts";
 import { copyOfData, crashes, starts, stopsCleanly } from "./postgres.ts";
-import { type Declared, update } from "./operator.ts";
-import { type Host, trace, type World } from "./world.ts";
+import { type Host, newMember, noServer, tokenOf, trace, type World } from "./world.ts";
 
 export interface Faults {
   readonly end: () => void;
@@ -20,9 +21,10 @@ const faults: Record<string, Fault> = {
   },
   powerFails: (world, hosts, host) => {
     hosts.powerOff(host);
-    if (world.random.chance(0.7)) world.loop.after(world.random.between(500, 60_000), () => comesBack(hosts, host));
+    if (world.random.chance(0.7))
+      world.loop.after(world.random.between(500, 60_000), () => comesBack(world, hosts, host));
   },
-  powerComesBack: (_, hosts, host) => comesBack(hosts, host),
+  powerComesBack: (world, hosts, host) => comesBack(world, hosts, host),
   postgresDies: (world, _, host) => {
     const leaves = world.random.chance(0.3);
     trace(world, host.name, "PostgreSQL dies", leaves ? "and leaves a backend" : "");
@@ -32,7 +34,8 @@ const faults: Record<string, Fault> = {
     if (!host.power.isAlive || host.pg.state !== "down") return;
     trace(world, host.name, "pg_ctl start, by hand");
     try {
-      starts(world, host, null);
+      // With what is configured, which may be old.
+      starts(world, host, host.pg.upstream);
     } catch {}
   },
   somebodyStops: (world, _, host) => {
@@ -79,12 +82,12 @@ const faults: Record<string, Fault> = {
     }
     hosts.powerOff(host);
     restores(world, host);
-    world.loop.after(world.random.between(500, 20_000), () => comesBack(hosts, host));
+    world.loop.after(world.random.between(500, 20_000), () => comesBack(world, hosts, host));
   },
 };
 
-function comesBack(hosts: Hosts, host: Host): void {
-  if (!host.isKeptOff && !host.isRetired) hosts.powerOn(host);
+function comesBack({ isCalm }: World, hosts: Hosts, host: Host): void {
+  if (!isCalm && !host.isKeptOff && !host.isRetired) hosts.powerOn(host);
 }
 
 function heals({ cutAgents, cutWal }: World): void {
@@ -114,25 +117,46 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
   let updates = 0;
   const present = Object.entries(faults).filter(() => random.chance(0.6));
   const pause = random.between(1000, 20_000);
-  trace(world, "--- faults:", present.map(([name]) => name), "every", pause);
+  const some = (most: number): number => (random.chance(0.4) ? 0 : random.fraction() * most);
+  world.chances = { loss: some(0.1), late: some(0.2), crash: some(0.06), fail: some(0.3), store: 0.001 + some(0.1) };
+  const operators = random.chance(0.6) ? 1 : 2;
+  const rest = random.between(500, 15_000);
+  world.crashes = (host) => {
+    const isHost = random.chance(0.3);
+    trace(world, host.name, "goes in the middle of a change");
+    (isHost ? faults.powerFails : faults.agentDies)?.(world, hosts, host);
+    if (!isHost && random.chance(0.2)) faults.postgresDies?.(world, hosts, host);
+  };
+  trace(
+    world,
+    "--- faults:",
+    present.map(([name]) => name),
+    "every",
+    pause,
+  );
 
-  const goesWrong = (): boolean | void => {
+  const goesWrong = (): unknown => {
     if (isOver) return false;
+    mayComeBack(world);
     const [, fault] = random.pick(present.length > 0 ? present : Object.entries(faults));
     fault(world, hosts, random.pick(world.hosts.filter(({ isRetired }) => !isRetired)));
     loop.after(random.between(0, 2 * pause), goesWrong);
+    return true;
   };
   loop.after(random.between(0, pause), goesWrong);
 
-  // Two operators, who do not know of one another.
-  for (let operator = 0; operator < 2; operator++) {
+  // They do not know of one another.
+  for (let operator = 0; operator < operators; operator++) {
     const goesOn = async (): Promise<void> => {
       while (!isOver) {
         await new Promise<void>((resolve) => {
-          loop.after(random.between(500, 30_000), resolve);
+          loop.after(random.between(200, 2 * rest), resolve);
         });
         if (isOver) return;
         updates++;
+        const last = random.fraction();
+        if (last < 0.1) await changesMembers(world, hosts, () => isOver);
+        else if (last < 0.2 && world.archive.isAway) await overrides(world, hosts);
         const isKilled = random.chance(0.15) ? () => random.chance(0.3) : () => isOver;
         await update(world, hosts, declares(world), isKilled).catch((error: Error) =>
           trace(world, "operator: update fails:", error.message),
@@ -147,6 +171,7 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
     end: () => {
       isOver = true;
       world.isCalm = true;
+      world.crashes = null;
       heals(world);
       archiveComesBack(world);
     },
@@ -157,14 +182,75 @@ function declares({ hosts, random }: World): Declared {
   const present = hosts.filter(({ isRetired }) => !isRetired);
   const primary = random.pick(present).name;
   const others = present.filter(({ name }) => name !== primary);
-  const isOff = (host: Host): boolean => !host.power.isAlive;
-  const fenced = others.filter((host) => random.chance(isOff(host) ? 0.7 : 0.15)).map(({ name }) => name);
+  const isFenced = (host: Host): boolean => random.chance(!host.power.isAlive ? 0.7 : isWritable(host) ? 0.35 : 0.1);
+  const fenced = others.filter(isFenced).map(({ name }) => name);
   const absent = others.filter(({ name }) => !fenced.includes(name) && random.chance(0.1)).map(({ name }) => name);
   return {
     primary,
     fenced,
     absent,
     retired: hosts.filter(({ isRetired }) => isRetired).map(({ name }) => name),
-    consent: random.chance(0.5) ? { lossUnknown: true } : null,
+    consent: random.chance(0.7) ? { lossUnknown: true } : null,
   };
 }
+
+/** The third node is retired, or one under its name is added. */
+async function changesMembers(world: World, hosts: Hosts, isOver: () => boolean): Promise<void> {
+  const host = world.hosts.at(-1) as Host;
+  const leader = world.hosts.find((each) => isWritable(each));
+  if (!leader || leader === host || isOver()) return;
+  if (host.isRetired) {
+    trace(world, host.name, "is made anew");
+    host.member = newMember(world, host.name);
+    host.isRetired = false;
+    hosts.powerOn(host);
+    return;
+  }
+  trace(world, host.name, "is destroyed, and retired");
+  hosts.powerOff(host);
+  world.fencedSince.set(host.member, Number.MAX_SAFE_INTEGER);
+  world.destroyed.push(host.member);
+  for (const { tag } of host.disk.data?.log ?? []) destroyed(world, host, tag);
+  Object.assign(host, { disk: { files: new Map(), data: null }, snapshot: null, isRetired: true, isKeptOff: false });
+  host.pg = noServer();
+}
+
+/** What was on a disk that was destroyed, and nowhere else, is lost by that. */
+function destroyed(world: World, host: Host, tag: string): void {
+  const isElsewhere = world.hosts.some(
+    (other) => other !== host && other.disk.data?.log.some((record) => record.tag === tag),
+  );
+  if (!isElsewhere) world.acked.delete(tag);
+}
+
+/** The archive is lost, and the primary too: whoever cannot be reached is switched off, and kept off until the ledger knows. */
+async function overrides(world: World, hosts: Hosts): Promise<void> {
+  const { random } = world;
+  const present = world.hosts.filter(({ isRetired }) => !isRetired);
+  const target = random.pick(present);
+  if (!target.agent || present.some((host) => isWritable(host) && random.chance(0.8))) return;
+  const off = present.filter((host) => host !== target && (!host.power.isAlive || random.chance(0.3)));
+  for (const host of off) {
+    hosts.powerOff(host);
+    host.isKeptOff = true;
+  }
+  const intent = Buffer.from(random.bytes(8)).toString("hex");
+  const nodes = present.map(({ member }) => member).sort();
+  const keptOff = off.map(({ member }) => member).sort();
+  trace(world, "operator: override", target.name, keptOff);
+  await call(world, target, "announce", { intent })
+    .then(() => call(world, target, "override", { intent, nodes, keptOff }))
+    .catch((error: Error) => trace(world, "operator: override fails:", error.message));
+}
+
+/** Who was switched off for an override may come back once the ledger knows, or once it is clear that nobody took it. */
+export function mayComeBack(world: World): void {
+  const kept = world.hosts.filter(({ isKeptOff }) => isKeptOff);
+  if (kept.length === 0) return;
+  const others = world.hosts.filter((host) => !host.isKeptOff);
+  const isOpen = others.some((host) => tokenOf(host).overrides > 0 || isArmed(host));
+  const isPromised = others.some((host) => tokenOf(host).promises.length > 0);
+  if (!isOpen && !isPromised) for (const host of kept) host.isKeptOff = false;
+}
+
+const isArmed = ({ agent }: Host): boolean => agent?.status().isArmedForOverride ?? false;

@@ -53,7 +53,7 @@ export function hostsOf(world: World, start: StartAgent): Hosts {
     crashes(host, false);
     const { data } = host.disk;
     if (data) data.log.length = Math.max(1, data.synced);
-    host.pg = { ...noServer(), isHidden: host.pg.isHidden };
+    host.pg = { ...noServer(), isHidden: host.pg.isHidden, upstream: host.pg.upstream };
   }
 
   function powerOn(host: Host): void {

@@ -1,6 +1,6 @@
 /** What must hold at each step. */
 import { type Change, type Entry, isLater, type Member } from "../../model/leadership/index.ts";
-import { entriesOf, type Host, tokenOf, trace, type World, violated } from "./world.ts";
+import { entriesOf, type Host, tokenOf, trace, violated, type World } from "./world.ts";
 
 export const isWritable = ({ power, pg }: Host): boolean => power.isAlive && (pg.state === "primary" || pg.orphan);
 
@@ -26,14 +26,22 @@ export function becameWritable(world: World, host: Host): void {
   const entries = entriesOf(world);
   for (const commit of lost) {
     if (token.overrides === 0 && !isConsented(world, entries, commit, token))
-      violated(world, `${host.name} takes writes by entry ${token.entry} without ${commit.tag}, which was acknowledged under entry ${commit.change.entry}`);
+      violated(
+        world,
+        `${host.name} takes writes by entry ${token.entry} without ${commit.tag}, which was acknowledged under entry ${commit.change.entry}`,
+      );
     world.acked.delete(commit.tag);
   }
   trace(world, host.name, "has led past", lost.length, "commits");
 }
 
 /** By the author of a claim that knew of the change under which it was acknowledged, or that had its leader fenced. */
-function isConsented(world: World, entries: readonly Entry[], { change, by }: { change: Change; by: Member }, to: Change): boolean {
+function isConsented(
+  world: World,
+  entries: readonly Entry[],
+  { change, by }: { change: Change; by: Member },
+  to: Change,
+): boolean {
   return entries.some(
     ({ kind, consent, number, base, over }) =>
       kind === "claim" &&

@@ -5,7 +5,7 @@ export interface Loop {
   /** Milliseconds since the beginning. */
   readonly now: () => number;
   /** `what` returns false where nothing was left to be done: that was no step. */
-  readonly after: (ms: number, what: () => boolean | void) => void;
+  readonly after: (ms: number, what: () => unknown) => void;
   /** Runs the next event, and all that follows from it without waiting. Whether anything happened. */
   readonly step: () => Promise<boolean>;
 }
@@ -13,7 +13,7 @@ export interface Loop {
 interface Event {
   readonly at: number;
   readonly order: number;
-  readonly what: () => boolean | void;
+  readonly what: () => unknown;
 }
 
 const isBefore = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);

@@ -1,32 +1,43 @@
-/** npm run simulate -- [--seed N] [--steps M] [--length L] [--trace]: fresh seeds, or from N on, until M steps are run; replays N alone with --trace. */
+/**
+ * npm run simulate -- [--seed N] [--steps M] [--length L]   fresh seeds, or from N on, until M steps have run
+ * npm run simulate -- --seed N --trace                      replays one, and tells what happens
+ * npm run simulate -- --bug NAME | --bug all                puts a bug back, and tells after how many steps it is found
+ */
 import { parseArgs } from "node:util";
 import { startAgent } from "../../agent/main.ts";
-import { run } from "./simulate.ts";
+import { type BugName, bugs, withBug } from "./bugs.ts";
+import { runMany } from "./simulate.ts";
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
     steps: { type: "string", default: "1000000" },
-    length: { type: "string", default: "4000" },
+    length: { type: "string", default: "8000" },
     trace: { type: "boolean", default: false },
+    bug: { type: "string" },
   },
 });
-const first = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
+const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
 const length = { steps: Number(values.length), keepsTrace: values.trace };
-let [steps, seed, entries, updates] = [0, first, 0, 0];
-const began = Date.now();
-do {
-  const outcome = await run(seed, length, startAgent);
-  steps += outcome.steps;
-  entries += outcome.entries;
-  updates += outcome.updates;
-  if (values.trace) console.log(outcome.trace.join("\n"));
-  if (outcome.violation !== null) {
-    console.log(`seed ${seed}, step ${outcome.steps} (${steps} in all): ${outcome.violation}`);
-    console.log(`    HINT: npm run simulate -- --seed ${seed} --length ${values.length} --trace`);
-    process.exitCode = 1;
-    break;
+const most = values.trace ? 1 : Number(values.steps);
+
+if (values.bug !== undefined) {
+  const names = Object.keys(bugs) as BugName[];
+  for (const name of values.bug === "all" ? names : names.filter((each) => values.bug?.split(";").includes(each))) {
+    const { steps, seeds, violation, trace } = await withBug(name, (start) => runMany(seed, most, length, start));
+    if (values.trace) console.log(trace.join("\n"));
+    console.log(`| ${name} | ${violation ?? "**not found**"} | ${steps} | ${seeds} |`);
   }
-  seed++;
-} while (steps < Number(values.steps) && !values.trace);
-console.log(`seeds ${first} to ${seed - (process.exitCode ? 0 : 1)}: ${steps} steps, ${entries} entries, ${updates} updates, ${((Date.now() - began) / 1000).toFixed(0)} s`);
+} else {
+  const began = Date.now();
+  const { violation, last, steps, entries, updates, trace } = await runMany(seed, most, length, startAgent);
+  const seconds = ((Date.now() - began) / 1000).toFixed(0);
+  if (values.trace) console.log(trace.join("\n"));
+  console.log(`seeds ${seed} to ${last}: ${steps} steps, ${entries} entries, ${updates} updates, ${seconds} s`);
+  if (violation !== null) {
+    console.log(
+      `seed ${last}: ${violation}\n    HINT: npm run simulate -- --seed ${last} --length ${values.length} --trace`,
+    );
+    process.exitCode = 1;
+  }
+}

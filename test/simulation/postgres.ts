@@ -4,9 +4,21 @@
  * number that it knows of; a start with the signal is a standby, and one without is a primary, whoever started it.
  */
 import type { Postgres, Timeline } from "../../agent/surroundings.ts";
-import { compare, type WalEnd } from "../../model/leadership/index.ts";
+import type { Origin, WalEnd } from "../../model/leadership/index.ts";
 import { acknowledges, becameWritable, isWritable } from "./invariants.ts";
-import { type Data, type Host, hostOf, isCut, type Life, noServer, operation, trace, type WalRecord, type World, violated } from "./world.ts";
+import {
+  type Data,
+  type Host,
+  hostOf,
+  isCut,
+  type Life,
+  noServer,
+  operation,
+  trace,
+  violated,
+  type WalRecord,
+  type World,
+} from "./world.ts";
 
 const timelineAt = ({ log }: Data): number => log.at(-1)?.timeline ?? 1;
 const endOf = (data: Data): WalEnd => ({ timeline: timelineAt(data), lsn: BigInt(data.log.length) });
@@ -76,7 +88,7 @@ function takesWrites(world: World, host: Host, tag: string, timeline?: number): 
   write(world, data, tag, timeline);
   data.state = "in production";
   checkpointed(data);
-  Object.assign(host.pg, { state: "primary", replayed: data.log.length, upstream: null });
+  Object.assign(host.pg, { state: "primary", replayed: data.log.length });
   trace(world, host.name, "PostgreSQL takes writes on timeline", timelineAt(data), "from", data.log.length - 1);
   becameWritable(world, host);
 }
@@ -85,7 +97,8 @@ function takesWrites(world: World, host: Host, tag: string, timeline?: number): 
 function promotes(world: World, host: Host): void {
   const { pg, power } = host;
   pg.state = "promoting";
-  const took = world.isCalm || world.random.chance(0.9) ? world.random.between(20, 300) : world.random.between(1000, 40_000);
+  const took =
+    world.isCalm || world.random.chance(0.7) ? world.random.between(20, 300) : world.random.between(1000, 40_000);
   world.loop.after(took, () => {
     if (!power.isAlive || pg.state !== "promoting") return false;
     const data = requireData(host);
@@ -119,7 +132,7 @@ export function stopsCleanly(world: World, host: Host): void {
   checkpointed(data);
   data.state = "shut down";
   pg.state = "stopping";
-  const lingers = world.isCalm ? 300 : world.random.between(0, 6000);
+  const lingers = world.isCalm ? 1500 : world.random.between(0, 6000);
   world.loop.after(lingers, () => {
     if (!power.isAlive || pg.state !== "stopping") return false;
     pg.state = "down";
@@ -154,12 +167,13 @@ function receives(world: World, host: Host, data: Data): void {
   if (source && theirs && canStream(world, host, source) && fitsFor(data, theirs)) {
     const isWhole = theirs.log.length - data.log.length < 3 || random.chance(0.5);
     const next = theirs.log.slice(data.log.length, isWhole ? undefined : data.log.length + 2);
-    if (next.length > 0 && !isSame(data.log, theirs.log))
+    // A disk that goes back within one change is seen only if somebody who has more of its WAL can be asked.
+    if (next.length > 0 && world.restores === 0 && !isSame(data.log, theirs.log))
       violated(world, `${host.name} goes on with other WAL than it has, of ${source.name}`);
     data.log.push(...next);
   }
   if (random.chance(0.7)) pg.replayed = data.log.length;
-  if (random.chance(0.3)) data.synced = data.log.length;
+  if (random.chance(0.15)) data.synced = data.log.length;
 }
 
 function canStream(world: World, host: Host, source: Host): boolean {
@@ -167,8 +181,11 @@ function canStream(world: World, host: Host, source: Host): boolean {
   const theirs = source.disk.data?.begun;
   const isRunning = source.pg.state === "primary" || source.pg.state === "stopping";
   if (!source.power.isAlive || !isRunning || source.pg.isHidden) return false;
-  return begun !== undefined && theirs !== null && theirs !== undefined && compare(begun, theirs) === 0 && !isCut(world.cutWal, source, host);
+  const isSlot = begun && theirs && slotOf(begun) === slotOf(theirs);
+  return isSlot === true && !isCut(world.cutWal, source, host);
 }
+
+const slotOf = ({ timeline, change, by }: Origin): string => `${timeline} ${change.entry} ${change.overrides} ${by}`;
 
 /** What a WAL receiver and a sender compare. */
 function fitsFor(data: Data, theirs: Data): boolean {
@@ -197,7 +214,12 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
   const { random } = world;
   const { pg } = host;
   const op = <T>(low: number, high: number, effect: () => T): Promise<T> => operation(world, life, low, high, effect);
-  const fails = (probability: number): boolean => !world.isCalm && random.chance(probability);
+  const changes = (of: Partial<Data>): void => {
+    Object.assign(requireData(host), of);
+  };
+  const change = <T>(low: number, high: number, effect: () => T): Promise<T> =>
+    operation(world, life, low, high, effect, host);
+  const fails = (): boolean => !world.isCalm && random.chance(world.chances.fail);
   const waitFor = async (isSo: () => boolean, ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 200) {
       if (await op(150, 250, isSo)) return;
@@ -208,7 +230,9 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
     control: () =>
       op(0, 2, () => {
         const { data } = host.disk;
-        return data && !pg.isHidden ? { systemIdentifier: "7000000000000000001", state: data.state, checkpoint: data.checkpoint } : undefined;
+        return data && !pg.isHidden
+          ? { systemIdentifier: "7000000000000000001", state: data.state, checkpoint: data.checkpoint }
+          : undefined;
       }),
     running: () =>
       op(0, 5, () => {
@@ -216,29 +240,29 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         if (pg.state === "down") return "nothing";
         return pg.state === "recovery" ? "recovery" : pg.state === "primary" ? "writes" : "unclear";
       }),
-    putSignal: () => op(1, 5, () => void (requireData(host).signal = true)),
-    removeSignal: () => op(1, 5, () => void (requireData(host).signal = false)),
+    putSignal: () => change(1, 5, () => changes({ signal: true })),
+    removeSignal: () => change(1, 5, () => changes({ signal: false })),
     hasBackupLabel: () => op(0, 2, () => false),
     startStandby: async (upstream) => {
-      if (fails(0.05)) return op(10, 500, () => refuses("it did not start"));
-      await op(50, 500, () => starts(world, host, upstream));
+      if (fails()) return op(10, 500, () => refuses("it did not start"));
+      await change(50, 500, () => starts(world, host, upstream));
       await waitFor(() => pg.state === "recovery", 2000);
     },
     startPrimary: async () => {
-      if (fails(0.1)) return op(10, 500, () => refuses("it did not start"));
-      await op(50, 500, () => starts(world, host, null));
-      if (fails(0.1)) throw new Error("it has not said yet that it takes writes");
+      if (fails()) return op(10, 500, () => refuses("it did not start"));
+      await change(50, 500, () => starts(world, host, null));
+      if (fails()) throw new Error("it has not said yet that it takes writes");
       await waitFor(() => pg.state === "primary", 5000);
     },
     promote: async () => {
-      if (fails(0.05)) return op(10, 500, () => refuses("it could not be told"));
-      await op(1, 20, () => {
+      if (fails()) return op(10, 500, () => refuses("it could not be told"));
+      await change(1, 20, () => {
         if (pg.state !== "recovery") throw new Error("it is not in recovery");
         promotes(world, host);
       });
       await waitFor(() => pg.state === "primary", 10_000);
     },
-    keepSlots: (begun) => op(5, 50, () => void (requireData(host).begun = begun)),
+    keepSlots: (begun) => op(5, 50, () => changes({ begun })),
     fetchHistories: () =>
       op(10, 200, () => {
         if (world.archive.isAway) throw new Error("the archive does not answer");
@@ -246,10 +270,14 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
       }),
     checkpoint: () => op(10, 200, () => undefined),
     stopCleanly: async () => {
-      if (fails(0.05)) return op(10, 500, () => refuses("the stop hangs"));
-      await op(10, 300, () => stopsCleanly(world, host));
+      if (fails()) return op(10, 500, () => refuses("the stop hangs"));
+      await change(10, 300, () => stopsCleanly(world, host));
     },
-    stopAtOnce: () => op(10, 300, () => void Object.assign(pg, { state: "down", orphan: false })),
+    stopAtOnce: () =>
+      change(10, 300, () => {
+        pg.state = "down";
+        pg.orphan = false;
+      }),
     replayEnd: () =>
       op(0, 5, () => {
         const data = requireData(host);
@@ -280,7 +308,27 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
   };
 }
 
-async function becomesCopyOf(world: World, host: Host, life: Life, source: Host["member"], how: "rewind" | "copy"): Promise<void> {
+/** What is common it finds by numbers of timelines and where they begin; "no rewind required" where both are on one number. */
+function rewound(mine: readonly WalRecord[], theirs: readonly WalRecord[]): WalRecord[] {
+  if (mine.at(-1)?.timeline === theirs.at(-1)?.timeline) return mine.slice();
+  let common = 0;
+  const leaders = historyOf({ log: theirs.slice() });
+  for (const [at, { timeline, end }] of historyOf({ log: mine.slice() }).entries()) {
+    const other = leaders[at];
+    if (other?.timeline !== timeline) break;
+    common = Math.min(Number(end ?? mine.length), Number(other.end ?? theirs.length));
+    if (other.end !== end) break;
+  }
+  return [...mine.slice(0, common), ...theirs.slice(common)];
+}
+
+async function becomesCopyOf(
+  world: World,
+  host: Host,
+  life: Life,
+  source: Host["member"],
+  how: "rewind" | "copy",
+): Promise<void> {
   const { pg } = host;
   const op = <T>(low: number, high: number, effect: () => T): Promise<T> => operation(world, life, low, high, effect);
   await op(10, 100, () => {
@@ -290,13 +338,16 @@ async function becomesCopyOf(world: World, host: Host, life: Life, source: Host[
   await op(100, 5000, () => {
     const from = hostOf(world, source);
     const theirs = from?.disk.data;
-    const isThere = from?.power.isAlive && theirs && (from.pg.state === "primary" || from.pg.state === "stopping") && !isCut(world.cutWal, from, host);
+    const isThere =
+      from?.power.isAlive &&
+      theirs &&
+      (from.pg.state === "primary" || from.pg.state === "stopping") &&
+      !isCut(world.cutWal, from, host);
     const { data: mine } = host.disk;
-    // "no rewind required"
-    const isLeft = how === "rewind" && mine && theirs && timelineAt(mine) === timelineAt(theirs);
-    if (isThere && theirs && !isLeft) {
-      host.disk.data = { ...copyOfData(theirs), signal: true, synced: theirs.log.length, state: "in archive recovery", begun: null };
-      Object.assign(pg, noServer(), { replayed: theirs.log.length });
+    if (isThere && theirs) {
+      const log = how === "rewind" && mine ? rewound(mine.log, theirs.log) : theirs.log.slice();
+      host.disk.data = { ...theirs, log, signal: true, synced: log.length, state: "in archive recovery", begun: null };
+      Object.assign(pg, noServer(), { upstream: pg.upstream, replayed: log.length });
     }
     if (host.disk.data) host.disk.data.signal = true;
     pg.isHidden = false;

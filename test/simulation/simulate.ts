@@ -3,7 +3,7 @@
  * seed decides all of it.
  */
 import { membersOf, notEligible } from "../../model/leadership/index.ts";
-import { beginFaults } from "./faults.ts";
+import { beginFaults, mayComeBack } from "./faults.ts";
 import { type Hosts, hostsOf, type StartAgent } from "./hosts.ts";
 import { checkWriters, isWritable } from "./invariants.ts";
 import { call, type Declared, update } from "./operator.ts";
@@ -26,7 +26,11 @@ export interface Length {
   readonly keepsTrace?: boolean;
 }
 
-export async function run(seed: number, { steps: faulty, keepsTrace = false }: Length, start: StartAgent): Promise<Outcome> {
+export async function run(
+  seed: number,
+  { steps: faulty, keepsTrace = false }: Length,
+  start: StartAgent,
+): Promise<Outcome> {
   const world = makeWorld(seed, keepsTrace);
   const hosts = hostsOf(world, start);
   const driver = { steps: 0, updates: 0 };
@@ -47,7 +51,34 @@ export async function run(seed: number, { steps: faulty, keepsTrace = false }: L
   await goes(() => driver.steps - begun >= faulty, Number.POSITIVE_INFINITY);
   if (!world.violation) await endsWell(world, hosts, goes, faults.end);
   const entries = entriesOf(world).length;
-  return { seed, steps: driver.steps, entries, updates: faults.updates(), violation: world.violation, trace: world.trace };
+  return {
+    seed,
+    steps: driver.steps,
+    entries,
+    updates: faults.updates(),
+    violation: world.violation,
+    trace: world.trace,
+  };
+}
+
+export interface Many extends Omit<Outcome, "seed"> {
+  readonly seeds: number;
+  readonly last: number;
+}
+
+/** One seed after the other, until so many steps have run, or one of them finds something. */
+export async function runMany(first: number, most: number, length: Length, start: StartAgent): Promise<Many> {
+  const sum = { steps: 0, entries: 0, updates: 0, seeds: 0, last: first };
+  while (true) {
+    const outcome = await run(first + sum.seeds, length, start);
+    sum.last = outcome.seed;
+    sum.seeds++;
+    sum.steps += outcome.steps;
+    sum.entries += outcome.entries;
+    sum.updates += outcome.updates;
+    const { violation, trace: told } = outcome;
+    if (violation !== null || sum.steps >= most) return { ...sum, violation, trace: told };
+  }
 }
 
 type Goes = (until: () => boolean, most: number) => Promise<boolean>;
@@ -56,7 +87,7 @@ const MOST_STEPS = 60_000;
 function beginTraffic(world: World): void {
   const goesOn = (): void => {
     traffic(world);
-    world.loop.after(world.random.between(20, 300), goesOn);
+    world.loop.after(world.random.between(50, 500), goesOn);
   };
   goesOn();
 }
@@ -92,7 +123,8 @@ async function makesCluster(world: World, hosts: Hosts, goes: Goes): Promise<voi
   const steps = async (): Promise<void> => {
     for (const host of world.hosts) await call(world, host, "announce", { intent });
     await call(world, first, "initialize", { intent, ledger: "0b6f8a52-3f3c-4a8e-9a53-0a7c1d8c2b11", members });
-    for (const host of world.hosts) if (host !== first) await call(world, host, "follow", { intent, leader: first.member });
+    for (const host of world.hosts)
+      if (host !== first) await call(world, host, "follow", { intent, leader: first.member });
   };
   const failed = await done(world, goes, steps());
   if (failed !== null) violated(world, `no cluster comes to be: ${failed}`);
@@ -105,13 +137,14 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   const { random } = world;
   endFaults();
   trace(world, "--- faults stop");
+  mayComeBack(world);
   const present = world.hosts.filter(({ isRetired }) => !isRetired);
   const dead = random.chance(0.5) ? random.pick(present) : undefined;
   const off = present.filter((host) => host === dead || host.isKeptOff);
   for (const host of off) hosts.powerOff(host);
   for (const host of present) if (!off.includes(host)) hosts.powerOn(host);
   // Until whatever was begun has come to its end: armings, stops, late messages and creates.
-  await waits(world, goes, 260_000);
+  await waits(world, goes, 140_000);
   const targets = present.filter((host) => !off.includes(host));
   if (targets.length === 0) return;
   const target = random.pick(targets);
@@ -124,12 +157,21 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
     retired,
     consent: null,
   };
-  const first = await done(world, goes, update(world, hosts, declared, () => false));
+  const first = await done(
+    world,
+    goes,
+    update(world, hosts, declared, () => false),
+  );
   if (first !== null) {
     trace(world, "--- the first update says:", first);
-    await waits(world, goes, 200_000);
-    const second = await done(world, goes, update(world, hosts, { ...declared, consent: { lossUnknown: true } }, () => false));
-    if (second !== null) return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
+    await waits(world, goes, 130_000);
+    const second = await done(
+      world,
+      goes,
+      update(world, hosts, { ...declared, consent: { lossUnknown: true } }, () => false),
+    );
+    if (second !== null)
+      return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
   }
   await isAsDeclared(world, goes, target, targets);
   if (world.violation || off.length === 0) return;
@@ -137,7 +179,11 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   for (const host of off) Object.assign(host, { isKeptOff: false });
   for (const host of off) hosts.powerOn(host);
   await waits(world, goes, 60_000);
-  const third = await done(world, goes, update(world, hosts, { ...declared, fenced: [] }, () => false));
+  const third = await done(
+    world,
+    goes,
+    update(world, hosts, { ...declared, fenced: [] }, () => false),
+  );
   if (third !== null) return violated(world, `an update does not take back who was dead: ${third}`);
   await isAsDeclared(world, goes, target, present);
 }
@@ -148,6 +194,8 @@ function isPossible(world: World, target: Host): boolean {
   if (!end || !membersOf(end).includes(target.member)) return false;
   const isServed = world.hosts.some((host) => isWritable(host) && tokenOf(host).leader === host.member);
   const token = tokenOf(target);
+  // Who has never followed does not know whom to ask.
+  if (token.entry === 0) return false;
   return isServed || (token.members.includes(target.member) && !notEligible(target.member, token, end));
 }
 
@@ -159,7 +207,9 @@ async function isAsDeclared(world: World, goes: Goes, target: Host, present: rea
   const end = world.loop.now() + 30_000;
   await goes(() => isSo() || world.loop.now() > end, MOST_STEPS);
   if (world.violation || isSo()) return;
-  const says = present.map((host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`);
+  const says = present.map(
+    (host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`,
+  );
   violated(world, `${target.name} is the primary, and it is not as declared: ${says.join(", ")}`);
 }
 

@@ -5,7 +5,7 @@ import { type Host, hostOf, isCut, type Life, operation, type World } from "./wo
 
 export const surroundingsOf = (world: World, host: Host, life: Life): Surroundings => ({
   store: storeOf(world, host, life),
-  ledger: storageOf(world, life),
+  ledger: storageOf(world, host, life),
   peers: peersOf(world, host, life),
   postgres: postgresOf(world, host, life),
   clock: clockOf(world, host, life),
@@ -16,16 +16,23 @@ const storeOf = (world: World, host: Host, life: Life): Store => ({
   read: (name) => operation(world, life, 0, 3, () => host.disk.files.get(name)),
   write: (name, text) => {
     const isFull = !world.isCalm && world.random.chance(0.001);
-    return operation(world, life, 1, 20, () => {
-      if (isFull && world.random.chance(0.5)) throw new Error("no space left on device");
-      host.disk.files.set(name, text);
-      if (isFull) throw new Error("the directory could not be synced");
-    });
+    return operation(
+      world,
+      life,
+      1,
+      20,
+      () => {
+        if (isFull && world.random.chance(0.5)) throw new Error("no space left on device");
+        host.disk.files.set(name, text);
+        if (isFull) throw new Error("the directory could not be synced");
+      },
+      host,
+    );
   },
 });
 
 /** A lost reply, a client that tries again, a create that lands later, an archive that is away. */
-function storageOf(world: World, life: Life): LedgerStorage {
+function storageOf(world: World, host: Host, life: Life): LedgerStorage {
   const { archive, random, loop } = world;
   const ms = (): [number, number] => (archive.isSlow ? [500, 6000] : [5, 80]);
   const requireStore = (): void => {
@@ -38,22 +45,28 @@ function storageOf(world: World, life: Life): LedgerStorage {
   };
   return {
     create: (key, bytes) => {
-      const fate = world.isCalm ? 1 : random.fraction();
-      if (fate < 0.04) {
+      const fate = world.isCalm ? 9 : random.fraction() / world.chances.store;
+      if (fate < 1) {
         loop.after(random.between(10, 60_000), () => void make(key, bytes));
         return operation(world, life, ...ms(), () => {
           throw new Error("time-out");
         });
       }
-      return operation(world, life, ...ms(), () => {
-        requireStore();
-        const made = make(key, bytes);
-        if (fate < 0.08) throw new Error("the connection was reset");
-        return fate < 0.12 ? "exists" : made;
-      });
+      return operation(
+        world,
+        life,
+        ...ms(),
+        () => {
+          requireStore();
+          const made = make(key, bytes);
+          if (fate < 2) throw new Error("the connection was reset");
+          return fate < 3 ? "exists" : made;
+        },
+        host,
+      );
     },
     get: (key) => {
-      const isLost = !world.isCalm && random.chance(0.02);
+      const isLost = !world.isCalm && random.chance(world.chances.store);
       return operation(world, life, ...ms(), () => {
         requireStore();
         if (isLost) throw new Error("503 SlowDown");
@@ -68,10 +81,10 @@ function peersOf(world: World, host: Host, life: Life): Peers {
   const { random, loop } = world;
   const latency = (): number => {
     if (world.isCalm) return random.between(1, 5);
-    return random.chance(0.03) ? random.between(500, 20_000) : random.between(1, 40);
+    return random.chance(world.chances.late) ? random.between(200, 20_000) : random.between(1, 40);
   };
   const isLost = (from: Host, to: Host): boolean =>
-    isCut(world.cutAgents, from, to) || (!world.isCalm && random.chance(0.02));
+    isCut(world.cutAgents, from, to) || (!world.isCalm && random.chance(world.chances.loss));
   return {
     ask: (to, request, deadlineMs) =>
       new Promise((resolve, reject) => {
@@ -100,7 +113,7 @@ function peersOf(world: World, host: Host, life: Life): Peers {
           return true;
         };
         loop.after(latency(), arrives);
-        if (!world.isCalm && random.chance(0.02)) loop.after(latency() * 3, arrives);
+        if (!world.isCalm && random.chance(world.chances.loss)) loop.after(latency() * 3, arrives);
       }),
     serve: (handler) => {
       host.handler = handler as Host["handler"];

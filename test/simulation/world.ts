@@ -1,7 +1,16 @@
 /** The simulated world: hosts with disks, agents and PostgreSQL, a network between them, and an archive. */
 import type { Agent } from "../../agent/main.ts";
 import type { ControlState, Upstream } from "../../agent/surroundings.ts";
-import { type Change, type Entry, type Member, member, noToken, type Token, type WalEnd } from "../../model/leadership/index.ts";
+import {
+  type Change,
+  type Entry,
+  type Member,
+  member,
+  noToken,
+  type Origin,
+  type Token,
+  type WalEnd,
+} from "../../model/leadership/index.ts";
 import { keptSchema } from "../../model/leadership/schema.ts";
 import { type Loop, makeLoop } from "./loop.ts";
 import { type Random, randomOf } from "./random.ts";
@@ -20,7 +29,7 @@ export interface Data {
   state: ControlState;
   checkpoint: WalEnd;
   /** What the slots for followers carry. */
-  begun: Change | null;
+  begun: Origin | null;
 }
 
 export interface Disk {
@@ -75,6 +84,19 @@ export interface Archive {
   isSlow: boolean;
 }
 
+/** How often what goes wrong by itself, in this run. */
+export interface Chances {
+  /** A message or a reply is lost; is late. */
+  readonly loss: number;
+  readonly late: number;
+  /** An agent or a host goes at the very moment when it changes something. */
+  readonly crash: number;
+  /** PostgreSQL does not start, stop or promote as it was told. */
+  readonly fail: number;
+  /** A request to the archive goes wrong. */
+  readonly store: number;
+}
+
 export interface World {
   readonly loop: Loop;
   readonly random: Random;
@@ -88,7 +110,12 @@ export interface World {
   readonly acked: Map<string, Commit>;
   /** Who was switched off, as the operator knows, since entry n was there. */
   readonly fencedSince: Map<Member, number>;
+  /** Retired, and proven not to come back. */
+  readonly destroyed: Member[];
   restores: number;
+  chances: Chances;
+  /** An agent, or its host, goes. */
+  crashes: ((host: Host) => void) | null;
   violation: string | null;
   serial: number;
   readonly trace: string[];
@@ -139,7 +166,10 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     isCalm: true,
     acked: new Map(),
     fencedSince: new Map(),
+    destroyed: [],
     restores: 0,
+    chances: { loss: 0, late: 0, crash: 0, fail: 0, store: 0 },
+    crashes: null,
     violation: null,
     serial: 0,
     trace: [],
@@ -151,7 +181,9 @@ const MOST_LINES = 100_000;
 export function trace(world: World, ...words: readonly unknown[]): void {
   if (!world.keepsTrace) return;
   const say = (word: unknown): string =>
-    typeof word === "string" ? word : JSON.stringify(word, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    typeof word === "string"
+      ? word
+      : JSON.stringify(word, (_, value) => (typeof value === "bigint" ? String(value) : value));
   const line = `${(world.loop.now() / 1000).toFixed(3).padStart(9)} ${words.map(say).join(" ")}`;
   world.trace.push(line.replace(/@[0-9a-f]{60}/g, "@"));
   if (world.trace.length > MOST_LINES) world.trace.splice(0, MOST_LINES / 2);
@@ -159,15 +191,35 @@ export function trace(world: World, ...words: readonly unknown[]): void {
 
 export function violated(world: World, what: string): void {
   trace(world, "VIOLATION", what);
+  for (const { name, pg, disk, power, agentLife } of world.hosts)
+    trace(world, name, {
+      ...pg,
+      on: power.isAlive,
+      agent: agentLife.isAlive,
+      data: disk.data && { ...disk.data, log: disk.data.log.length, end: disk.data.log.at(-1) },
+    });
   world.violation ??= what;
 }
 
-/** An effect some time from now, and what comes of it some time later: a crash may fall before, between, or behind. */
-export function operation<T>(world: World, life: Life, low: number, high: number, effect: () => T): Promise<T> {
+/**
+ * An effect some time from now, and what comes of it some time later: a crash may fall before, between, or behind. `changes`: it changes something;
+ * there a crash is likely.
+ */
+export function operation<T>(
+  world: World,
+  life: Life,
+  low: number,
+  high: number,
+  effect: () => T,
+  changes?: Host,
+): Promise<T> {
   const { loop, random } = world;
   return new Promise((resolve, reject) => {
     loop.after(random.between(low, high), () => {
       if (!life.isAlive) return false;
+      const crashes = changes && !world.isCalm && random.chance(world.chances.crash) ? random.between(1, 2) : 0;
+      if (crashes === 1) world.crashes?.(changes as Host);
+      if (!life.isAlive) return true;
       let ends: () => void;
       try {
         const result = effect();
@@ -175,8 +227,10 @@ export function operation<T>(world: World, life: Life, low: number, high: number
       } catch (error) {
         ends = () => reject(error as Error);
       }
-      if (world.isCalm || random.chance(0.7)) ends();
-      else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));
+      if (crashes === 2) world.crashes?.(changes as Host);
+      if (world.isCalm || random.chance(0.7)) {
+        if (life.isAlive) ends();
+      } else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));
       return true;
     });
   });

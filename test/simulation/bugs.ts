@@ -1,0 +1,191 @@
+/**
+ * Bugs that real systems had, or that a reader might bring in, put back one by one into a copy of the agent: the simulation has to find each.
+ *
+ *     npm run simulate -- --bug NAME        (or --bug all)
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { StartAgent } from "./hosts.ts";
+
+interface Bug {
+  readonly file: string;
+  /** Text that is in the file once. */
+  readonly from: string;
+  readonly to: string;
+  /** A second place in the same file, and what is put at its end. */
+  readonly and?: { readonly from: string; readonly to: string };
+  readonly atItsEnd?: string;
+}
+
+export const bugs = {
+  "the token is written behind the promotion": {
+    file: "agent/node.ts",
+    from: "await store.write(STANDING, JSON.stringify(encodeKept(kept)));",
+    to: "void store.write(STANDING, JSON.stringify(encodeKept(kept))).catch(() => undefined);",
+  },
+  "an arming survives a restart": {
+    file: "agent/node.ts",
+    from: "      memory.my = next;",
+    to: "      memory.my = next;\n      survived.set(me, { arming: next.arming, claim: memory.claim });",
+    and: {
+      from: "  memory.my = { ...memory.my, token, joined, promoted };",
+      to: "  memory.my = { ...memory.my, token, joined, promoted, arming: survived.get(me)?.arming ?? notArmed };\n  memory.claim = survived.get(me)?.claim ?? null;",
+    },
+    atItsEnd: "const survived = new Map();\n",
+  },
+  "answers of an earlier inquiry count": {
+    file: "agent/guard.ts",
+    from: "if (memory.my.inquiry !== asked || !leads(node)) return;",
+    to: "if (!leads(node)) return;",
+  },
+  "a reading of an earlier inquiry counts": {
+    file: "agent/guard.ts",
+    from: "if (memory.my.inquiry === asked)\n      await",
+    to: "await",
+  },
+  "the signal is removed before the verdict": {
+    file: "agent/guard.ts",
+    from: "    const start = mayStart(node.me,",
+    to: "    await node.world.postgres.removeSignal();\n    const start = mayStart(node.me,",
+  },
+  "an error of the store ends the ledger": {
+    file: "agent/ledger.ts",
+    from: "    const bytes = await storage.get(keyOf(number));\n    if (bytes === undefined) return undefined;\n    const entry",
+    to: "    const bytes = await storage.get(keyOf(number)).catch(() => undefined);\n    if (bytes === undefined) return undefined;\n    const entry",
+  },
+  "a create that timed out has made it": {
+    file: "agent/ledger.ts",
+    from: 'if (bytes === undefined) return { kind: "unknown", why: said };',
+    to: 'if (bytes === undefined) return { kind: "made", entry: verify(secret, entry.number, written) };',
+  },
+  "an entry that exists is this node's own": {
+    file: "agent/ledger.ts",
+    from: 'return { kind: found.nonce === entry.nonce ? "made" : "other", entry: found };',
+    to: 'return { kind: "made", entry: found };',
+  },
+  "members are those of the last answers": {
+    file: "model/leadership/guard.ts",
+    from: "for (const each of my.members) needed = including(needed, each);",
+    to: "",
+  },
+  "a fence from before the entry counts": {
+    file: "agent/failover.ts",
+    from: "memory.claim?.stopped.set(node, Math.max(entry, memory.claim.stopped.get(node) ?? 0));",
+    to: "memory.claim?.stopped.set(node, memory.claim.entry.number);",
+  },
+  "a node stands down without asking PostgreSQL": {
+    file: "agent/failover.ts",
+    from: "    const seen = await world.postgres.running();\n    // Somebody",
+    to: '    const seen = "nothing" as string;\n    // Somebody',
+  },
+  "it stands down while it promotes": {
+    file: "agent/promotion.ts",
+    from: '    memory.phase = "starting";\n    return true;',
+    to: "    return true;",
+  },
+  "it serves only once PostgreSQL says so": {
+    file: "agent/guard.ts",
+    from: '    memory.phase = "starting";\n    await change',
+    to: "    await change",
+  },
+  "a killed postmaster does not serve": {
+    file: "agent/supervisor.ts",
+    from: "      await postgres.putSignal();\n      await postgres.stopAtOnce();\n      return isDown(node);\n    case",
+    to: "      return isDown(node);\n    case",
+  },
+  "a promotion is forgotten by a restart": {
+    file: "agent/supervisor.ts",
+    from: 'if (leads(node) || memory.phase === "starting" || memory.phase === "serving") {',
+    to: "if (false) {",
+  },
+  "an agent answers before it has looked": {
+    file: "agent/main.ts",
+    from: "  await node.turn(() => settle(node));\n",
+    to: '  node.memory.phase = "down";\n',
+  },
+  "the target takes what it has replayed at least": {
+    file: "model/leadership/offer.ts",
+    from: "if (replayed.timeline !== end.timeline || replayed.lsn !== end.lsn)",
+    to: "if (replayed.lsn > end.lsn)",
+  },
+  "WAL is not synced before the token": {
+    file: "agent/switchover.ts",
+    from: "    await world.postgres.syncWal();\n",
+    to: "",
+  },
+  "the target is told before the primary has stopped": {
+    file: "agent/switchover.ts",
+    from: "  await postgres.stopCleanly();\n",
+    to: "  void postgres.stopCleanly().catch(() => undefined);\n",
+  },
+  "a stop that was not clean is a proof": {
+    file: "agent/switchover.ts",
+    from: '  await postgres.stopCleanly();\n  const control = await postgres.control();\n  if (control?.state !== "shut down")',
+    to: "  await postgres.stopCleanly().catch(() => undefined);\n  const control = await postgres.control();\n  if (control === undefined)",
+  },
+  "the message of a stop is for any arming": {
+    file: "model/leadership/offer.ts",
+    from: "if (stopped.secret !== secret || stopped.entry !== entry) return refuse",
+    to: "if (stopped.entry > 1e9) return refuse",
+  },
+  "promoted is written before the promotion": {
+    file: "model/leadership/standing.ts",
+    from: "  signal: false,\n  inquiry: noInquiry,\n  mayPromote: false,\n});",
+    to: "  signal: false,\n  inquiry: noInquiry,\n  mayPromote: false,\n  promoted: changeOf(my.token),\n});",
+  },
+  "a prefix is told by the timeline's number": {
+    file: "model/leadership/follow.ts",
+    from: "return a !== undefined && b !== undefined && compare(a.change, b.change) === 0 && a.by === b.by;",
+    to: "return a !== null && b !== null;",
+  },
+  "who hears of a leader has its data": {
+    file: "model/leadership/standing.ts",
+    from: "  joined: my.joined && compare(my.token, theirs) === 0 && my.token.leader === theirs.leader,",
+    to: "  joined: my.joined || compare(my.token, theirs) === 0,",
+  },
+  "a claim is over the leader only": {
+    file: "model/leadership/claim.ts",
+    from: "const named = leads ? above(entries, my.entry).map(({ to }) => to) : end.named;",
+    to: "const named = leads ? above(entries, my.entry).map(({ to }) => to) : my.leader ? [my.leader] : [];",
+  },
+  "who knows better stands down": {
+    file: "model/leadership/claim.ts",
+    from: "if (isLater(my, base)) return refuse",
+    to: "if (isLater(base, { entry: 1e9, overrides: 0 })) return refuse",
+  },
+  "a primary offers over what is open": {
+    file: "model/leadership/offer.ts",
+    from: "if (my.entry !== end.number)",
+    to: "if (my.entry > end.number)",
+  },
+  "the verdict is not one hold": {
+    file: "agent/promotion.ts",
+    from: 'if (!memory.my.mayPromote || !leads(node) || memory.phase !== "standby") return false;',
+    to: 'if (!leads(node) || memory.phase !== "standby") return false;',
+  },
+} as const satisfies Record<string, Bug>;
+export type BugName = keyof typeof bugs;
+
+/** The agent with this bug, from a copy of its files that is there while `work` runs. */
+export async function withBug<T>(name: BugName, work: (start: StartAgent) => Promise<T>): Promise<T> {
+  const { file, and, atItsEnd = "", ...first }: Bug = bugs[name];
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const copy = mkdtempSync(join(tmpdir(), "understudy-bug."));
+  try {
+    for (const room of ["agent", "model"]) cpSync(join(root, room), join(copy, room), { recursive: true });
+    cpSync(join(root, "package.json"), join(copy, "package.json"));
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    let text = readFileSync(join(copy, file), "utf8");
+    for (const { from, to } of and ? [first, and] : [first]) {
+      if (text.split(from).length !== 2) throw new Error(`bug '${name}': '${from}' is not in ${file} once`);
+      text = text.replace(from, () => to);
+    }
+    writeFileSync(join(copy, file), text + atItsEnd);
+    const { startAgent } = await import(pathToFileURL(join(copy, "agent/main.ts")).href);
+    return await work(startAgent);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}

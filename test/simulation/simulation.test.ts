@@ -1,0 +1,35 @@
+/**
+ * The agent as it ships, with simulated surroundings: fixed seeds here, fresh ones by `npm run simulate`. The bugs that are put back take longer:
+ * docs/decisions/agent.md has after how many steps each is found, and two of them are looked for here, to see that the simulation can fail.
+ */
+import { strict as assert } from "node:assert";
+import { startAgent } from "../../agent/main.ts";
+import { withBug } from "./bugs.ts";
+import { run, runMany } from "./simulate.ts";
+
+const length = { steps: 8000 };
+
+describe("simulation of three agents", function () {
+  this.timeout(0);
+
+  it("finds nothing", async function () {
+    const { violation, last, steps, entries } = await runMany(1, 300_000, length, startAgent);
+    assert.equal(violation, null, `seed ${last}: npm run simulate -- --seed ${last} --trace`);
+    if (this.test) this.test.title += ` (seeds 1 to ${last}: ${steps} steps, ${entries} entries of the ledger)`;
+  });
+
+  it("does the same for the same seed", async () => {
+    const outcomes = [];
+    for (let time = 0; time < 2; time++) outcomes.push(await run(7, { steps: 3000, keepsTrace: true }, startAgent));
+    const [first, second] = outcomes;
+    assert.ok(first && first.trace.length > 100);
+    assert.deepEqual(second, first);
+  });
+
+  for (const name of ["a killed postmaster does not serve", "a claim is over the leader only"] as const)
+    it(`finds that ${name}`, async function () {
+      const { violation, steps } = await withBug(name, (start) => runMany(1, 300_000, length, start));
+      assert.notEqual(violation, null);
+      if (this.test) this.test.title += ` (${violation}, in ${steps} steps)`;
+    });
+});

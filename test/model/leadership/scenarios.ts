@@ -27,7 +27,7 @@ const members = scenario({ nodes: 3, entries: 4, faults: 0, members: A | B, adda
 const unlistedTwo = scenario({ entries: 2, unlisted: A | B });
 const unlistedThree = scenario({ nodes: 3, entries: 2, faults: 0, unlisted: B });
 
-const replacedTwo = scenario({ entries: 3, faults: 1, replacers: A | B, replacements: 1 });
+const replacedTwo = scenario({ faults: 0, replacers: A | B, replacements: 1 });
 
 export const searches = {
   two: { what: "two nodes, any updates", scenario: two, every: 20, size: "small" },
@@ -72,8 +72,32 @@ export const searches = {
   "replaced-two": {
     what: "two nodes; a ledger that is lost is replaced, and found again",
     scenario: replacedTwo,
-    every: 500,
+    every: 2000,
     size: "ci",
+  },
+  "replaced-two, a fault": {
+    what: "two nodes; a ledger is replaced, and a fault",
+    scenario: { ...replacedTwo, faults: 1 },
+    every: 5000,
+    size: "long",
+  },
+  "replaced-commits": {
+    what: "two nodes and a commit; a ledger is replaced, nobody consents to a loss",
+    scenario: { ...replacedTwo, faults: 1, commits: 1, consent: 0 },
+    every: 5000,
+    size: "long",
+  },
+  "replaced-three": {
+    what: "three nodes; a ledger is replaced by B",
+    scenario: { ...replacedTwo, nodes: 3, replacers: B },
+    every: 5000,
+    size: "long",
+  },
+  "replaced-back": {
+    what: "two nodes; a ledger is replaced by B, nothing else is declared; the disk of A goes back",
+    scenario: { ...replacedTwo, faults: 2, snapshot: A, targets: 0, fence: 0, replacers: B },
+    every: 1000,
+    size: "long",
   },
   "three-back": { what: "three nodes; a disk goes back", scenario: threeBack, every: 300, size: "long" },
   "three-commits": {
@@ -175,6 +199,10 @@ export const needed: readonly Dropped[] = [
   ...drop("unlisted-two", "small", "keptOffUntilWritten", "wordIsKept", "guardHeedsHigher", "askEndsArming"),
   ...drop("unlisted-two", "ci", "wordStandsInTheWay", "unwrittenStandsInTheWay"),
   ...drop("unlisted-three", "small", "overrideStopsAll"),
+  ...drop("replaced-commits", "small", "replacementHasConsent"),
+  ...drop("replaced-back", "small", "oldIsClosed"),
+  ...drop("replaced-two, a fault", "ci", "keptOffUntilTold", "successorIsStored"),
+  ...drop("replaced-two, a fault", "long", "successorIsKept"),
   ...drop("three-commits", "long", "standDownKnowsBase"),
   // Timelines of real servers collide: each of these holds where the other one does not.
   { rules: ["targetHasGiversToken", "endIsOnTimeline"], in: "two-commits, 3 commits", size: "long" },
@@ -186,8 +214,15 @@ export const needed: readonly Dropped[] = [
 /** Where it is looked whether anything breaks without a rule of the second line. */
 export const secondLine = (rule: Rule): Pick<Dropped, "rules" | "in"> => ({
   rules: [rule],
-  in: rule === "overrideShrinksList" ? "unlisted-two" : "two-back",
+  in: secondLineIn[rule] ?? "two-back",
 });
+const secondLineIn: Partial<Record<Rule, SearchName>> = {
+  overrideShrinksList: "unlisted-two",
+  overrideIsOfTheLedger: "replaced-three",
+  successorIsPromised: "replaced-three",
+  replacementIsAbove: "replaced-two",
+  toldWhateverItKnew: "replaced-two",
+};
 
 /** Nothing that is searched rests on these alone: another rule holds without each. */
 export const secondLines: readonly Rule[] = [
@@ -199,4 +234,8 @@ export const secondLines: readonly Rule[] = [
   "answerIsNotOlder",
   "takenStays",
   "overrideShrinksList",
+  "overrideIsOfTheLedger",
+  "successorIsPromised",
+  "replacementIsAbove",
+  "toldWhateverItKnew",
 ];

@@ -178,8 +178,7 @@ export class Quiet {
     if (leader !== undefined) {
       const { standing } = state.nodes[leader] as State["nodes"][number];
       const { end } = this.#machine.book(state.world, standing.token);
-      if (end && d.hasToClaim(standing, end))
-        state = this.#claims(state, leader, dead);
+      if (end && d.hasToClaim(standing, end)) state = this.#claims(state, leader, dead);
       if (leader !== target) {
         state = this.#step(state, [only("Follow", target, leader)]) ?? state;
         state = this.#settle(state, `release ${target}`, [
@@ -229,8 +228,7 @@ export class Quiet {
     const { end } = this.#machine.book(state.world, heeds);
     if (!end || !d.isMember(end, nameAt(target)) || this.#isFull(state)) return false;
     return (
-      server !== undefined ||
-      (token.members.includes(nameAt(target)) && !d.notEligible(nameAt(target), token, end))
+      server !== undefined || (token.members.includes(nameAt(target)) && !d.notEligible(nameAt(target), token, end))
     );
   }
 

@@ -107,16 +107,14 @@ async function main(args: readonly string[]): Promise<void> {
     case "--rules":
       for (const each of needed)
         if (rest.length === 0 || each.rules.some((rule) => rest.includes(rule))) note(runDropped(each, bounds));
-      for (const rule of secondLines)
-        if (rest.includes(rule)) note(runDropped(secondLine(rule), bounds));
+      for (const rule of secondLines) if (rest.includes(rule)) note(runDropped(secondLine(rule), bounds));
       break;
     case "--ci":
     case "--all":
       for (const [name, { size }] of Object.entries(searches) as [SearchName, (typeof searches)[SearchName]][])
         if (first === "--all" || size !== "long") note(runSearch(name, bounds));
       for (const each of needed) if (first === "--all" || each.size !== "long") note(runDropped(each, bounds));
-      if (first === "--all")
-        for (const rule of secondLines) note(runDropped(secondLine(rule), bounds));
+      if (first === "--all") for (const rule of secondLines) note(runDropped(secondLine(rule), bounds));
       note(runWalk(1, 1000));
       note(runWalk(1, 1000, [], true));
       break;

@@ -1,9 +1,9 @@
 /** A ledger that is lost is replaced by declaration: what the search leaves constant, and what a person reads. */
 import { strict as assert } from "node:assert";
 import {
-  agreed,
   type Answer,
   adopted,
+  agreed,
   claim,
   closing,
   concerned,
@@ -208,7 +208,10 @@ describe("a host that was kept off", () => {
   });
 
   it("is named until then", () => {
-    assert.match(formatExplanation(explainReplacement([c], [a], [])), /agreed: node-c; kept off: node-a[\s\S]*keep node-a off/);
+    assert.match(
+      formatExplanation(explainReplacement([c], [a], [])),
+      /agreed: node-c; kept off: node-a[\s\S]*keep node-a off/,
+    );
     assert.match(formatExplanation(explainReplacement([], [], [c])), /cannot be replaced yet: node-c has not agreed/);
   });
 });

@@ -2,9 +2,9 @@
 import { strict as assert } from "node:assert";
 import {
   above,
+  type Found,
   firstEntryOf,
   formatExplanation,
-  type Found,
   member,
   nameOf,
   type Plan,

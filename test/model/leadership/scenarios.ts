@@ -69,11 +69,17 @@ export const searches = {
     every: 500,
     size: "ci",
   },
+  replaced: {
+    what: "two nodes; a ledger that is lost is replaced by B, the only primary that is declared, and found again",
+    scenario: { ...replacedTwo, targets: B, fence: A, replacers: B },
+    every: 50,
+    size: "small",
+  },
   "replaced-two": {
-    what: "two nodes; a ledger that is lost is replaced, and found again",
+    what: "two nodes; a ledger that is lost is replaced, and found again; any updates",
     scenario: replacedTwo,
     every: 2000,
-    size: "ci",
+    size: "long",
   },
   "replaced-two, a fault": {
     what: "two nodes; a ledger is replaced, and a fault",
@@ -201,8 +207,8 @@ export const needed: readonly Dropped[] = [
   ...drop("unlisted-three", "small", "overrideStopsAll"),
   ...drop("replaced-commits", "small", "replacementHasConsent"),
   ...drop("replaced-back", "small", "oldIsClosed"),
-  ...drop("replaced-two, a fault", "ci", "keptOffUntilTold", "successorIsStored"),
-  ...drop("replaced-two, a fault", "long", "successorIsKept"),
+  ...drop("replaced", "small", "keptOffUntilTold"),
+  ...drop("replaced-two, a fault", "long", "successorIsStored", "successorIsKept"),
   ...drop("three-commits", "long", "standDownKnowsBase"),
   // Timelines of real servers collide: each of these holds where the other one does not.
   { rules: ["targetHasGiversToken", "endIsOnTimeline"], in: "two-commits, 3 commits", size: "long" },

@@ -40,6 +40,15 @@ describe("who may lead", function () {
   });
 });
 
+describe("who may lead, the ledger being lost", function () {
+  this.timeout(0);
+
+  it("four nodes, at random", () => {
+    const { violation } = runWalk(1, 20, [], true);
+    assert.equal(violation, undefined, [violation?.message, ...(violation?.trace ?? [])].join("\n  "));
+  });
+});
+
 describe("who may lead, without", function () {
   this.timeout(0);
 

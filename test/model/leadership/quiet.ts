@@ -260,6 +260,7 @@ export class Quiet {
 
   /** The ledger is gone: an override. Then it is back. */
   endsWithoutLedger(from: State, target: number, dead: number): End {
+    const { scenario } = this.#machine;
     return judged(() => {
       let state = this.#rest(this.#off(from, dead), dead, false);
       const { keptOff, untold } = state.world;
@@ -270,6 +271,8 @@ export class Quiet {
       if (server !== undefined) return { kind: server === target ? "byItself" : "impossible" };
       const off = dead | keptOff;
       const armed = this.#step(state, [only("ArmOverride", target)]);
+      // Somebody in reach has agreed to another ledger: it has to be replaced.
+      if (!armed && scenario.replacers !== 0) return { kind: "impossible" };
       if (!armed) throw new Wrong("may not be armed for an override");
       state = this.#settle(armed, `yield ${target} ${off}`, [
         (step) => step.kind === "FenceForOverride" && has(off, step.node) && step.other === target,

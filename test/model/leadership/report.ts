@@ -53,10 +53,12 @@ function bounds(name: string): string {
   if (!found) return "";
   const { nodes, entries, commits, faults, restores, snapshot, overrides, unlisted, byHand, clones, addable } =
     found.scenario;
+  const { replacers, replacements } = found.scenario;
   const parts = [`${nodes} nodes`, `${entries} entries`, `${faults} faults`];
   if (commits > 0) parts.push(`${commits} commits`);
   if (snapshot > 0) parts.push(`${restores} disks go back`);
   if (unlisted > 0) parts.push(`${overrides} overrides`);
+  if (replacers > 0) parts.push(`${replacements} new ledgers`);
   if (byHand > 0) parts.push(`${byHand} by hand`);
   if (clones > 0) parts.push("1 clone");
   if (addable > 0) parts.push("members change");

@@ -3,6 +3,7 @@
  * npm run search -- --ci | --all       those for CI (five minutes), or all of them (hours), and the rules that are dropped in them
  * npm run search -- --rules [RULE...]  drops each of these rules, or every one, and shows what breaks
  * npm run search -- --walk SEED [WALKS [RULE...]]  walks at random with four nodes, without these rules
+ * npm run search -- --walk-lost SEED [WALKS [RULE...]]  the same, the ledger being lost now and then
  * npm run search -- --conform FILE...  compares the decisions with another implementation's
  *
  * With --write, what was found goes into docs/leadership-search.json, and docs/leadership-search.md is made from it. With --seconds=N each search
@@ -13,9 +14,9 @@ import { Machine } from "./machine.ts";
 import { Quiet } from "./quiet.ts";
 import { type Finding, readFindings, writeFindings } from "./report.ts";
 import { type Rule, rules } from "./rules.ts";
-import { type Dropped, needed, type SearchName, searches, secondLines } from "./scenarios.ts";
+import { type Dropped, needed, type SearchName, searches, secondLine, secondLines } from "./scenarios.ts";
 import { type Bounds, search } from "./search.ts";
-import { fourNodes, walk } from "./walk.ts";
+import { fourNodes, fourNodesWithoutLedger, walk } from "./walk.ts";
 
 /** Above this, a search gives up: the arrays of states would need more memory than CI has. */
 const MOST_STATES = 60_000_000;
@@ -49,9 +50,15 @@ export function runDropped(
 }
 
 /** `walks` walks with four nodes. */
-export function runWalk(seed: number, walks: number, without: readonly Rule[] = []): Finding & { kind: "walk" } {
-  const name = [`seed ${seed}`, ...without.map((rule) => `without ${rule}`)].join(", ");
-  return { kind: "walk", name, ...walk(fourNodes, { seed, walks, length: 200, endsEvery: 10, without }) };
+export function runWalk(
+  seed: number,
+  walks: number,
+  without: readonly Rule[] = [],
+  isLost = false,
+): Finding & { kind: "walk" } {
+  const name = [`seed ${seed}`, ...(isLost ? ["the ledger lost"] : []), ...without.map((rule) => `without ${rule}`)];
+  const of = isLost ? fourNodesWithoutLedger : fourNodes;
+  return { kind: "walk", name: name.join(", "), ...walk(of, { seed, walks, length: 200, endsEvery: 10, without }) };
 }
 
 function tell(finding: Finding): void {
@@ -84,13 +91,15 @@ async function main(args: readonly string[]): Promise<void> {
       note({ kind: "conform", name: "protocol-model", inputs, differences: differences.length });
       break;
     }
-    case "--walk": {
+    case "--walk":
+    case "--walk-lost": {
       const [seed = "1", walks = "1000", ...without] = rest;
       note(
         runWalk(
           Number(seed),
           Number(walks),
           rules.filter((rule) => without.includes(rule)),
+          first === "--walk-lost",
         ),
       );
       break;
@@ -98,17 +107,16 @@ async function main(args: readonly string[]): Promise<void> {
     case "--rules":
       for (const each of needed)
         if (rest.length === 0 || each.rules.some((rule) => rest.includes(rule))) note(runDropped(each, bounds));
-      for (const rule of secondLines)
-        if (rest.includes(rule)) note(runDropped({ rules: [rule], in: "two-back" }, bounds));
+      for (const rule of secondLines) if (rest.includes(rule)) note(runDropped(secondLine(rule), bounds));
       break;
     case "--ci":
     case "--all":
       for (const [name, { size }] of Object.entries(searches) as [SearchName, (typeof searches)[SearchName]][])
         if (first === "--all" || size !== "long") note(runSearch(name, bounds));
       for (const each of needed) if (first === "--all" || each.size !== "long") note(runDropped(each, bounds));
-      if (first === "--all")
-        for (const rule of secondLines) note(runDropped({ rules: [rule], in: "two-back" }, bounds));
+      if (first === "--all") for (const rule of secondLines) note(runDropped(secondLine(rule), bounds));
       note(runWalk(1, 1000));
+      note(runWalk(1, 1000, [], true));
       break;
     default:
       for (const name of [first, ...rest]) {

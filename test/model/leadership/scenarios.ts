@@ -27,7 +27,7 @@ const members = scenario({ nodes: 3, entries: 4, faults: 0, members: A | B, adda
 const unlistedTwo = scenario({ entries: 2, unlisted: A | B });
 const unlistedThree = scenario({ nodes: 3, entries: 2, faults: 0, unlisted: B });
 
-const replacedTwo = scenario({ entries: 3, faults: 1, replacers: A | B, replacements: 1 });
+const replacedTwo = scenario({ faults: 0, replacers: A | B, replacements: 1 });
 
 export const searches = {
   two: { what: "two nodes, any updates", scenario: two, every: 20, size: "small" },
@@ -69,11 +69,41 @@ export const searches = {
     every: 500,
     size: "ci",
   },
+  replaced: {
+    what: "two nodes; a ledger that is lost is replaced by B, the only primary that is declared, and found again",
+    scenario: { ...replacedTwo, targets: B, fence: A, replacers: B },
+    every: 50,
+    size: "small",
+  },
   "replaced-two": {
-    what: "two nodes; a ledger that is lost is replaced, and found again",
+    what: "two nodes; a ledger that is lost is replaced, and found again; any updates",
     scenario: replacedTwo,
-    every: 500,
-    size: "ci",
+    every: 2000,
+    size: "long",
+  },
+  "replaced-two, a fault": {
+    what: "two nodes; a ledger is replaced, and a fault",
+    scenario: { ...replacedTwo, faults: 1 },
+    every: 5000,
+    size: "long",
+  },
+  "replaced-commits": {
+    what: "two nodes and a commit; a ledger is replaced, nobody consents to a loss",
+    scenario: { ...replacedTwo, faults: 1, commits: 1, consent: 0 },
+    every: 5000,
+    size: "long",
+  },
+  "replaced-three": {
+    what: "three nodes; a ledger is replaced by B",
+    scenario: { ...replacedTwo, nodes: 3, replacers: B },
+    every: 5000,
+    size: "long",
+  },
+  "replaced-back": {
+    what: "two nodes; a ledger is replaced by B, nothing else is declared; the disk of A goes back",
+    scenario: { ...replacedTwo, faults: 2, snapshot: A, targets: 0, fence: 0, replacers: B },
+    every: 1000,
+    size: "long",
   },
   "three-back": { what: "three nodes; a disk goes back", scenario: threeBack, every: 300, size: "long" },
   "three-commits": {
@@ -175,6 +205,10 @@ export const needed: readonly Dropped[] = [
   ...drop("unlisted-two", "small", "keptOffUntilWritten", "wordIsKept", "guardHeedsHigher", "askEndsArming"),
   ...drop("unlisted-two", "ci", "wordStandsInTheWay", "unwrittenStandsInTheWay"),
   ...drop("unlisted-three", "small", "overrideStopsAll"),
+  ...drop("replaced-commits", "small", "replacementHasConsent"),
+  ...drop("replaced-back", "small", "oldIsClosed"),
+  ...drop("replaced", "small", "keptOffUntilTold"),
+  ...drop("replaced-two, a fault", "long", "successorIsStored", "successorIsKept"),
   ...drop("three-commits", "long", "standDownKnowsBase"),
   // Timelines of real servers collide: each of these holds where the other one does not.
   { rules: ["targetHasGiversToken", "endIsOnTimeline"], in: "two-commits, 3 commits", size: "long" },
@@ -182,6 +216,19 @@ export const needed: readonly Dropped[] = [
   { rules: ["ledgerReadAfterAnswers", "answersAreNewer", "guardAsksTwice"], in: "three-back, a fault", size: "long" },
   ...drop("three-back, a fault", "long", "overHasAllNamed"),
 ];
+
+/** Where it is looked whether anything breaks without a rule of the second line. */
+export const secondLine = (rule: Rule): Pick<Dropped, "rules" | "in"> => ({
+  rules: [rule],
+  in: secondLineIn[rule] ?? "two-back",
+});
+const secondLineIn: Partial<Record<Rule, SearchName>> = {
+  overrideShrinksList: "unlisted-two",
+  overrideIsOfTheLedger: "replaced-three",
+  successorIsPromised: "replaced-three",
+  replacementIsAbove: "replaced-two",
+  toldWhateverItKnew: "replaced-two",
+};
 
 /** Nothing that is searched rests on these alone: another rule holds without each. */
 export const secondLines: readonly Rule[] = [
@@ -193,4 +240,8 @@ export const secondLines: readonly Rule[] = [
   "answerIsNotOlder",
   "takenStays",
   "overrideShrinksList",
+  "overrideIsOfTheLedger",
+  "successorIsPromised",
+  "replacementIsAbove",
+  "toldWhateverItKnew",
 ];

@@ -20,6 +20,20 @@ export const fourNodes: Scenario = scenario({
   snapshot: everybody,
 });
 
+/** The same without the ledger now and then, and with others in its place. */
+export const fourNodesWithoutLedger: Scenario = scenario({
+  nodes: 4,
+  entries: 8,
+  commits: 6,
+  faults: 12,
+  signal: true,
+  unsynced: true,
+  unlisted: everybody,
+  overrides: 2,
+  replacers: everybody,
+  replacements: 2,
+});
+
 /** The same numbers for the same seed (mulberry32). */
 function random(seed: number): () => number {
   let state = seed >>> 0;

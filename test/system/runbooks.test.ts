@@ -50,8 +50,8 @@ describe("the runbooks", () => {
     await cluster?.dispose();
   });
 
-  it("are all carried out here", () => {
-    assert.deepEqual(readdirSync(join(REPOSITORY, "docs/runbooks")).sort(), [...pages].sort());
+  it("are all carried out here, but for those of the target aws alone: awsFailover.test.ts has what they declare", () => {
+    assert.deepEqual(readdirSync(join(REPOSITORY, "docs/runbooks")).sort(), [...pages, "zone.md"].sort());
   });
 
   for (const page of pages) {

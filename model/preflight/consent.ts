@@ -14,9 +14,11 @@ export function withoutConsent({ declared: { accept }, leadership: { leader }, l
   return `accept is for change ${accept.change}, and ${last}`;
 }
 
-/** The command that gives consent to this change. */
-export function acceptCommand({ leaderSince }: Scene, what: Partial<Omit<Consent, "change">>): string {
-  return `pulumi config set accept '${JSON.stringify({ change: leaderSince, ...what })}'`;
+/** The command that gives consent to this change, and keeps what is accepted of it already. */
+export function acceptCommand(scene: Scene, what: Partial<Omit<Consent, "change">>): string {
+  const { change: _, ...given } = consentOf(scene) ?? { change: 0 };
+  const kept = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== false && value !== 0));
+  return `pulumi config set accept '${JSON.stringify({ change: scene.leaderSince, ...kept, ...what })}'`;
 }
 
 /** A consent that this update does not use. */

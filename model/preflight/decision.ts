@@ -247,6 +247,9 @@ function changedElsewhere(scene: Scene): Reason[] {
   const { declared, leadership } = scene;
   const { recorded } = declared;
   if (recorded === undefined || leaderIsOurs(scene) || declared.epoch === leadership.epoch) return [];
+  // It still leads by the change that this stack knows of: what counted up were tries to take over from it.
+  const isTheSame = recorded.kind !== "none" && recorded.from === leadership.leader;
+  if (isTheSame && scene.leaderSince <= (recorded.leaderSince ?? 0)) return [];
   const expected = recorded.epoch + (recorded.kind === "none" && recorded.epoch > 0 ? 0 : 1);
   if (leadership.epoch <= expected) return [];
   return [

@@ -12,8 +12,8 @@ export interface Leadership {
   readonly leader: string | undefined;
   /** Number of the change that made it so, as far as that is known. */
   readonly leaderEpoch: number;
-  /** That number where a token of the change itself is left: those of tries to take over from the leader know only that it led before them. */
-  readonly knownSince: number | undefined;
+  /** A token of that very change is left: those of tries to take over from the leader know only that it led before them. */
+  readonly isExact: boolean;
   /** Whom it took over from by that change; "": nobody, or not known. */
   readonly leaderFrom: string;
   /** The leader has given its role up to a node that can't be asked whether it took it. */
@@ -42,13 +42,12 @@ export function leadershipOf(known: readonly Holder[]): Leadership {
   const yielding = tokens.find(
     ({ state, node, epoch }) => state === "yielding" && node === best?.leader && epoch > best.epoch,
   );
-  const since = leading.filter(({ to }) => to === best?.leader).map(({ epoch }) => epoch);
   const top = leading.filter(({ epoch }) => epoch === best?.order).map(({ to }) => to);
   return {
     epoch: Math.max(0, ...tokens.map(({ epoch }) => epoch)),
     leader: best?.leader,
     leaderEpoch: best?.epoch ?? 0,
-    knownSince: since.length === 0 ? undefined : Math.max(...since),
+    isExact: best === undefined || best.order === best.epoch,
     leaderFrom: leading.find(({ epoch }) => epoch === best?.order)?.from ?? "",
     unanswered: yielding && !known.some(({ node }) => node === yielding.to) ? tokenOf(yielding) : undefined,
     disagreement: [...new Set(top)].length > 1 ? [...new Set(top)].sort() : [],
@@ -75,20 +74,28 @@ interface RecordedLead {
   readonly to?: string | undefined;
 }
 
-/** The change by which the leader leads, however often others have tried to take over from it since. */
+/**
+ * The change by which the leader leads, however often others have tried to take over from it since; where that is not known, a later number, which
+ * no consent of before was given for.
+ */
 export function leaderSince(
-  { leader, leaderEpoch, knownSince }: Leadership,
+  { leader, leaderEpoch, isExact }: Leadership,
+  asked: readonly Holder[],
   recorded: RecordedLead | undefined,
 ): number {
-  const recordedSince = recorded?.from === leader ? (recorded?.leaderSince ?? recorded?.leaderEpoch) : undefined;
-  const known = [knownSince, recordedSince].filter((epoch) => epoch !== undefined && epoch <= leaderEpoch);
-  return known.length === 0 ? leaderEpoch : Math.max(...(known as number[]));
+  const since = recorded?.from === leader ? (recorded?.leaderSince ?? recorded?.leaderEpoch) : undefined;
+  if (isExact || since === undefined) return leaderEpoch;
+  // What a node has joined was taken, be it by another checkout.
+  return Math.max(...[since, ...asked.map(({ joined }) => joined)].filter((epoch) => epoch <= leaderEpoch));
 }
 
 /** A number that is this much above what the nodes know is none: anybody with the archive's keys can write there. */
 const farAhead = 1_000_000;
 
-/** Somebody who can't be asked, and took over after who leads by the tokens of those who can, or may have. */
+/**
+ * Somebody who can't be asked, and took over after who leads by the tokens of those who can, or may have: also that very node, by a later change
+ * than those who answer know of.
+ */
 interface LaterLeader {
   readonly node: string;
   readonly epoch: number;
@@ -111,7 +118,7 @@ export function laterLeader(
   const begun = [...changesOf(recorded), ...witnesses].filter(({ kind }) => !comesToNothing(kind));
   const led = recorded?.kind === "none" ? [{ node: recorded.from ?? "", epoch: recorded.leaderEpoch ?? 0 }] : [];
   const [last] = [...begun, ...led]
-    .filter(({ node, epoch }) => node !== "" && node !== leader && node !== unanswered?.to && epoch > leaderEpoch)
+    .filter(({ node, epoch }) => node !== "" && node !== unanswered?.to && epoch > leaderEpoch)
     .filter(({ epoch: number }) => number <= epoch + farAhead)
     .filter(({ node }) => !asked.some((holder) => holder.node === node && holder.token !== null))
     .sort((a, b) => b.epoch - a.epoch);

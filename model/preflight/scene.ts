@@ -200,7 +200,7 @@ export function sceneOf(
   const leadership = later
     ? {
         ...byTokens,
-        ...{ leader: later.node, leaderEpoch: later.epoch, knownSince: undefined, leaderFrom: "" },
+        ...{ leader: later.node, leaderEpoch: later.epoch, isExact: true, leaderFrom: "" },
         epoch: Math.max(byTokens.epoch, later.epoch),
       }
     : byTokens;
@@ -212,7 +212,7 @@ export function sceneOf(
     withData,
     writers: asked.filter(({ postgres }) => postgres.inRecovery === false).map(({ node }) => node),
     leadership,
-    leaderSince: leaderSince(leadership, declared.recorded),
+    leaderSince: leaderSince(leadership, asked, declared.recorded),
     witnesses,
     fresh: withData.length === 0 && !declared.recorded?.systemIdentifier,
   };

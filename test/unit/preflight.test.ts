@@ -533,6 +533,42 @@ describe("preflight: a failover", () => {
     );
   });
 
+  it("is asked anew of who came back with a token of an earlier time that the leader led", () => {
+    // node-a led by 1, node-b by 2, and node-a by 3 again; node-c was off all the time.
+    const world = { "node-c": standby({ token: token("node-a", 1, "leads"), joined: 1 }, {}, { receiver: null }) };
+    const lost: Nodes = { "node-a": { state: "fenced" }, "node-b": { state: "fenced" } };
+    const witness = (epoch: number, node: string) => ({ epoch, node, kind: "candidate", time: 0 });
+    const witnesses = [witness(2, "node-b"), witness(3, "node-a")];
+    const ask = (change: number, more: Partial<Declared> = {}) =>
+      judge(declared({ primary: "node-c", accept: consent(change), ...more }, lost), answers(world), { witnesses });
+    for (const before of [
+      {},
+      { recorded: recorded({ from: "node-a", leaderEpoch: 3, epoch: 3 }) },
+      { recorded: recorded({ kind: "failover", from: "node-b", to: "node-a", leaderEpoch: 2, epoch: 2 }) },
+    ]) {
+      for (const spent of [1, 2]) assert.match(ask(spent, before).reasons[0]?.what ?? "", /node-a led last, by change 3/);
+      const { reasons, outcome } = ask(3, before);
+      assert.deepEqual([reasons, outcome.from, outcome.leaderSince], [[], "node-a", 3]);
+    }
+  });
+
+  it("goes on where tries of before have counted further than this stack knows", () => {
+    const tried = { "node-b": standby(), "node-c": standby({ token: token("node-c", 3, "candidate", "node-a"), joined: 1 }) };
+    const before = recorded({ kind: "failover", from: "node-a", to: "node-c", epoch: 1 });
+    const { reasons, outcome } = look(tried, { primary: "node-c", accept: consent(1), recorded: before }, fenced);
+    assert.deepEqual([reasons, outcome.leaderSince], [[], 1]);
+  });
+
+  it("names all that is accepted already in the command that accepts more", () => {
+    const world = afterDeath({ receivedBytes: end - MiB, replayedBytes: end - MiB });
+    const hints = (accept: Declared["accept"]) => look(world, { ...toB, accept }, fenced).reasons.map(({ hint }) => hint);
+    const [first = ""] = hints(null);
+    const given = JSON.parse(/accept '(.*)'$/.exec(first)?.[1] ?? "null");
+    const [second = "", ...more] = hints({ lossBytes: 0, lossUnknown: false, behind: false, ...given });
+    assert.deepEqual(more, []);
+    assert.deepEqual(hints({ lossBytes: 0, lossUnknown: false, behind: false, ...JSON.parse(/accept '(.*)'$/.exec(second)?.[1] ?? "null") }), []);
+  });
+
   it("says of a consent that is left over that it is", () => {
     const warnings = (change: Partial<Declared>) => look(well, change).warnings;
     assert.match(warnings({ accept: consent(0) }).join(), /^accept, for change 0, is spent: remove it/);
@@ -572,7 +608,7 @@ describe("preflight: a failover", () => {
       change: { ...toB, accept: consent(1, { lossBytes: 2 * MiB }) },
       nodes: fenced,
       what: /node-b is not the furthest ahead: node-c is 1 MB further/,
-      hint: /primary node-c; .*config set accept '\{"change":1,"behind":true\}'$/,
+      hint: /primary node-c; .*config set accept '\{"change":1,"lossBytes":2097152,"lossUnknown":true,"behind":true\}'$/,
     },
     {
       name: "a node on an older timeline",

@@ -40,7 +40,11 @@ export function judge(declared: Declared, answers: readonly Answer[], further?: 
   const { kind, from, join } = decision;
   return {
     reasons: [...clusterReasons(scene), ...decision.reasons, ...reasons],
-    warnings: [...(kind === "none" ? silentNodes(scene) : []), ...warnings, ...(decision.applies ? unusedConsent(scene, kind) : [])],
+    warnings: [
+      ...(kind === "none" ? silentNodes(scene) : []),
+      ...warnings,
+      ...(decision.applies ? unusedConsent(scene, kind) : []),
+    ],
     outcome: {
       intent: declared.intent ?? "",
       fresh: scene.fresh,

@@ -546,14 +546,18 @@ describe("preflight: a failover", () => {
       { recorded: recorded({ from: "node-a", leaderEpoch: 3, epoch: 3 }) },
       { recorded: recorded({ kind: "failover", from: "node-b", to: "node-a", leaderEpoch: 2, epoch: 2 }) },
     ]) {
-      for (const spent of [1, 2]) assert.match(ask(spent, before).reasons[0]?.what ?? "", /node-a led last, by change 3/);
+      for (const spent of [1, 2])
+        assert.match(ask(spent, before).reasons[0]?.what ?? "", /node-a led last, by change 3/);
       const { reasons, outcome } = ask(3, before);
       assert.deepEqual([reasons, outcome.from, outcome.leaderSince], [[], "node-a", 3]);
     }
   });
 
   it("goes on where tries of before have counted further than this stack knows", () => {
-    const tried = { "node-b": standby(), "node-c": standby({ token: token("node-c", 3, "candidate", "node-a"), joined: 1 }) };
+    const tried = {
+      "node-b": standby(),
+      "node-c": standby({ token: token("node-c", 3, "candidate", "node-a"), joined: 1 }),
+    };
     const before = recorded({ kind: "failover", from: "node-a", to: "node-c", epoch: 1 });
     const { reasons, outcome } = look(tried, { primary: "node-c", accept: consent(1), recorded: before }, fenced);
     assert.deepEqual([reasons, outcome.leaderSince], [[], 1]);
@@ -561,12 +565,21 @@ describe("preflight: a failover", () => {
 
   it("names all that is accepted already in the command that accepts more", () => {
     const world = afterDeath({ receivedBytes: end - MiB, replayedBytes: end - MiB });
-    const hints = (accept: Declared["accept"]) => look(world, { ...toB, accept }, fenced).reasons.map(({ hint }) => hint);
+    const hints = (accept: Declared["accept"]) =>
+      look(world, { ...toB, accept }, fenced).reasons.map(({ hint }) => hint);
     const [first = ""] = hints(null);
     const given = JSON.parse(/accept '(.*)'$/.exec(first)?.[1] ?? "null");
     const [second = "", ...more] = hints({ lossBytes: 0, lossUnknown: false, behind: false, ...given });
     assert.deepEqual(more, []);
-    assert.deepEqual(hints({ lossBytes: 0, lossUnknown: false, behind: false, ...JSON.parse(/accept '(.*)'$/.exec(second)?.[1] ?? "null") }), []);
+    assert.deepEqual(
+      hints({
+        lossBytes: 0,
+        lossUnknown: false,
+        behind: false,
+        ...JSON.parse(/accept '(.*)'$/.exec(second)?.[1] ?? "null"),
+      }),
+      [],
+    );
   });
 
   it("says of a consent that is left over that it is", () => {

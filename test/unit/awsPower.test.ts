@@ -90,14 +90,17 @@ describe("the fence of the target aws", () => {
     assert.deepEqual(calls, ["stop", "stop force", "stop force skip"]);
     assert.match(
       problem ?? "",
-      /^node-a: its instance i-1 is stopping, and not proven to be off.*\nHINT: .*fence\.statement/,
+      /^node-a: its instance i-1 is not proven to be off \(stopping\): .*\nHINT: .*fence\.statement/,
     );
   });
 
   for (const state of ["running", "pending", "stopping", "shutting-down", "unknown"]) {
     it(`is not proven by an instance that is ${state}`, async () => {
       const { ec2 } = cloud([instance(state)]);
-      assert.match((await fence(ordered(), ec2, quick())) ?? "", /not proven to be off: it is not fenced\nHINT: /);
+      assert.match(
+        (await fence(ordered(), ec2, quick())) ?? "",
+        /not proven to be off \([^)]*\): it is not fenced\nHINT: /,
+      );
     });
   }
 
@@ -110,7 +113,7 @@ describe("the fence of the target aws", () => {
 
   it("is not proven by an instance that EC2 does not know: it may be another account's", async () => {
     const { ec2, calls } = cloud([undefined]);
-    assert.match((await fence(ordered(), ec2, quick())) ?? "", /is not known to EC2, and not proven/);
+    assert.match((await fence(ordered(), ec2, quick())) ?? "", /not proven to be off \(not known to EC2\)/);
     assert.deepEqual(calls, []);
   });
 
@@ -121,6 +124,21 @@ describe("the fence of the target aws", () => {
     const final = cloud([failure("UnauthorizedOperation", 403)]);
     assert.match((await fence(ordered(), final.ec2, quick({ seconds: 30 }))) ?? "", /UnauthorizedOperation/);
     assert.ok(Date.now() - begin < 5000);
+  });
+
+  it("takes no word where nothing could be stopped for want of rights; what is refused once a stop was taken is waited for", async () => {
+    const word = { statement: "M. E., 03:12, zone is dark" };
+    const none = cloud([failure("ExpiredToken", 400)]);
+    assert.match(
+      (await fence(ordered({ word }), none.ec2, quick())) ?? "",
+      /was not stopped: .*ExpiredToken.*\nHINT: /,
+    );
+    assert.deepEqual(none.calls, []);
+    const later = cloud([instance("running"), failure("ExpiredToken", 400), instance("stopped")]);
+    assert.equal(await fence(ordered(), later.ec2, quick()), undefined);
+    const forced = cloud([instance("running"), instance("stopped")]);
+    assert.equal(await fence(ordered({ stop: "clean", word }), forced.ec2, quick()), undefined);
+    assert.deepEqual(forced.calls, ["stop force"]);
   });
 
   it("takes the operator's word where EC2 can't tell, and says so; what EC2 proves needs none", async () => {
@@ -254,6 +272,6 @@ describe("roles and names of the target aws", () => {
     const refused = iamOf({}, failure("AccessDenied", 403));
     const missing = await surround(wanted, { iam: async () => refused.iam, route53 });
     assert.equal(missing.length, 1);
-    assert.match(missing[0] ?? "", /^node-a: its role may still do.*AccessDenied.*\nHINT: .*tries it again/);
+    assert.match(missing[0] ?? "", /^node-a: its role is not denied yet: .*AccessDenied.*\nHINT: .*tries it again/);
   });
 });

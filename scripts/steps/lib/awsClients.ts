@@ -63,7 +63,8 @@ export class AwsFailure extends Error {
     const final =
       /^(?:CredentialsProviderError|AuthFailure|UnauthorizedOperation|AccessDenied\w*|OptInRequired|InvalidParameter\w*|Invalid\w*\.\w+)$/;
     this.passing =
-      !final.test(name) && (status === undefined || status >= 500 || /Thrott|LimitExceeded|IncorrectState/.test(name));
+      !final.test(name) &&
+      (status === undefined || status >= 500 || /Thrott|LimitExceeded|Incorrect(?:Instance)?State/.test(name));
   }
 }
 

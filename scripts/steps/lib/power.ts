@@ -38,7 +38,7 @@ export async function fence(
   const seconds = options.seconds ?? (word === undefined ? 180 : word.statement === undefined ? 90 : 20);
   const begin = Date.now();
   const waited = () => (Date.now() - begin) / 1000;
-  const forceFrom = stop === "force" ? 0 : cleanSeconds;
+  const forceFrom = stop === "force" || word !== undefined ? 0 : cleanSeconds;
   let sentAs = "";
   let known = "EC2 did not answer";
   for (;;) {
@@ -62,7 +62,9 @@ export async function fence(
     } catch (error) {
       if (!(error instanceof AwsFailure)) throw error;
       known = error.message;
-      if (!error.passing) break;
+      // A word is for what EC2 can't tell, and not for missing rights: without them nothing was ever stopped.
+      if (!error.passing && sentAs === "")
+        return `${name}: its instance ${instance} was not stopped: ${known}\nHINT: mend that (sign in to AWS anew, or see docs/aws-deployer.json), then run 'pulumi up' again.`;
     }
     if (waited() >= seconds) break;
     await pause(pauseMilliseconds);
@@ -80,14 +82,14 @@ HINT: it has to end with 0, once the host is off.`
     say(`EC2 does not prove that it is off (${known}); taken for off by the operator's word: ${word.statement}`);
     return undefined;
   }
-  const proofless = `${name}: its instance ${instance} is ${known}, and not proven to be off: it is not fenced`;
+  const proofless = `${name}: its instance ${instance} is not proven to be off (${known}): it is not fenced`;
   if (known === hibernated)
     return `${proofless}\nHINT: it could go on from its memory as a primary. Terminate it; or, once you have seen that it is off: ${byWord(name)}`;
   return `${proofless}
-HINT: 'pulumi up' again goes on. Where EC2 can't tell (a zone that is gone), and you know that the host is off: ${byWord(name)}`;
+HINT: Run 'pulumi up' again: it continues. Where EC2 can't tell (a zone that is gone), and you know that the host is off, say so: ${byWord(name)}`;
 }
 
-const hibernated = "stopped, and one that can hibernate";
+const hibernated = "stopped, and it can hibernate";
 
 const byWord = (name: string) =>
   `pulumi config set --path nodes.${name}.fence.statement '<who says so, and how it was seen>'`;
@@ -157,7 +159,7 @@ export async function fitVolume(
 HINT: pulumi config set --path nodes.${name}.volume.size ${found.sizeGb}GB`;
       if (!found.modifying && fits(found, wanted)) return undefined;
       if (!found.modifying && !asked) {
-        say(`its volume is changed: an earlier update was refused that`);
+        say(`its volume is changed: AWS refused this to an earlier update`);
         await ec2.modify(id, wanted);
         asked = true;
       }

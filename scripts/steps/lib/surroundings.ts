@@ -29,7 +29,7 @@ export async function surround(
         async () => (await clients.route53()).lead(record.zone, record),
       ),
     ...fenced.map(({ node, role }) =>
-      attempt(`${node}: its role may still do what it might`, "its host is off, which is what counts", async () =>
+      attempt(`${node}: its role is not denied yet`, "its host is off, which is what counts", async () =>
         (await clients.iam()).put(role, fencedPolicyName, JSON.stringify(fencedPolicy())),
       ),
     ),

@@ -12,12 +12,16 @@
 . "$library/lib-trial.sh"
 require_volume
 
-# What an archive holds stays as it was written: with another key, or none, nobody could read both.
+# What an archive holds stays as it was written: with another key, or none, nobody could read both. An earlier version of the program may have taken
+# the key out of pgbackrest.conf: it is still the one of that archive.
+archive_keys=$data_directory/archive-key
+# Whether this host has had that key for that archive. No key stands in a process's arguments.
+has_had_key() { [[ -f $archive_keys ]] && grep -qxFf /dev/stdin "$archive_keys" <<<"$archive_id $archive_key"; }
 if [[ -f $etc/archive && $(<"$etc/archive") == "$archive_id" && -f $etc/pgbackrest.conf ]]; then
   present_key=$(sed -n 's/^repo1-cipher-pass=//p' "$etc/pgbackrest.conf")
-  if [[ $present_key != "$archive_key" ]]; then
-    refuse "the archive's key changes, and what is in the archive stays as it was written" \
-      "Set archive.encrypted, and the key, back (a key that was replaced is in an earlier state: 'pulumi stack history'; and in $data_directory/archive-key on this host). Or declare another archive.prefix: that is a new archive. Nothing was changed."
+  if [[ $present_key != "$archive_key" ]] && ! has_had_key; then
+    refuse "another key is declared than the one that this archive was written with" \
+      "Set archive.encrypted back, and the key (one that was replaced is in an earlier state: 'pulumi stack history'; and in $archive_keys on this host). Or declare another archive.prefix: that is a new archive. Nothing was changed."
   fi
 fi
 
@@ -72,11 +76,10 @@ if [[ -n $archive_ca_crt ]]; then
   put "$etc/tls/archive-ca.crt" "$archive_ca_crt" root:postgres 644
 fi
 put "$etc/pgbackrest.conf" "$pgbackrest_conf" postgres:postgres 600
-# A volume that outlives its stack has what opens the archive that outlives it too.
-if [[ -n $archive_key ]]; then
-  put "$data_directory/archive-key" "$archive_key"$'\n' root:root 600
-else
-  rm -f "$data_directory/archive-key"
+# A volume that outlives its stack has what opens each archive that outlives it too: "<archive> <key>" a line. No line ever goes.
+if [[ -n $archive_key ]] && ! has_had_key; then
+  kept_keys=$(cat "$archive_keys" 2>/dev/null || true)
+  put "$archive_keys" "${kept_keys:+$kept_keys$'\n'}$archive_id $archive_key"$'\n' root:root 600
 fi
 put "$etc/archive" "$archive_id" root:root 644
 

@@ -237,11 +237,21 @@ describe("the archive", () => {
     await cluster.up();
     assert.deepEqual([info(primary).cipher, labels(primary).length], ["none", 1]);
     assert.equal((await run("backups.ts")).exitCode, 0);
+    assert.ok(
+      cluster.exec(primary, "cat", "/var/lib/understudy/archive-key").includes(key),
+      "the host has lost the key",
+    );
     await cluster.stack.removeConfig("archive.prefix");
     await cluster.stack.removeConfig("archive.encrypted");
     await cluster.up();
     assert.equal(info(primary).cipher, "aes-256-cbc");
     // What the other one got meanwhile is pushed to this one, too.
     assert.match((await run("backups.ts")).output, /the last WAL$/m);
+
+    // As a version that knows no keys leaves it.
+    for (const node of nodes) cluster.exec(node, "sed", "-i", "/cipher/d", "/etc/understudy/pgbackrest.conf");
+    await cluster.stack.setConfig("reconcile", "after an earlier version");
+    await cluster.up();
+    assert.equal(info(primary).cipher, "aes-256-cbc");
   });
 });

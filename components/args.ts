@@ -638,8 +638,8 @@ export interface CommonArgs {
  */
 export interface AcceptArgs {
   /**
-   * The change of primary that made the node lead whose writes may be lost. Preflight names it when it refuses. Once
-   * another node has taken over, this consent is spent: no later change uses it.
+   * Number of the change by which the old primary, whose writes may be lost, became the primary. Preflight names it when
+   * it refuses. Once another node has taken over, this consent is spent: no later change uses it.
    *
    * Rule: must be the number of a change of primary. A change: none on the cluster.
    */

@@ -4,7 +4,7 @@ export const acceptOptions = {
   change: {
     schema: wholeNumber(0, 999_999_999),
     description:
-      "The change of primary that made the node lead whose writes may be lost. Preflight names it when it refuses. Once another node has taken over, this consent is spent: no later change uses it.",
+      "Number of the change by which the old primary, whose writes may be lost, became the primary. Preflight names it when it refuses. Once another node has taken over, this consent is spent: no later change uses it.",
     rule: "must be the number of a change of primary",
     hint: "set the number that preflight names, such as 1",
     required: true,

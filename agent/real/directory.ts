@@ -1,9 +1,9 @@
 /** The ledger in a shared directory: an object is a file that is whole when it gets its name, by `link()`, which makes a name at most once. */
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readdir, rm } from "node:fs/promises";
+import { link, mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { LedgerStorage } from "../surroundings.ts";
-import { hasCode, readSmall, syncDirectory } from "./files.ts";
+import { hasCode, readSmall, syncDirectory, writeNew } from "./files.ts";
 import { checkedKey, largestObject } from "./ledgerObject.ts";
 
 /** It tells the directory from the empty one on which it is to be mounted. */
@@ -19,14 +19,8 @@ export async function markDirectory(root: string): Promise<void> {
 async function createFile(path: string, bytes: Uint8Array): Promise<"created" | "exists"> {
   const directory = dirname(path);
   const partial = join(directory, `.${randomBytes(12).toString("hex")}.partial`);
-  const file = await open(partial, "wx", 0o600);
   try {
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeNew(partial, bytes);
     return await linkOnce(partial, path);
   } finally {
     await rm(partial, { force: true });

@@ -65,6 +65,17 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** A new file, of its owner alone; its content is there after a loss of power, once its name is. */
+export async function writeNew(path: string, content: string | Uint8Array): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Its content is there after a loss of power. One that has gone meanwhile needs it no more. */
 export async function syncFile(path: string): Promise<void> {
   const file = await openRegular(path);

@@ -1,9 +1,9 @@
 /** The agent's own small files: root's, each whole or as it was, after a loss of power too. */
 import { randomBytes } from "node:crypto";
-import { open, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Store } from "../surroundings.ts";
-import { readSmall, syncDirectory } from "./files.ts";
+import { readSmall, syncDirectory, writeNew } from "./files.ts";
 
 /** Bytes. */
 const largestFile = 64 * 1024;
@@ -24,14 +24,8 @@ export function fileStore(directory: string): Store {
       const path = join(directory, checkedName(name));
       if (Buffer.byteLength(text) > largestFile) throw new Error(`${path} would be longer than ${largestFile} bytes`);
       const partial = `${path}.${randomBytes(6).toString("hex")}.partial`;
-      const file = await open(partial, "wx", 0o600);
       try {
-        try {
-          await file.writeFile(text);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
+        await writeNew(partial, text);
         await rename(partial, path);
       } catch (error) {
         await rm(partial, { force: true });

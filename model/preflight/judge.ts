@@ -1,5 +1,5 @@
 import { formatBytes } from "../status/format.ts";
-import { clusterReasons } from "./clusterRules.ts";
+import { clusterReasons } from "./clusterReasons.ts";
 import { unusedConsent } from "./consent.ts";
 import { type Decision, decide } from "./decision.ts";
 import { atRisk, lossReasons, nothingAtRisk } from "./loss.ts";

@@ -1,13 +1,13 @@
 /**
  * The step `boot` of the target aws: what has to be true of a host before `install`. It runs on the operator's machine, because it has to
- * take either of two SSH host keys. Run by `components/targets/aws/node.ts`.
+ * take either of two SSH host keys. Run by `components/targets/aws/nodeHost.ts`.
  *
  * stdin   JSON: a BootInput
  * stdout  JSON: { node }
  */
 import { text } from "node:stream/consumers";
 import type { BootInput } from "../../model/stepInputs.ts";
-import { boot } from "./lib/boot.ts";
+import { boot } from "./lib/bootHost.ts";
 
 const input = JSON.parse(await text(process.stdin)) as BootInput;
 const problem = await boot(input, { say: (line) => console.error(`${input.name}: ${line}`) });

@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { installedHost } from "../../model/installedHost.ts";
 import { parseOutcome } from "../../model/outcome.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
-import { install } from "./lib/install.ts";
+import { install } from "./lib/installHost.ts";
 
 const input = JSON.parse(await text(process.stdin)) as InstallInput;
 const result = await install(input, (line) => console.error(line));

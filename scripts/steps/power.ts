@@ -1,6 +1,6 @@
 /**
  * The step `power` of the target aws: a host runs, with the volume and the role that are declared; or it is fenced, and proven to be off. Run by
- * `components/targets/aws/node.ts`, with the operator's credentials.
+ * `components/targets/aws/nodeHost.ts`, with the operator's credentials.
  *
  * stdin   JSON: a PowerInput
  * stdout  JSON: { node }, of a fenced node also the change that it is proven for
@@ -8,7 +8,7 @@
 import { text } from "node:stream/consumers";
 import type { PowerInput } from "../../model/stepInputs.ts";
 import { ec2Of, iamOf } from "./lib/awsClients.ts";
-import { fence, fitRole, fitVolume, start } from "./lib/power.ts";
+import { fence, fitRole, fitVolume, start } from "./lib/ec2Power.ts";
 
 const input = JSON.parse(await text(process.stdin)) as PowerInput;
 const { name, fence: order } = input;

@@ -8,7 +8,7 @@
 import { text } from "node:stream/consumers";
 import type { SurroundingsInput } from "../../model/stepInputs.ts";
 import { iamOf, route53Of } from "./lib/awsClients.ts";
-import { surround } from "./lib/surroundings.ts";
+import { surround } from "./lib/recordsAndRoles.ts";
 
 const input = JSON.parse(await text(process.stdin)) as SurroundingsInput;
 // Once nothing is missing any more, the next update finds what this one was given, and does not run the step again.

@@ -8,7 +8,7 @@ import { stackOutputs } from "../../components/outputs.ts";
 import { storedSteps } from "../../components/stackState.ts";
 import { freeName } from "../../components/targets/aws/bucket.ts";
 import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
-import { growsOnly } from "../../components/targets/aws/node.ts";
+import { growsOnly } from "../../components/targets/aws/nodeHost.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
 import { Update } from "../../components/update.ts";
 import type { InstallInput, PowerInput } from "../../model/stepInputs.ts";

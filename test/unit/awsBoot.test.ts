@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { BootInput } from "../../model/stepInputs.ts";
 import type { FailureReason, RunResult } from "../../scripts/ssh/runResult.ts";
-import { boot, type Run } from "../../scripts/steps/lib/boot.ts";
+import { boot, type Run } from "../../scripts/steps/lib/bootHost.ts";
 
 const input: BootInput = {
   name: "node-a",

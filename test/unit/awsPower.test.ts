@@ -8,8 +8,8 @@ import {
   type FoundVolume,
   type Iam,
 } from "../../scripts/steps/lib/awsClients.ts";
-import { fence, fitRole, fitVolume, type PowerOptions, start } from "../../scripts/steps/lib/power.ts";
-import { surround } from "../../scripts/steps/lib/surroundings.ts";
+import { fence, fitRole, fitVolume, type PowerOptions, start } from "../../scripts/steps/lib/ec2Power.ts";
+import { surround } from "../../scripts/steps/lib/recordsAndRoles.ts";
 
 const volume = { id: "vol-1", type: "gp3", sizeGb: 20, iops: 3000, throughput: 125 } as const;
 const input: PowerInput = {

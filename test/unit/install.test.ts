@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf, hostScripts } from "../../model/hostScripts.ts";
-import { install } from "../../scripts/steps/lib/install.ts";
+import { install } from "../../scripts/steps/lib/installHost.ts";
 import { selfExtracting } from "../../scripts/steps/lib/selfExtracting.ts";
 
 /** The scripts inside, as they are sent. */

@@ -7,7 +7,7 @@ import { cloudWatchInterfaceService } from "../../../model/aws/regions.ts";
 import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
 import { ClusterPart } from "../../part.ts";
 import type { AwsNetwork } from "./network.ts";
-import type { AwsNode } from "./node.ts";
+import type { AwsNode } from "./nodeHost.ts";
 import { sdk } from "./sdk.ts";
 
 export interface AwsAlarmsArgs {

@@ -7,7 +7,7 @@ import {
   RunError,
   secret,
 } from "@pulumi/pulumi";
-import { type BucketAnswer, bucketProblem } from "../../../model/aws/bucket.ts";
+import { type BucketAnswer, bucketProblem } from "../../../model/aws/bucketProblem.ts";
 import type { AwsConfig } from "../../../model/aws/config.ts";
 import { bucketPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf, s3Endpoint } from "../../../model/aws/regions.ts";

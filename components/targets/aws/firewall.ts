@@ -1,6 +1,6 @@
 import type { SecurityGroup } from "@pulumi/aws/ec2/securityGroup.js";
 import type { ComponentResourceOptions, Output, Resource } from "@pulumi/pulumi";
-import { type Group, type Peer, type Rule, ruleName } from "../../../model/aws/firewall.ts";
+import { type Group, type Peer, type Rule, ruleName } from "../../../model/aws/firewallRules.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import { ClusterPart } from "../../part.ts";
 import type { AwsNetwork } from "./network.ts";

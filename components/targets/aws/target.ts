@@ -1,6 +1,6 @@
 import { all, type CustomResourceOptions, getStack, log, type Output, output } from "@pulumi/pulumi";
 import { type AwsBastion as BastionConfig, endpointNames } from "../../../model/aws/config.ts";
-import { firewallRules } from "../../../model/aws/firewall.ts";
+import { firewallRules } from "../../../model/aws/firewallRules.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { metricsNamespace } from "../../../model/aws/metrics.ts";
@@ -20,7 +20,7 @@ import { AwsArchive } from "./bucket.ts";
 import { AwsEndpoint } from "./endpoint.ts";
 import { AwsFirewall } from "./firewall.ts";
 import { AwsNetwork } from "./network.ts";
-import { AwsNode } from "./node.ts";
+import { AwsNode } from "./nodeHost.ts";
 import { requirePeers, sdk } from "./sdk.ts";
 import { AwsSecrets } from "./secrets.ts";
 import { AwsSnapshots, snapshotTag } from "./snapshots.ts";

@@ -1,5 +1,5 @@
 import type { AwsConfig, AwsHost } from "../../aws/config.ts";
-import { firewallRules, mostRules } from "../../aws/firewall.ts";
+import { firewallRules, mostRules } from "../../aws/firewallRules.ts";
 import { distributions } from "../../aws/images.ts";
 import { architectureOf } from "../../aws/instanceTypes.ts";
 import type { PostgresMajor } from "../../majors.ts";

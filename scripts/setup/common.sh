@@ -21,10 +21,16 @@ fail() {
   exit 1
 }
 
-# run_long <what> <command...>: runs a command that takes a while and says so every few seconds. What the command prints
-# is kept back, and shown only when it fails.
+# run_long [--of <lines>] <what> <command...>: runs a command that takes a while and says so every few seconds: the last line that it
+# has printed, or, where it is known how many lines it prints, the share of them. What the command prints is kept back, and shown only
+# when it fails.
 run_long() {
-  local what=$1 log pid last status=0 started=$SECONDS said=$SECONDS interval=10
+  local what log pid last lines=0 status=0 started=$SECONDS said=$SECONDS interval=10
+  if [[ $1 == --of ]]; then
+    lines=$2
+    shift 2
+  fi
+  what=$1
   shift
   if [[ -t 2 ]]; then interval=1; fi
   log=$(mktemp "${TMPDIR:-/tmp}/understudy.XXXXXX")
@@ -37,7 +43,11 @@ run_long() {
     sleep 0.2
     if ((SECONDS - said >= interval)); then
       said=$SECONDS
-      last=$(tail -n 1 "$log" | tr -d '\r' | cut -c 1-70)
+      if ((lines > 0)); then
+        last="$(($(wc -l <"$log") * 100 / lines)) %"
+      else
+        last=$(tail -n 1 "$log" | tr -d '\r' | cut -c 1-70)
+      fi
       if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
       printf '  %3d s  %s' "$((SECONDS - started))" "$last" >&2
       if [[ ! -t 2 ]]; then printf '\n' >&2; fi

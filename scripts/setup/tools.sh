@@ -82,13 +82,18 @@ build_once() {
 }
 
 build_locked() {
-  local target=$1 folder=$2 program=$3 package=$4 what=$5 flags=${6:-} partial=$1.partial.$$
+  local target=$1 folder=$2 program=$3 package=$4 what=$5 flags=${6:-} partial=$1.partial.$$ packages
+  local -a hint=("$program could not be built" "the Go modules have to be reachable; or install $program and put it on PATH")
   if [[ -x $target ]]; then return; fi
   ensure_go
   mkdir -p "$(dirname "$target")"
-  run_long "building $what" env CGO_ENABLED=0 GOFLAGS= \
+  local -a list=(env CGO_ENABLED=0 GOFLAGS= "$GO" list -C "$UNDERSTUDY_ROOT/$folder" -mod=readonly -deps "$package")
+  run_long "downloading the modules of $program" "${list[@]}" || fail "${hint[@]}"
+  packages=$("${list[@]}" | wc -l)
+  # With -v it names each package that it compiles.
+  run_long --of "$packages" "building $what" env CGO_ENABLED=0 GOFLAGS= \
     "$GO" build -C "$UNDERSTUDY_ROOT/$folder" -v "${BUILD_FLAGS[@]}" -ldflags "-s -w $flags" -o "$partial" "$package" ||
-    fail "$program could not be built" "the Go modules have to be reachable; or install $program and put it on PATH"
+    fail "${hint[@]}"
   mv -f "$partial" "$target"
 }
 

@@ -1,6 +1,6 @@
-import type { Consent } from "../../model/config/clusterConfig.ts";
-import type { CapacitySettings, HostFacts, ServerFacts } from "../../model/hostFacts.ts";
-import type { Answer, Declared, DeclaredNode, Outcome } from "../../model/preflight/index.ts";
+import type { Consent } from "../../../model/config/clusterConfig.ts";
+import type { CapacitySettings, HostFacts, ServerFacts } from "../../../model/hostFacts.ts";
+import type { Answer, Declared, DeclaredNode, Outcome } from "../../../model/preflight/index.ts";
 
 export const MiB = 1024 ** 2;
 /** Where the WAL of the cluster ends. */

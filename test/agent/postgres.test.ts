@@ -278,6 +278,7 @@ describe("PostgreSQL, as the agent runs it", function () {
     );
     assert.equal(await count(b), 1);
     await b.postgres.stopCleanly();
+    await until("nothing left of it", 15, async () => (await b.postgres.running()) === "nothing");
     await b.postgres.startStandby({ leader: a.me, begun: mine });
     await until("both rows on the standby", 15, async () => (await count(b)) === 2);
   });

@@ -188,6 +188,14 @@ export interface AwsArgs {
    */
   readonly roles?: AwsRolesArgs;
   /**
+   * SSH keys, which the stack makes and keeps: how to exchange them.
+   *
+   * Rule: must be an object. A change: see its keys.
+   *
+   * @default one of each
+   */
+  readonly keys?: AwsKeysArgs;
+  /**
    * Whether every user's password is put into Secrets Manager too, for applications to read.
    *
    * Rule: must be true or false. A change: none on the cluster.
@@ -260,6 +268,34 @@ export interface AwsNetworkArgs {
    * @default none: no endpoint is made
    */
   readonly routeTables?: readonly string[];
+  /**
+   * Name servers of the existing VPC, where they are hosts of your own: their IPv4 addresses.
+   *
+   * Rule: must be a list of IPv4 addresses. A change: rules of a security group change; on the host: of hosts that are
+   * made from then on.
+   *
+   * @default none: those that the VPC gives out, and no rule for hosts of your own
+   */
+  readonly dns?: readonly string[];
+  /**
+   * Time servers of the existing VPC, where they are hosts of your own: their IPv4 addresses.
+   *
+   * Rule: must be a list of IPv4 addresses. A change: rules of a security group change; on the host: of hosts that are
+   * made from then on.
+   *
+   * @default none: AWS's own, which images use
+   */
+  readonly ntp?: readonly string[];
+  /**
+   * HTTP proxy of the existing VPC that packages come through. Nothing else does: S3 needs a way of its own
+   * (`routeTables`, or an endpoint that is there).
+   *
+   * Rule: must be http://<IPv4 address>:<port>. A change: rules of a security group change; on the host: of hosts that
+   * are made from then on.
+   *
+   * @default none
+   */
+  readonly proxy?: string;
 }
 
 /** The way in for operators. */
@@ -308,6 +344,16 @@ export interface AwsBastionArgs {
    * @default none
    */
   readonly subnets?: Readonly<Record<string, string>>;
+  /**
+   * How old the image of a bastion may be, in whole days. An older one is made anew from the newest image, one bastion
+   * an update, never while a node is fenced. The preview says so.
+   *
+   * Rule: must be a duration of whole days, such as 90d. A change: a bastion with an older image is made anew, behind
+   * its address.
+   *
+   * @default none: only `aws.maintain` makes a bastion anew
+   */
+  readonly maxImageAge?: Duration;
 }
 
 /** Data volume of every node that says nothing else. */
@@ -488,6 +534,30 @@ export interface AwsRolesArgs {
    * @default none
    */
   readonly permissionsBoundary?: string;
+}
+
+/** SSH keys, which the stack makes and keeps: how to exchange them. */
+export interface AwsKeysArgs {
+  /**
+   * Names of the SSH keys that this program and operators log in with. The first is used, the others are accepted too.
+   * To rotate: put a new name first, 'pulumi up'; then remove the old one, 'pulumi up'.
+   *
+   * Rule: must be a list of one to four names of letters and digits, none of them twice. A change: the step `boot`
+   * changes the keys on every host; nothing restarts.
+   *
+   * @default ["1"]
+   */
+  readonly operator?: readonly string[];
+  /**
+   * Names of the SSH keys that hosts are known by. The first is used, the others are accepted too. To rotate: put a new
+   * name first, 'pulumi up'; then remove the old one, 'pulumi up'.
+   *
+   * Rule: must be a list of one to four names of letters and digits, none of them twice. A change: the step `boot`
+   * changes the keys on every host; nothing restarts.
+   *
+   * @default ["1"]
+   */
+  readonly host?: readonly string[];
 }
 
 /** Of every cluster, whatever the target. */
@@ -1133,6 +1203,26 @@ export interface AwsNodeArgs extends NodeArgs {
    * @default `aws.instanceType`
    */
   readonly instanceType?: string;
+  /**
+   * Types that the instance becomes, in this order, where AWS has no room for its own when it is started. It keeps the
+   * one that it has got, until `aws.maintain` names the node after a refresh.
+   *
+   * Rule: must be a list of EC2 instance types of the Nitro system, with the same processor. A change: none on a host
+   * that runs.
+   *
+   * @default none: the update fails where there is no room
+   */
+  readonly otherInstanceTypes?: readonly string[];
+  /**
+   * On-demand capacity reservation that the instance is in, so that AWS has room for it whenever it is started. You make
+   * the reservation, for its type and zone.
+   *
+   * Rule: must be the id of a capacity reservation. A change: the host is stopped and started, while `aws.maintain`
+   * names it.
+   *
+   * @default none: an open reservation that fits is used
+   */
+  readonly capacityReservation?: string;
   /**
    * The node's data volume.
    *

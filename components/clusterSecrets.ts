@@ -11,6 +11,7 @@ import {
   unsecret,
 } from "@pulumi/pulumi";
 import * as z from "zod";
+import { firstKey } from "../model/aws/config.ts";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { targets } from "../model/config/targets/registry.ts";
 import { parseOutcome } from "../model/outcome.ts";
@@ -62,6 +63,17 @@ export function sshKeyPair(name: string, opts: SecretOptions): SshKeyPair {
   return pair(made(name, "ssh-key", undefined, opts), "publicKey");
 }
 
+/** The pairs of these names, never none. No node has a `_` in its name, so that none of them is the first pair of another. */
+export function keyPairs(
+  what: string,
+  names: readonly string[],
+  opts: SecretOptions,
+): readonly [SshKeyPair, ...SshKeyPair[]] {
+  const [first = firstKey, ...others] = names;
+  const pairOf = (key: string) => sshKeyPair(key === firstKey ? what : `${what}_${key}`, opts);
+  return [pairOf(first), ...others.map(pairOf)];
+}
+
 /** A CA of its own (ECDSA P-256), valid for ten years, made once. Another one makes all certificates anew. */
 export function certificateAuthority(name: string, commonName: string, opts: SecretOptions): CertificateAuthority {
   return pair(made(name, "ca", { commonName, days: caDays }, opts), "certificate");
@@ -96,8 +108,12 @@ export interface ClusterSecrets {
   readonly clusterId: Output<string>;
   /** What this program logs in to hosts with that it has made itself. */
   readonly operator: SshKeyPair;
+  /** All that hosts accept: `operator`, and those that are exchanged for it. */
+  readonly operators: readonly SshKeyPair[];
   /** SSH host keys of the hosts that this program makes, by node name: known before the first boot. */
   readonly hosts: Readonly<Record<string, SshKeyPair>>;
+  /** Public halves of those that a host may still have instead, by node name. */
+  readonly formerHosts: Readonly<Record<string, readonly Output<string>[]>>;
   /** What the nodes ask one another with, who leads: it opens nothing else. */
   readonly peer: SshKeyPair;
   /** What the primary reads a backup's data from a standby with: it opens nothing else. */
@@ -120,12 +136,19 @@ export interface ClusterSecrets {
 export function clusterSecrets(config: ClusterConfig, opts: SecretOptions): ClusterSecrets {
   const ca = certificateAuthority("ca", `understudy ${config.clusterName}`, opts);
   const ownHosts = targets[config.target].makesHosts ? nodesOf(config) : [];
+  const names = config.target === "aws" ? config.aws.keys : { operator: [firstKey], host: [firstKey] };
+  const [operator, ...others] = keyPairs("operator-key", names.operator, opts);
+  const hostKeys = ownHosts.map(({ name }) => [name, keyPairs(`host-key-${name}`, names.host, opts)] as const);
   return {
     clusterId: unsecret(password("cluster-id", opts)),
-    operator: sshKeyPair("operator-key", opts),
+    operator,
+    operators: [operator, ...others],
     peer: sshKeyPair("peer-key", opts),
     backup: sshKeyPair("backup-key", opts),
-    hosts: Object.fromEntries(ownHosts.map(({ name }) => [name, sshKeyPair(`host-key-${name}`, opts)])),
+    hosts: Object.fromEntries(hostKeys.map(([node, [key]]) => [node, key])),
+    formerHosts: Object.fromEntries(
+      hostKeys.map(([node, [, ...former]]) => [node, former.map(({ publicKey }) => publicKey)]),
+    ),
     ca,
     caCertificate: unsecret(ca.certificate),
     replicationPassword: password("replication-password", opts),

@@ -36,6 +36,14 @@ export async function storedOutputs(
   return found?.outputs as Readonly<Record<string, unknown>> | undefined;
 }
 
+/** Names of the resources of that type that an earlier update has left. */
+export async function storedNames(type: string): Promise<readonly string[]> {
+  const { outputs = {} } = await readState();
+  return Object.entries(outputs).flatMap(([urn, known]) =>
+    known.type === type ? [urn.split("::").slice(3).join("::")] : [],
+  );
+}
+
 /**
  * The engine writes the snapshot of this very update at the same time, and a file backend may be read in the middle of that: then it has
  * no answer for a moment.

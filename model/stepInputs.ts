@@ -33,6 +33,10 @@ export interface PowerInput extends AwsPlace {
   readonly instance: string;
   readonly volume: DeclaredVolume;
   readonly role: DeclaredRole;
+  /** Types that the instance becomes, one after the other, where AWS has no room for its own when it is started. Left out: none. */
+  readonly otherTypes?: readonly string[];
+  /** What its last run said: another text where something was not known, or not done. */
+  readonly again: string;
   /** Given where the node is fenced; undefined: its host runs. */
   readonly fence?: FenceOrder;
 }
@@ -53,6 +57,8 @@ export interface FenceOrder {
   readonly change: string;
   readonly stop: "clean" | "force";
   readonly word?: FenceWord;
+  /** Tags that every instance has which was made for this node. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 /** What the step `surroundings` gets on its standard input. */
@@ -68,17 +74,25 @@ export interface SurroundingsInput extends AwsPlace {
 /** What the step `boot` gets on its standard input. */
 export interface BootInput {
   readonly name: string;
-  /** With the lasting host key. */
+  /** With the lasting host key, and the private half of the first of `operatorKeys`. */
   readonly connection: SshConnection;
-  /** Public half of the host key that user data has, as in `authorized_keys`. */
-  readonly bootHostKey: string;
+  /** Public halves of host keys that it may still have, as in `authorized_keys`: that of user data, and those that are exchanged. */
+  readonly formerHostKeys: readonly string[];
   /** The lasting one, OpenSSH format. */
   readonly hostKey: string;
-  /** Id of the data volume. */
-  readonly volume: string;
-  readonly sizeGb: number;
+  /** Who may log in. Never empty. */
+  readonly operatorKeys: readonly OperatorKey[];
+  /** The data volume; undefined: it is a bastion, and has none. */
+  readonly volume?: { readonly id: string; readonly sizeGb: number };
   /** Id of the instance: another one is another host to do this on. */
   readonly instance: string;
+}
+
+export interface OperatorKey {
+  /** Type and base64. */
+  readonly publicKey: string;
+  /** OpenSSH format. */
+  readonly privateKey: string;
 }
 
 /** What the step `preflight` gets on its standard input, as `components/cluster.ts` makes it. */

@@ -35,10 +35,11 @@ export const steps = {
   },
   boot: {
     on: "operator's machine",
-    only: "target aws, for each node",
+    only: "target aws, for each node, and before that for each bastion",
     after: ["power"],
     followsRoles: false,
-    makesTrue: "the host has its lasting SSH host key, and its data volume is mounted and as large as it can be",
+    makesTrue:
+      "the host has its lasting SSH host key and lets the declared operator keys in, and its data volume is mounted and as large as it can be",
   },
   install: {
     on: "every node",

@@ -13,10 +13,12 @@ export function bucketProblem(bucket: string, answer: BucketAnswer): string | un
       `${hint}. If an earlier stack left it and nothing in it is needed, remove it instead.`,
     ].join("\n");
   }
-  if (/\b(?:301|MovedPermanently)\b/.test(answer.message))
+  // Without its name, which may hold a number, too.
+  const said = answer.message.replaceAll(bucket, "");
+  if (/\b(?:301|MovedPermanently)\b/.test(said))
     return `archive.bucket: '${bucket}' is a bucket of another region\n${hint}.`;
   // S3 says it of a name that nobody has, too, to who may not list buckets.
-  if (!/\b(?:403|Forbidden)\b/.test(answer.message)) return undefined;
+  if (!/\b(?:403|Forbidden)\b/.test(said)) return undefined;
   return [
     `archive.bucket: '${bucket}' may not be looked at: it is somebody else's bucket, or these credentials lack s3:ListBucket`,
     `${hint}; or allow s3:ListBucket, by which S3 tells a name that is free.`,

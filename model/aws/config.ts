@@ -1,6 +1,7 @@
 import type { FenceWord } from "../config/fenceWord.ts";
 import type { AwsImage } from "./images.ts";
 import type { Region } from "./regions.ts";
+import type { NetworkServices } from "./userData.ts";
 import type { VolumeConfig } from "./volume.ts";
 
 /** What `aws` declares: parsed, checked as a whole, defaults filled in. Made by `readAws` only. */
@@ -25,6 +26,7 @@ export interface AwsConfig {
   readonly endpoint: AwsEndpoint | undefined;
   readonly alarms: AwsAlarms | undefined;
   readonly roles: AwsRoles;
+  readonly keys: AwsKeys;
   readonly secretsManager: boolean;
   readonly tags: Readonly<Record<string, string>>;
   /** The one host, or `bastion`, that may be stopped or replaced to become what is declared. */
@@ -49,10 +51,29 @@ export interface ExistingNetwork {
   readonly subnets: Readonly<Record<string, string>>;
   /** Those that get a way to S3 that leaves no network. */
   readonly routeTables: readonly string[];
+  /** What nodes use in the place of AWS's. */
+  readonly services: NetworkServices;
+}
+
+/** The name of the SSH keys that a stack starts with. */
+export const firstKey = "1";
+
+/** SSH keys by their names: the first of each is used, the others are accepted too. Neither is ever empty. */
+export interface AwsKeys {
+  /** That operators and this program log in with. */
+  readonly operator: readonly string[];
+  /** That hosts are known by. */
+  readonly host: readonly string[];
 }
 
 export const egresses = ["nat", "natPerZone", "none"] as const;
 export type Egress = (typeof egresses)[number];
+
+const ofAws: NetworkServices = { dns: [], ntp: [], proxy: undefined };
+
+export function servicesOf(network: AwsNetwork): NetworkServices {
+  return network.kind === "existing" ? network.services : ofAws;
+}
 
 /** Whether nothing gets out but by ways of the VPC's own. */
 export function isClosed(network: AwsNetwork): boolean {
@@ -61,6 +82,8 @@ export function isClosed(network: AwsNetwork): boolean {
 
 export interface AwsBastion {
   readonly instanceType: string;
+  /** Days after which an image is too old for a bastion, which is made anew then; undefined: it stays. */
+  readonly maxImageDays: number | undefined;
   /** Each with an address of its own; the first one is for nodes whose zone has none. Never empty. */
   readonly places: readonly BastionPlace[];
 }
@@ -121,6 +144,10 @@ export interface AwsHost {
   /** Availability zone of its volume; a node never leaves it. */
   readonly zone: string;
   readonly instanceType: string;
+  /** Types that the instance becomes where AWS has no room for its own when it is started. */
+  readonly otherInstanceTypes: readonly string[];
+  /** Id of the capacity reservation that it is in; undefined: none, or any that is open. */
+  readonly capacityReservation: string | undefined;
   readonly volume: VolumeConfig;
   /** What the volume is made from, or is, when it is first made; undefined: a new, empty one. */
   readonly volumeFrom: VolumeOrigin | undefined;

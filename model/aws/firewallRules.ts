@@ -1,5 +1,5 @@
 import type { PoolerConfig } from "../config/clusterConfig.ts";
-import { type AwsConfig, isClosed } from "./config.ts";
+import { type AwsConfig, isClosed, servicesOf } from "./config.ts";
 
 export type Group = "nodes" | "bastion" | "balancer" | "cloudWatch";
 
@@ -16,6 +16,7 @@ export interface Rule {
   readonly group: Group;
   readonly direction: "in" | "out";
   readonly peer: Peer;
+  readonly protocol: "tcp" | "udp";
   readonly port: number;
   readonly what: string;
 }
@@ -55,8 +56,9 @@ export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): r
     peers: readonly Peer[],
     ports: readonly number[],
     what: string,
+    protocol: Rule["protocol"] = "tcp",
   ) => {
-    for (const peer of peers) for (const port of ports) rules.push({ group, direction, peer, port, what });
+    for (const peer of peers) for (const port of ports) rules.push({ group, direction, peer, protocol, port, what });
   };
   add("nodes", "in", clients, [postgresPort, ...poolerPorts], "clients");
   for (const direction of ["in", "out"] as const) {
@@ -74,6 +76,14 @@ export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): r
     add("nodes", "out", [anywhere], [443], "the archive and packages");
     add("nodes", "out", [anywhere], [80], "packages");
   }
+  // What AWS has itself in a VPC no security group stands before; what is somebody's own is a host as any other.
+  const { dns, ntp, proxy } = servicesOf(aws.network);
+  for (const protocol of ["udp", "tcp"] as const) add("nodes", "out", dns.map(hostPeer), [53], "names", protocol);
+  add("nodes", "out", ntp.map(hostPeer), [123], "time", "udp");
+  if (proxy !== undefined) {
+    const { hostname, port } = new URL(proxy);
+    add("nodes", "out", [hostPeer(hostname)], [Number(port || 80)], "packages, through the proxy");
+  }
   if (aws.bastion) {
     add("bastion", "in", operators, [sshPort], "operators");
     add("bastion", "out", [nodes], [sshPort], "to the nodes");
@@ -88,9 +98,11 @@ export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): r
   return rules;
 }
 
+const hostPeer = (address: string): Peer => ({ kind: "network", cidr: `${address}/32` });
+
 /** A name for a rule that stays when others come and go. */
-export function ruleName({ group, direction, peer, port }: Rule): string {
+export function ruleName({ group, direction, peer, protocol, port }: Rule): string {
   const other =
     peer.kind === "network" ? peer.cidr : peer.kind === "group" ? peer.group : peer.kind === "foreign" ? peer.id : "s3";
-  return `${group}-${direction}-${other}-${port}`;
+  return `${group}-${direction}-${other}-${port}${protocol === "udp" ? "-udp" : ""}`;
 }

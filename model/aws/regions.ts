@@ -62,15 +62,16 @@ export function partitionOf(region: Region): "aws" | "aws-cn" | "aws-us-gov" {
 
 /** Host name of the region's S3. */
 export function s3Endpoint(region: Region): string {
-  return hostOf("s3", region);
+  return serviceHost("s3", region);
 }
 
 /** Host name of the region's CloudWatch. */
 export function cloudWatchEndpoint(region: Region): string {
-  return hostOf("monitoring", region);
+  return serviceHost("monitoring", region);
 }
 
-function hostOf(service: string, region: Region): string {
+/** Host name of a service in a region. */
+export function serviceHost(service: string, region: Region): string {
   return `${service}.${region}.amazonaws.com${partitionOf(region) === "aws-cn" ? ".cn" : ""}`;
 }
 

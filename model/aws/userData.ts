@@ -9,10 +9,38 @@ export const mostUserDataBytes = 16_384;
 
 const library = "/usr/local/lib/understudy-host";
 /** What `boot` runs on the host (scripts/steps/boot.ts). */
-export const hostCommands = { dataVolume: `${library}/data-volume`, takeHostKey: `${library}/take-host-key` } as const;
+export const hostCommands = {
+  dataVolume: `${library}/data-volume`,
+  takeHostKey: `${library}/take-host-key`,
+  bastionKeys: `${library}/bastion-keys`,
+  /** As root, with lines of `nodeLogin` on its standard input: they take the place of those of ours, and other lines stay. */
+  takeLogins: [
+    "set -eu; directory=/home/understudy/.ssh; new=$(mktemp $directory/.understudy.XXXXXX)",
+    "{ grep -v ' understudy$' $directory/authorized_keys || true; cat; } >$new",
+    "chown understudy:understudy $new; mv -f $new $directory/authorized_keys",
+  ].join("; "),
+} as const;
+
+/** Line for `authorized_keys` of a node, by a key's type and base64. */
+export function nodeLogin(publicKey: string): string {
+  return `${publicKey} understudy`;
+}
+
+/** The same of a bastion: it forwards to port 22 of the nodes, and the one thing that it runs takes keys. */
+export function bastionLogin(publicKey: string): string {
+  return `restrict,port-forwarding,permitopen="*:22",command="sudo -n ${hostCommands.bastionKeys}" ${publicKey} understudy`;
+}
+
+/** User data without what `boot` changes on the host in any case: the key that operators log in with. */
+export function apartFromLogins(userDataBase64: string): string {
+  return Buffer.from(userDataBase64, "base64")
+    .toString()
+    .replaceAll(/ssh-ed25519 [A-Za-z0-9+/=]+ understudy\b/g, "KEY");
+}
 
 /** The scripts that `scripts/aws/` holds, by file name. */
 export interface AwsHostScripts {
+  readonly "bastion-keys": string;
   readonly "data-volume": string;
   readonly "metadata-guard": string;
   readonly "take-host-key": string;
@@ -33,13 +61,24 @@ export interface NodeUserData {
   readonly bootKey: HostKey;
   readonly volumeId: string;
   readonly scripts: AwsHostScripts;
+  readonly services: NetworkServices;
 }
 
 /** A node's user data: a secret as a whole. The host key in it is good until `boot` has put the lasting one in its place. */
-export function renderNodeUserData({ hostName, operatorKey, bootKey, volumeId, scripts }: NodeUserData): string {
+export function renderNodeUserData({
+  hostName,
+  operatorKey,
+  bootKey,
+  volumeId,
+  scripts,
+  services,
+}: NodeUserData): string {
+  const resolver = ownResolver(services.dns);
   return cloudConfig({
-    ...login(`${operatorKey} understudy`, bootKey, "ALL=(ALL) NOPASSWD:ALL"),
+    ...login(nodeLogin(operatorKey), bootKey, "ALL=(ALL) NOPASSWD:ALL"),
     hostname: hostName,
+    ...(services.ntp.length > 0 ? { ntp: { enabled: true, servers: services.ntp } } : {}),
+    ...(services.proxy === undefined ? {} : { apt: { http_proxy: services.proxy, https_proxy: services.proxy } }),
     // Else `sudo`, which every step begins with, asks the name servers for a name that they do not know.
     manage_etc_hosts: "localhost",
     write_files: [
@@ -47,8 +86,10 @@ export function renderNodeUserData({ hostName, operatorKey, bootKey, volumeId, s
       file(hostCommands.takeHostKey, "0755", scripts["take-host-key"]),
       ...metadataGuard(scripts, "postgres"),
       file(`/etc/systemd/system/${mountUnit}`, "0644", mount(volumeId)),
+      ...resolver.files,
     ],
     runcmd: [
+      ...resolver.commands,
       // As postgresql-common would: the guard has to know whom to let through before anything is installed.
       "getent passwd postgres >/dev/null || adduser --system --quiet --group --home /var/lib/postgresql --no-create-home --shell /bin/bash --gecos 'PostgreSQL administrator' postgres",
       ...startGuard,
@@ -58,19 +99,44 @@ export function renderNodeUserData({ hostName, operatorKey, bootKey, volumeId, s
 }
 
 export interface BastionUserData {
+  /** Type and base64. */
   readonly operatorKey: string;
-  readonly hostKey: HostKey;
-  readonly scripts: Pick<AwsHostScripts, "metadata-guard">;
+  /** For the first connection only. */
+  readonly bootKey: HostKey;
+  readonly scripts: Pick<AwsHostScripts, "bastion-keys" | "metadata-guard" | "take-host-key">;
 }
 
-/** The bastion's: its one user runs no command and reaches nothing but port 22. Its host key stays: nobody there can ask for it. */
-export function renderBastionUserData({ operatorKey, hostKey, scripts }: BastionUserData): string {
-  const restrictions = 'restrict,port-forwarding,permitopen="*:22",command="/usr/sbin/nologin"';
+/** The bastion's: as a node's, but for a user who takes keys and reaches nothing but port 22. */
+export function renderBastionUserData({ operatorKey, bootKey, scripts }: BastionUserData): string {
   return cloudConfig({
-    ...login(`${restrictions} ${operatorKey} understudy`, hostKey, false),
-    write_files: metadataGuard(scripts, ""),
+    ...login(bastionLogin(operatorKey), bootKey, `ALL=(root) NOPASSWD: ${hostCommands.bastionKeys} ""`),
+    write_files: [
+      file(hostCommands.bastionKeys, "0755", scripts["bastion-keys"]),
+      file(hostCommands.takeHostKey, "0755", scripts["take-host-key"]),
+      ...metadataGuard(scripts, ""),
+    ],
     runcmd: startGuard,
   });
+}
+
+/** What a network of somebody's own has in the place of AWS's. */
+export interface NetworkServices {
+  /** Addresses of name servers; empty: those that the network gives out. */
+  readonly dns: readonly string[];
+  /** Addresses of time servers; empty: those of the image. */
+  readonly ntp: readonly string[];
+  /** URL of the HTTP proxy that packages come through; undefined: none. */
+  readonly proxy: string | undefined;
+}
+
+/** systemd-resolved asks these name servers for every name. */
+function ownResolver(dns: readonly string[]) {
+  if (dns.length === 0) return { files: [], commands: [] };
+  const text = ["# Written by Understudy.", "[Resolve]", `DNS=${dns.join(" ")}`, "Domains=~.", ""].join("\n");
+  return {
+    files: [file("/etc/systemd/resolved.conf.d/understudy.conf", "0644", text)],
+    commands: ["systemctl restart systemd-resolved"],
+  };
 }
 
 const mountUnit = "var-lib-understudy.mount";

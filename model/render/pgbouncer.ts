@@ -1,4 +1,5 @@
 import type { PoolerConfig } from "../config/clusterConfig.ts";
+import { poolerKeepalive } from "../keepalive.ts";
 import { poolerRole } from "../names.ts";
 import { poolerFiles } from "../paths.ts";
 
@@ -48,6 +49,10 @@ export function renderPgbouncerIni({ pooler, kind, version }: PgbouncerInput): s
     server_connect_timeout: 3,
     server_tls_sslmode: "verify-full",
     server_tls_ca_file: files.caCertificate,
+    tcp_keepalive: 1,
+    tcp_keepcnt: poolerKeepalive.count,
+    tcp_keepidle: poolerKeepalive.idle,
+    tcp_keepintvl: poolerKeepalive.interval,
     unix_socket_dir: files.socketDirectory,
     unix_socket_mode: "0700",
   };

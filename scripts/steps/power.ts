@@ -3,7 +3,7 @@
  * `components/targets/aws/nodeHost.ts`, with the operator's credentials.
  *
  * stdin   JSON: a PowerInput
- * stdout  JSON: { node }, of a fenced node also the change that it is proven for
+ * stdout  JSON: { node, missing: what is not known, again: what the next update gives this step }, of a fenced node also the change that it is proven for
  */
 import { text } from "node:stream/consumers";
 import type { PowerInput } from "../../model/stepInputs.ts";
@@ -13,7 +13,9 @@ import { fence, fitRole, fitVolume, start } from "./lib/ec2Power.ts";
 const input = JSON.parse(await text(process.stdin)) as PowerInput;
 const { name, fence: order } = input;
 const seconds = Number(process.env.UNDERSTUDY_FENCE_SECONDS ?? Number.NaN);
+const missing: string[] = [];
 const options = {
+  miss: (what: string) => void missing.push(what),
   say: (line: string) => console.error(`${name}: ${line}`),
   // Tests wait for less.
   ...(order && seconds > 0 ? { seconds } : {}),
@@ -31,4 +33,5 @@ if (problem !== undefined) {
   console.error(problem);
   process.exit(1);
 }
-console.log(JSON.stringify(order ? { node: name, change: order.change } : { node: name }));
+const again = missing.length > 0 ? new Date().toISOString() : input.again;
+console.log(JSON.stringify({ node: name, missing, again, ...(order ? { change: order.change } : {}) }));

@@ -7,11 +7,12 @@ import { clusterSecrets } from "../../components/clusterSecrets.ts";
 import { stackOutputs } from "../../components/outputs.ts";
 import { storedSteps } from "../../components/stackState.ts";
 import { freeName } from "../../components/targets/aws/bucket.ts";
-import { imageId, maintainable } from "../../components/targets/aws/hosts.ts";
+import { hostImage, imageTooOld, maintainable } from "../../components/targets/aws/hosts.ts";
+import { keysStay } from "../../components/targets/aws/keys.ts";
 import { growsOnly } from "../../components/targets/aws/nodeHost.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
 import { Update } from "../../components/update.ts";
-import type { InstallInput, PowerInput } from "../../model/stepInputs.ts";
+import type { BootInput, InstallInput, PowerInput } from "../../model/stepInputs.ts";
 import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
@@ -56,6 +57,7 @@ describe("machines of the target aws", function () {
   beforeEach(forget);
   afterEach(() => {
     ec2.imageError = undefined;
+    ec2.imageGb = undefined;
     ec2.instanceType = undefined;
     ec2.imageArchitecture = undefined;
     s3.bucketError = noSuchBucket;
@@ -107,6 +109,7 @@ describe("machines of the target aws", function () {
     assert.deepEqual(power("node-c").fence, {
       change: "intent-1:2",
       stop: "force",
+      tags: { Name: "understudy-dev_node-c", "understudy:cluster": "dev", "understudy:stack": "dev" },
       word: { statement: "M. E., 03:12" },
     });
     assert.equal(power("node-a").fence, undefined);
@@ -135,7 +138,7 @@ describe("machines of the target aws", function () {
   it("are not made from an AMI that is really for another processor, in the preview too", async () => {
     const image = { kind: "ami", id: "ami-0123456789abcdef0", architecture: "arm64" } as const;
     const wanted = { image, architecture: "arm64", host: "host-a", maintained: false, look: true } as const;
-    const id = () => resolved(imageId(wanted, {}));
+    const id = () => resolved(hostImage(wanted, {})).then((known) => known.id);
     ec2.imageArchitecture = "arm64";
     assert.equal(await id(), image.id);
     ec2.imageArchitecture = "x86_64";
@@ -146,17 +149,129 @@ describe("machines of the target aws", function () {
     const image = { kind: "ami", id: "ami-0123456789abcdef0", architecture: "arm64" } as const;
     const wanted = { image, architecture: "arm64", host: "host-a", maintained: false, look: true } as const;
     ec2.imageError = "Your query returned no results.";
-    await assert.rejects(resolved(imageId(wanted, {})), /no results/);
+    await assert.rejects(resolved(hostImage(wanted, {})), /no results/);
     stored["urn:pulumi:dev::understudy::aws:ec2/instance:Instance::host-a"] = {
       type: "aws:ec2/instance:Instance",
       outputs: { ami: "ami-of-old" },
     };
-    assert.equal(await resolved(imageId(wanted, {})), "ami-of-old");
-    await assert.rejects(resolved(imageId({ ...wanted, maintained: true }, {})), /no results/);
+    assert.equal((await resolved(hostImage(wanted, {}))).id, "ami-of-old");
+    await assert.rejects(resolved(hostImage({ ...wanted, maintained: true }, {})), /no results/);
     // In a failover nobody is asked.
     const before = ec2.imagesAsked;
-    assert.equal(await resolved(imageId({ ...wanted, look: false }, {})), "ami-of-old");
+    assert.equal((await resolved(hostImage({ ...wanted, look: false }, {}))).id, "ami-of-old");
     assert.equal(ec2.imagesAsked, before);
+  });
+
+  it("have a system disk that their image fits on", async () => {
+    ec2.imageGb = "40";
+    const config = parseAws(smallest);
+    hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
+    await settled();
+    for (const host of ["host-node-a", "bastion"]) {
+      assert.equal(
+        (inputsOf(host, "aws:ec2/instance:Instance").rootBlockDevice as { volumeSize: number }).volumeSize,
+        40,
+      );
+    }
+  });
+
+  describe("that are bastions, with aws.bastion.maxImageAge", () => {
+    const aws = { ...smallest.aws, bastion: { maxImageAge: "90d" } };
+    const day = (number: number) => Date.parse(ec2.imageDate) + number * 24 * 3600 * 1000;
+    const hasImage = (host: string, ami = "ami-of-old") => {
+      stored[`urn:pulumi:dev::understudy::aws:ec2/instance:Instance::${host}`] = {
+        type: "aws:ec2/instance:Instance",
+        outputs: { ami, instanceType: "t4g.nano", userDataBase64: "b2xk" },
+      };
+    };
+    const made = async (raw: object) => {
+      const config = parseAws(raw);
+      hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
+      await settled();
+      return ["bastion", "bastion-eu-central-1b"].map((host) => {
+        const { ami, userDataBase64 } = inputsOf(host, "aws:ec2/instance:Instance");
+        return { ami, isOld: unwrapped(userDataBase64).value === "b2xk" };
+      });
+    };
+
+    it("are too old by the age of their image, or where it was withdrawn", async () => {
+      const image = { kind: "distribution", name: "debian-13" } as const;
+      const old = (now: number) => imageTooOld({ host: "bastion", image, architecture: "arm64", maxDays: 90, now }, {});
+      assert.equal(await old(day(500)), false, "there is none yet");
+      hasImage("bastion");
+      assert.equal(await old(day(90)), false);
+      assert.equal(await old(day(91)), true);
+      hasImage("bastion", "ami-newest-debian-13-arm64-*");
+      assert.equal(await old(day(500)), false, "its publisher has no other one");
+      hasImage("bastion", "ami-withdrawn");
+      assert.equal(await old(day(1)), true);
+      ec2.imageError = "RequestLimitExceeded";
+      assert.equal(await old(day(500)), false, "what can't be told is no reason");
+    });
+
+    it("are made anew one at a time, with all that is declared; the others stay as they are", async () => {
+      hasImage("bastion");
+      hasImage("bastion-eu-central-1b");
+      const [first, second] = await made({ ...smallest, aws });
+      assert.deepEqual(first, { ami: "ami-newest-debian-13-arm64-*", isOld: false });
+      assert.deepEqual(second, { ami: "ami-of-old", isOld: true });
+    });
+
+    it("stay as they are while a node is fenced, or a host is maintained", async () => {
+      const old = { ami: "ami-of-old", isOld: true };
+      for (const raw of [
+        { ...smallest, nodes: { ...smallest.nodes, "node-b": { zone: "eu-central-1b", state: "fenced" } }, aws },
+        { ...smallest, aws: { ...aws, maintain: "node-b" } },
+      ]) {
+        forget();
+        hasImage("bastion");
+        hasImage("bastion-eu-central-1b");
+        assert.deepEqual(await made(raw), [old, old]);
+      }
+    });
+  });
+
+  it("take other keys, unless a host is off that may know no other", async () => {
+    const keys = { operator: ["2", "1"], host: ["2", "1"] };
+    const config = parseAws({ ...smallest, aws: { ...smallest.aws, keys } });
+    hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
+    await settled();
+    const names = registered.filter(({ type }) => type === "command:local:Command").map(({ name }) => name);
+    for (const name of [
+      ...["operator-key", "operator-key_2", "host-key-node-a", "host-key-node-a_2", "bastion-host-key_2"],
+      ...["boot-bastion", "boot-bastion-eu-central-1b"],
+    ])
+      assert.ok(names.includes(name), name);
+    const boot = JSON.parse(String(unwrapped(inputsOf("boot-node-a").stdin).value)) as BootInput;
+    assert.deepEqual([boot.operatorKeys.length, boot.formerHostKeys.length], [2, 2]);
+
+    const aside = { ...smallest.nodes, "node-b": { zone: "eu-central-1b", state: "absent" } };
+    const stays = (operator: string[], host = ["1"]) =>
+      keysStay(parseAws({ ...smallest, nodes: aside, aws: { ...smallest.aws, keys: { operator, host } } }), {});
+    const command = (name: string) => {
+      stored[`urn:pulumi:dev::understudy::command:local:Command::${name}`] = {
+        type: "command:local:Command",
+        outputs: {},
+      };
+    };
+    for (const name of ["operator-key", "operator-key_2", "host-key-node-a_2", "host-key-node-b"]) command(name);
+    await stays(["2", "1"]);
+    await assert.rejects(stays(["2"]), /aws\.keys\.operator: '1' can't go while node-b is absent.*\nHINT: keep it/);
+    command("host-key-node-b_3");
+    await assert.rejects(stays(["2", "1"]), /aws\.keys\.host: '3' can't go while node-b is absent/);
+    await keysStay(config, {});
+  });
+
+  it("reach a bastion only where a node that takes part is behind it: the zone of the others may be gone", async () => {
+    const nodes = { ...smallest.nodes, "node-b": { zone: "eu-central-1b", state: "fenced" } };
+    const config = parseAws({ ...smallest, nodes });
+    hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
+    await settled();
+    const boots = registered.filter(({ name }) => name.startsWith("boot-bastion")).map(({ name }) => name);
+    assert.deepEqual(
+      boots.filter((name) => !name.includes("boot-key")),
+      ["boot-bastion"],
+    );
   });
 
   it("are not made for a bucket of somebody else's, or one that another stack left", async () => {
@@ -177,6 +292,9 @@ describe("machines of the target aws", function () {
         return true;
       });
     }
+    // A number in its own name says nothing.
+    s3.bucketError = "reading S3 Bucket (acme-403): couldn't find resource";
+    assert.equal(await freeName("acme-403", {}), "acme-403");
     s3.bucketError = undefined;
     await assert.rejects(name(), /'acme-archive' is there already, and this stack has not made it\nHINT: /);
     stored["urn:pulumi:dev::understudy::aws:s3/bucket:Bucket::archive-acme-archive"] = {

@@ -178,7 +178,15 @@ const replacing: Readonly<Record<string, readonly string[]>> = {
 const disturbing = [
   ...["ami", "subnetId", "availabilityZone", "privateIp", "primaryNetworkInterface", "networkInterfaces", "keyName"],
   ...["placementGroup", "tenancy", "rootBlockDevice", "ebsBlockDevices", "userData", "userDataBase64"],
-  ...["instanceType", "ebsOptimized", "cpuOptions", "hibernation", "enclaveOptions", "userDataReplaceOnChange"],
+  ...[
+    "capacityReservationSpecification",
+    "instanceType",
+    "ebsOptimized",
+    "cpuOptions",
+    "hibernation",
+    "enclaveOptions",
+    "userDataReplaceOnChange",
+  ],
 ];
 
 function changed(before: Registered, after: Registered, properties: readonly string[]): readonly string[] {

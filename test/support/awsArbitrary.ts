@@ -46,6 +46,8 @@ const clientNetwork = fc.integer({ min: 0, max: 255 }).map((block) => `172.16.${
 const id = (kind: string) =>
   fc.integer({ min: 0, max: 99 }).map((number) => `${kind}-${String(number).padStart(17, "0")}`);
 
+const someKeys = fc.constantFrom(["1"], ["2", "1"], ["2"]);
+
 /** Legal configs, of every shape there is. */
 export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
   const zones = zonesOf(inRegion as "eu-central-1");
@@ -57,6 +59,7 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
         volume: maybe(volume),
         state: active ? fc.constant(undefined) : maybe(fc.constantFrom("fenced", "absent")),
         stop: maybe(fc.constantFrom("clean", "force")),
+        capacityReservation: maybe(id("cr")),
       })
       .map(given);
   const nodes = fc
@@ -69,7 +72,16 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
   );
   const network = fc.oneof(
     fc.record({ cidr: maybe(cidr), egress: maybe(fc.constantFrom("nat", "natPerZone", "none")) }).map(given),
-    fc.record({ vpc: id("vpc"), subnets, routeTables: fc.uniqueArray(id("rtb"), { maxLength: 2 }) }),
+    fc
+      .record({
+        vpc: id("vpc"),
+        subnets,
+        routeTables: fc.uniqueArray(id("rtb"), { maxLength: 2 }),
+        dns: maybe(fc.constantFrom(["10.0.0.2"], ["10.0.0.2", "10.0.0.3"])),
+        ntp: maybe(fc.constant(["10.0.0.4"])),
+        proxy: maybe(fc.constantFrom("http://10.0.0.5:3128", "http://10.0.0.5")),
+      })
+      .map(given),
   );
   return fc
     .record({
@@ -94,6 +106,7 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
       snapshots: maybe(fc.record({ everyHours: fc.constantFrom(1, 12, 24), keep: fc.integer({ min: 1, max: 30 }) })),
       alarms: fc.boolean(),
       secretsManager: fc.boolean(),
+      keys: maybe(fc.record({ operator: someKeys, host: someKeys })),
       tags: fc.constantFrom({}, { team: "x" }),
       deletionProtection: fc.boolean(),
       maintain: fc.nat(4),
@@ -136,6 +149,7 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
           snapshots: shape.snapshots,
           alarms: { enabled: shape.alarms },
           secretsManager: shape.secretsManager,
+          keys: shape.keys,
           tags: shape.tags,
           maintain: candidates[shape.maintain],
         }),

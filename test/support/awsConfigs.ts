@@ -21,7 +21,7 @@ export const existing = {
     account,
     region: "us-east-1",
     operatorNetworks: ["203.0.113.0/24"],
-    bastion: { enabled: true, subnet: "subnet-0000000000000000f" },
+    bastion: { enabled: true, subnet: "subnet-0000000000000000f", maxImageAge: "90d" },
     network: {
       vpc: "vpc-0123456789abcdef0",
       subnets: {
@@ -29,6 +29,9 @@ export const existing = {
         "us-east-1b": "subnet-0000000000000000b",
         "us-east-1c": "subnet-0000000000000000c",
       },
+      dns: ["10.0.0.2", "10.0.0.3"],
+      ntp: ["10.0.0.4"],
+      proxy: "http://10.0.0.5:3128",
     },
   },
 } as const;
@@ -39,14 +42,18 @@ export const closed = {
   aws: { ...smallest.aws, network: { egress: "none" }, alarms: { enabled: true } },
 } as const;
 
-/** Everything on; one node is fenced, one is absent, one is maintained. */
+/** Everything on, with keys that are exchanged; one node is fenced, one is absent, one is maintained. */
 export const everything = {
   target: "aws",
   primary: "node-a",
   postgresVersion: 15,
   nodes: {
     "node-a": { zone: "eu-west-1a" },
-    "node-b": { zone: "eu-west-1b", instanceType: "m7i.xlarge", volume: { type: "io2", size: "200GB", iops: 8000 } },
+    "node-b": {
+      ...{ zone: "eu-west-1b", instanceType: "m7i.xlarge", otherInstanceTypes: ["m6i.xlarge", "m5.xlarge"] },
+      capacityReservation: "cr-0123456789abcdef0",
+      volume: { type: "io2", size: "200GB", iops: 8000 },
+    },
     "node-c": { zone: "eu-west-1c", state: "fenced", fence: { statement: "M. E., 03:12" } },
     "node-d": { zone: "eu-west-1c", state: "absent" },
   },
@@ -76,6 +83,7 @@ export const everything = {
     alarms: { enabled: true, topic: `arn:aws:sns:eu-west-1:${account}:oncall` },
     secretsManager: true,
     roles: { path: "/databases/", permissionsBoundary: `arn:aws:iam::${account}:policy/boundary` },
+    keys: { operator: ["2", "1"], host: ["2", "1"] },
     tags: { team: "database" },
     maintain: "node-b",
   },

@@ -10,6 +10,10 @@ export const ec2 = {
   /** How often an image was looked for. */
   imagesAsked: 0,
   imageArchitecture: undefined as string | undefined,
+  /** When every image was published. */
+  imageDate: "2026-01-01T00:00:00.000Z",
+  /** Gigabytes of every image's system disk; undefined: EC2 does not say. */
+  imageGb: undefined as string | undefined,
   /** What every host still is; undefined: what is declared. */
   instanceType: undefined as string | undefined,
 };
@@ -58,11 +62,20 @@ export function awsAnswer(token: string, inputs: Record<string, unknown>): Recor
   }
   if (token !== "aws:ec2/getAmi:getAmi") return undefined;
   ec2.imagesAsked++;
+  if (JSON.stringify(inputs).includes("ami-withdrawn")) throw { details: "Your query returned no results." };
   if (ec2.imageError !== undefined) throw { details: ec2.imageError };
   const filters = inputs.filters as readonly { name: string; values: string[] }[];
   const value = (name: string) => filters.find((filter) => filter.name === name)?.values[0];
+  const disk = ec2.imageGb && {
+    rootDeviceName: "/dev/xvda",
+    blockDeviceMappings: [
+      { deviceName: "/dev/sdb", ebs: { volume_size: "999" } },
+      { deviceName: "/dev/xvda", ebs: { volume_size: ec2.imageGb } },
+    ],
+  };
   const architecture = ec2.imageArchitecture ?? value("architecture") ?? "x86_64";
-  return { ...inputs, id: value("image-id") ?? `ami-newest-${value("name")}`, architecture };
+  const id = value("image-id") ?? `ami-newest-${value("name")}`;
+  return { ...inputs, id, architecture, creationDate: ec2.imageDate, ...(disk || {}) };
 }
 
 function hex(text: string, length: number): string {

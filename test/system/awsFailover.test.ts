@@ -80,6 +80,8 @@ describe("the target aws where AWS fails", () => {
       { call: "PutRolePolicy", kind: "refuse", code: "ServiceUnavailable", status: 503 },
       { call: "ChangeResourceRecordSets", kind: "refuse", code: "ServiceUnavailable", status: 503 },
       { call: "aws:ec2/getAmi:getAmi", kind: "refuse", code: "Unavailable" },
+      // Of survivors nothing is needed either, where the steps run a second time.
+      { call: "DescribeVolumes", kind: "refuse", code: "ServiceUnavailable", status: 503 },
     );
     const { handover: last } = await cluster.outputs();
     await cluster.declare({ primary: "node-b", nodes: fenced, accept: { change: last.epoch, lossUnknown: true } });
@@ -100,6 +102,10 @@ describe("the target aws where AWS fails", () => {
     assert.match(output, /warning: .*primary\.orders\.db\.internal does not lead to .*ServiceUnavailable/);
     assert.match(output, /warning: .*node-a: its role is not denied yet.*ServiceUnavailable/);
     assert.match(output, /HINT: .*tries it again/);
+    assert.match(
+      output,
+      /warning: .*node-b: whether its volume vol-\w+ is as declared is not known: .*ServiceUnavailable/,
+    );
     const { handover } = await cluster.outputs();
     assert.equal(handover.kind, "failover");
     assert.ok(JSON.stringify(handover.fence).includes(word));
@@ -128,6 +134,16 @@ describe("the target aws where AWS fails", () => {
       /node-a: its instance i-\w+ can't be started: .*InsufficientInstanceCapacity.*\n *HINT: /,
     );
     assert.notEqual(full.exitCode, 0);
+    // There is room for another type.
+    cluster.order({
+      ...{ call: "StartInstances", kind: "refuse", times: 3, code: "InsufficientInstanceCapacity", status: 500 },
+    });
+    const other = { ...nodes, "node-a": { ...nodes["node-a"], otherInstanceTypes: ["m6g.large"] } };
+    await cluster.declare({ nodes: other });
+    const happened = cluster.events().length;
+    await cluster.up();
+    assert.deepEqual(cluster.done(happened), ["modify host-node-a", "start host-node-a"]);
+    await cluster.declare({ nodes });
     await cluster.up();
     await streams("node-b");
     assert.deepEqual(leads(), [addresses["node-b"]]);

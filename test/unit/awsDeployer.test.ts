@@ -13,6 +13,7 @@ const { Statement: statements } = JSON.parse(
 
 /** Where the right to make a call has another name than the call. */
 const rightOf: Readonly<Record<string, string>> = {
+  "resourcegroupstaggingapi:GetResources": "tag:GetResources",
   "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
   "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
   "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
@@ -37,7 +38,7 @@ const others = [
 
 const allowed = (
   action: string,
-  resource = resources[action.split(":")[0] ?? ""] ?? "*",
+  resource = /^iam:List/.test(action) ? "*" : (resources[action.split(":")[0] ?? ""] ?? "*"),
   context: Record<string, string[]> = {},
 ) => decision(statements, { action, resource, context: { "aws:RequestedRegion": [region], ...context } });
 

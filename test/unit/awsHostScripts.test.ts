@@ -1,11 +1,28 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { awsHostScripts } from "../../components/targets/aws/hosts.ts";
-import { mostUserDataBytes, renderBastionUserData, renderNodeUserData } from "../../model/aws/userData.ts";
+import {
+  apartFromLogins,
+  bastionLogin,
+  hostCommands,
+  mostUserDataBytes,
+  nodeLogin,
+  renderBastionUserData,
+  renderNodeUserData,
+} from "../../model/aws/userData.ts";
 import { assertGolden } from "../support/golden.ts";
 import { newKey } from "../support/sshKey.ts";
 
@@ -143,6 +160,46 @@ describe("what an instance of the target aws runs", () => {
     assert.ok(before.equals(readFileSync(path("ssh_host_ed25519_key"))), "a broken key took the place of a good one");
   });
 
+  it("take-logins: lines of ours are exchanged, those of others stay", () => {
+    const keys = path("authorized_keys");
+    writeFileSync(keys, "ssh-ed25519 AAAAOLD understudy\nssh-ed25519 AAAAHERS her@laptop\n");
+    fake("chown");
+    const command = hostCommands.takeLogins.replaceAll("/home/understudy/.ssh", sandbox);
+    writeFileSync(path("command"), command);
+    for (const _ of ["first", "again"]) {
+      assert.deepEqual(run(path("command"), [], `${nodeLogin("ssh-ed25519 AAAANEW")}\n`), { code: 0, stderr: "" });
+      assert.equal(readFileSync(keys, "utf8"), "ssh-ed25519 AAAAHERS her@laptop\nssh-ed25519 AAAANEW understudy\n");
+    }
+    assert.equal(statSync(keys).mode & 0o777, 0o600);
+  });
+
+  it("bastion-keys: takes lines of ours and a host key; without input, or with a strange line, nothing changes", () => {
+    fake("systemctl");
+    fake("chown");
+    const keys = path("authorized_keys");
+    const environment = { UNDERSTUDY_LOGIN: sandbox, UNDERSTUDY_SSH: sandbox };
+    const take = (stdin: string) => run(script("bastion-keys"), [], stdin, environment);
+    writeFileSync(keys, "as it was\n");
+    assert.deepEqual(take(""), { code: 0, stderr: "" });
+    for (const line of [
+      'restrict,command="/bin/sh" ssh-ed25519 AAAA understudy',
+      bastionLogin("ssh-ed25519 AAAA").replace("restrict,", "restrict,pty,"),
+      bastionLogin('ssh-ed25519 AAAA understudy\nrestrict,command="x" ssh-ed25519 AAAA'),
+    ]) {
+      assert.equal(take(`${line}\n`).code, 1);
+      assert.equal(readFileSync(keys, "utf8"), "as it was\n");
+    }
+    const lines = ["AAAA1", "AAAA2"].map((key) => `${bastionLogin(`ssh-ed25519 ${key}`)}\n`).join("");
+    const key = newKey();
+    assert.deepEqual(take(lines), { code: 0, stderr: "" });
+    assert.equal(readFileSync(keys, "utf8"), lines);
+    assert.ok(!existsSync(path("ssh_host_ed25519_key")));
+    assert.deepEqual(take(`${lines}${key.private}`), { code: 0, stderr: "" });
+    assert.equal(readFileSync(path("ssh_host_ed25519_key"), "utf8"), key.private);
+    assert.notEqual(take(`${lines}no key`).code, 0);
+    assert.equal(readFileSync(path("ssh_host_ed25519_key"), "utf8"), key.private);
+  });
+
   it("metadata-guard: one table, made anew in one transaction, for root and who is named", () => {
     fake("nft", `cat >>"${path("rules")}"`);
     fake("id", "echo 111");
@@ -167,9 +224,10 @@ describe("what an instance of the target aws runs", () => {
       publicKey: "ssh-ed25519 AAAABOOT",
       privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nBOOT\n-----END OPENSSH PRIVATE KEY-----\n",
     };
-    const node = () =>
-      renderNodeUserData({ hostName: "node-a", operatorKey, bootKey, volumeId: "vol-0123456789abcdef0", scripts });
-    const bastion = () => renderBastionUserData({ operatorKey, hostKey: bootKey, scripts });
+    const none = { dns: [], ntp: [], proxy: undefined };
+    const given = { hostName: "node-a", operatorKey, bootKey, volumeId: "vol-0", scripts, services: none };
+    const node = () => renderNodeUserData({ ...given, volumeId: "vol-0123456789abcdef0" });
+    const bastion = () => renderBastionUserData({ operatorKey, bootKey, scripts });
     const configOf = (text: string) => {
       assert.ok(text.startsWith("#cloud-config\n"));
       return JSON.parse(text.slice("#cloud-config\n".length)) as {
@@ -184,10 +242,7 @@ describe("what an instance of the target aws runs", () => {
         assertGolden(`aws/user-data-${name}.json`, `${JSON.stringify(configOf(text), undefined, 2)}\n`);
       }
       const long = { ...scripts, "data-volume": "#".repeat(mostUserDataBytes) };
-      assert.throws(
-        () => renderNodeUserData({ hostName: "a", operatorKey, bootKey, volumeId: "vol-0", scripts: long }),
-        /16384 are allowed/,
-      );
+      assert.throws(() => renderNodeUserData({ ...given, scripts: long }), /16384 are allowed/);
     });
 
     it("its commands can run twice", () => {
@@ -204,12 +259,36 @@ describe("what an instance of the target aws runs", () => {
       assert.equal(log().filter((line) => line.startsWith("adduser")).length, 1);
     });
 
-    it("lets the bastion's user forward to port 22, and nothing else", () => {
+    it("lets the bastion's user forward to port 22 and hand over keys, and nothing else", () => {
       const { users } = configOf(bastion()) as unknown as { users: { sudo: unknown; ssh_authorized_keys: string[] }[] };
-      assert.equal(users[0]?.sudo, false);
+      assert.equal(users[0]?.sudo, 'ALL=(root) NOPASSWD: /usr/local/lib/understudy-host/bastion-keys ""');
+      assert.equal(users[0]?.ssh_authorized_keys[0], bastionLogin(operatorKey));
       assert.match(
-        users[0]?.ssh_authorized_keys[0] ?? "",
-        /^restrict,port-forwarding,permitopen="\*:22",command="\/usr\/sbin\/nologin" ssh-ed25519 /,
+        bastionLogin(operatorKey),
+        /^restrict,port-forwarding,permitopen="\*:22",command="sudo -n \/usr\/local\/lib\/understudy-host\/bastion-keys" ssh-ed25519 /,
+      );
+    });
+
+    it("has name servers, time servers and the proxy of a network of somebody's own", () => {
+      const own = { dns: ["10.0.0.2", "10.0.0.3"], ntp: ["10.0.0.4"], proxy: "http://10.0.0.5:3128" };
+      const config = configOf(renderNodeUserData({ ...given, services: own })) as unknown as Record<string, unknown> &
+        ReturnType<typeof configOf>;
+      assert.deepEqual(config.ntp, { enabled: true, servers: ["10.0.0.4"] });
+      assert.deepEqual(config.apt, { http_proxy: own.proxy, https_proxy: own.proxy });
+      const resolver = config.write_files.find(({ path: where }) => where.includes("resolved.conf.d"))?.content;
+      assert.match(resolver ?? "", /^DNS=10\.0\.0\.2 10\.0\.0\.3$/m);
+      assert.equal(config.runcmd[0], "systemctl restart systemd-resolved");
+    });
+
+    it("is the same to `pending`, whichever key operators log in with", () => {
+      const text = (key: string) =>
+        Buffer.from(renderNodeUserData({ ...given, operatorKey: `ssh-ed25519 ${key}` })).toString("base64");
+      assert.notEqual(text("AAAA1"), text("AAAA2"));
+      assert.equal(apartFromLogins(text("AAAA1")), apartFromLogins(text("AAAA2")));
+      const other = { ...given, bootKey: { ...bootKey, publicKey: "ssh-ed25519 OTHER" } };
+      assert.notEqual(
+        apartFromLogins(text("AAAAOPERATOR")),
+        apartFromLogins(Buffer.from(renderNodeUserData(other)).toString("base64")),
       );
     });
   });

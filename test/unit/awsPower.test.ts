@@ -6,6 +6,7 @@ import {
   type Ec2,
   type FoundInstance,
   type FoundVolume,
+  type Holder,
   type Iam,
 } from "../../scripts/steps/lib/awsClients.ts";
 import { fence, fitRole, fitVolume, type PowerOptions, start } from "../../scripts/steps/lib/ec2Power.ts";
@@ -13,11 +14,13 @@ import { surround } from "../../scripts/steps/lib/recordsAndRoles.ts";
 
 const volume = { id: "vol-1", type: "gp3", sizeGb: 20, iops: 3000, throughput: 125 } as const;
 const input: PowerInput = {
-  ...{ name: "node-a", account: "123456789012", region: "eu-central-1", instance: "i-1", volume },
+  ...{ name: "node-a", account: "123456789012", region: "eu-central-1", instance: "i-1", volume, again: "" },
   role: { name: "role-a", policy: '{"Version":"2012-10-17"}' },
 };
-const ordered = (order: Partial<FenceOrder> = {}) =>
-  ({ ...input, fence: { change: "intent-1:2", stop: "force", ...order } }) as const;
+const ordered = (order: Partial<FenceOrder> = {}): PowerInput & { readonly fence: FenceOrder } => ({
+  ...input,
+  fence: { change: "intent-1:2", stop: "force", tags: { Name: "a" }, ...order },
+});
 
 const failure = (code: string, status = 400) =>
   new AwsFailure("A call", { name: code, message: "as ordered", $metadata: { httpStatusCode: status } });
@@ -30,12 +33,17 @@ const instance = (state: string, more: Partial<FoundInstance> = {}): FoundInstan
 type Answer = FoundInstance | undefined | AwsFailure;
 
 /** EC2 that says one thing after the other, the last one for good; what it is asked for is written down. */
-function cloud(says: readonly Answer[], refusals: Readonly<Record<string, AwsFailure>> = {}) {
+function cloud(
+  says: readonly Answer[],
+  refusals: Readonly<Record<string, AwsFailure>> = {},
+  holders: readonly Holder[] | AwsFailure = [{ id: "i-1", state: "stopped" }],
+) {
   const calls: string[] = [];
   let asked = 0;
+  const left: Record<string, AwsFailure> = { ...refusals };
   const act = (call: string, what = call) => {
     calls.push(what);
-    const refusal = refusals[call];
+    const refusal = left[call];
     if (refusal) throw refusal;
   };
   const ec2: Ec2 = {
@@ -47,6 +55,14 @@ function cloud(says: readonly Answer[], refusals: Readonly<Record<string, AwsFai
     stop: async (_, { force, skipOsShutdown }) =>
       act("stop", `stop${force ? " force" : ""}${skipOsShutdown ? " skip" : ""}`),
     start: async () => act("start"),
+    async holders() {
+      if (holders instanceof AwsFailure) throw holders;
+      return holders;
+    },
+    become: async (_, type) => {
+      act("become", `become ${type}`);
+      delete left.start;
+    },
     volume: async () => undefined,
     modify: async () => act("modify"),
   };
@@ -61,6 +77,7 @@ const quick = (more: Partial<PowerOptions> = {}): PowerOptions => ({
     cleanSeconds: 0.1,
     gracefulSeconds: 0.05,
     graceSeconds: 0.05,
+    lookSeconds: 0.05,
   },
   ...more,
 });
@@ -73,6 +90,30 @@ describe("the fence of the target aws", () => {
       assert.deepEqual(calls, []);
     });
   }
+
+  for (const state of ["stopped", "terminated"]) {
+    it(`is not proven by one that is ${state} where another instance was made for the node, or has its volume`, async () => {
+      const other = [
+        { id: "i-1", state },
+        { id: "i-0", state: "terminated" },
+        { id: "i-2", state: "running" },
+      ] as const;
+      const word = { statement: "M. E., 03:12, zone is dark" };
+      for (const order of [ordered(), ordered({ word })]) {
+        const { ec2 } = cloud([instance(state)], {}, other);
+        assert.match(
+          (await fence(order, ec2, quick())) ?? "",
+          /^node-a: its instance i-1 is \w+, and i-2 \(running\) was made for this node too.*not fenced\nHINT: .*--refresh/,
+        );
+      }
+      assert.equal(await fence(ordered(), cloud([instance(state)], {}, other.slice(0, 2)).ec2, quick()), undefined);
+    });
+  }
+
+  it("is not proven while EC2 does not say who else has the node's data", async () => {
+    const { ec2 } = cloud([instance("terminated")], {}, failure("InternalError", 500));
+    assert.match((await fence(ordered(), ec2, quick())) ?? "", /not proven to be off \(A call: InternalError/);
+  });
 
   it("forces from the first moment, skips the shutdown next, and believes neither stop but what EC2 says", async () => {
     const { ec2, calls } = cloud([
@@ -179,6 +220,37 @@ describe("a host of the target aws is brought up", () => {
     assert.deepEqual(on.calls, []);
   });
 
+  it("as one of another type where AWS has no room for its own", async () => {
+    const room = cloud([instance("stopped"), instance("stopped"), instance("running")], {
+      start: failure("InsufficientInstanceCapacity", 500),
+    });
+    assert.equal(await start({ ...input, otherTypes: ["m6g.large"] }, room.ec2, quick()), undefined);
+    assert.deepEqual(room.calls, ["start", "become m6g.large", "start"]);
+    const unfit = cloud([instance("stopped")], {
+      ...{ start: failure("InsufficientInstanceCapacity", 500), become: failure("InvalidInstanceAttributeValue") },
+    });
+    assert.match(
+      (await start({ ...input, otherTypes: ["m6g.large"] }, unfit.ec2, quick())) ?? "",
+      /can't become one of m6g\.large: .*\nHINT: .*otherInstanceTypes/,
+    );
+  });
+
+  it("or the next step finds out whether it runs, where EC2 does not say: nothing waits for that", async () => {
+    for (const code of ["InternalError", "UnauthorizedOperation"]) {
+      const missing: string[] = [];
+      const { ec2, calls } = cloud([failure(code, code === "InternalError" ? 500 : 403)]);
+      const options = quick({ seconds: 30, miss: (what) => missing.push(what) });
+      const begin = Date.now();
+      assert.equal(await start(input, ec2, options), undefined);
+      const silent = { ...ec2, volume: () => Promise.reject(failure(code, 500)) };
+      assert.equal(await fitVolume(input, silent, options), undefined);
+      assert.ok(Date.now() - begin < 5000);
+      assert.deepEqual(calls, []);
+      assert.match(missing.join("\n"), /whether its instance i-1 runs is not known: .*\nHINT: /);
+      assert.match(missing.join("\n"), /whether its volume vol-1 is as declared is not known: .*\nHINT: /);
+    }
+  });
+
   it("or it is said why not: no capacity, gone", async () => {
     const full = cloud([instance("stopped")], { start: failure("InsufficientInstanceCapacity", 500) });
     assert.match((await start(input, full.ec2, quick())) ?? "", /can't be started: .*Capacity.*\nHINT: .*again later/);
@@ -233,6 +305,7 @@ describe("roles and names of the target aws", () => {
         if (refusal) throw refusal;
         calls.push(`put ${role} ${name}`);
       },
+      named: async () => [],
       async remove(role, name) {
         if (refusal) throw refusal;
         calls.push(`remove ${role} ${name}`);

@@ -2,6 +2,7 @@ import { all, type ComponentResourceOptions, type CustomResourceOptions, type Ou
 import { type AwsEndpoint as EndpointConfig, endpointNames } from "../../../model/aws/config.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import type { PoolerConfig } from "../../../model/config/clusterConfig.ts";
+import { balancerIdleSeconds } from "../../../model/keepalive.ts";
 import type { SurroundingsInput } from "../../../model/stepInputs.ts";
 import { ClusterPart } from "../../part.ts";
 import type { Machine } from "../machine.ts";
@@ -129,6 +130,7 @@ export class AwsEndpoint extends ClusterPart {
           loadBalancerArn: balancer.arn,
           port,
           protocol: "TCP",
+          tcpIdleTimeoutSeconds: balancerIdleSeconds,
           defaultActions: [{ type: "forward", targetGroupArn: group.arn }],
           tags: { Name: kind },
         },

@@ -56,13 +56,13 @@ export class AwsFirewall extends ClusterPart {
       }
     };
     this.rules = rules.map((rule) => {
-      const { group, direction, peer, port, what } = rule;
+      const { group, direction, peer, protocol, port, what } = rule;
       const { SecurityGroupEgressRule, SecurityGroupIngressRule } = sdk("vpc");
       return new (direction === "in" ? SecurityGroupIngressRule : SecurityGroupEgressRule)(
         this.named(ruleName(rule)),
         {
           securityGroupId: idOf(group),
-          ipProtocol: "tcp",
+          ipProtocol: protocol,
           fromPort: port,
           toPort: port,
           ...other(peer),

@@ -8,6 +8,7 @@ import {
   RunError,
   secret,
 } from "@pulumi/pulumi";
+import { servicesOf } from "../../../model/aws/config.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import type { PolicyDocument } from "../../../model/aws/policies.ts";
@@ -15,7 +16,7 @@ import { loginUser, renderNodeUserData } from "../../../model/aws/userData.ts";
 import { shrinkProblem, zoneProblem } from "../../../model/aws/volume.ts";
 import { type AwsClusterConfig, type AwsNodeConfig, fencesAny } from "../../../model/config/clusterConfig.ts";
 import type { Endpoint } from "../../../model/host.ts";
-import type { BootInput, PowerInput } from "../../../model/stepInputs.ts";
+import type { BootInput, OperatorKey, PowerInput } from "../../../model/stepInputs.ts";
 import { type ClusterSecrets, sshKeyPair } from "../../clusterSecrets.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
 import { ClusterPart } from "../../part.ts";
@@ -30,21 +31,24 @@ import {
   awsHostScripts,
   base64,
   guarded,
+  hostImage,
   hostProperties,
-  imageId,
   maintainable,
+  ownTags,
   pendingChanges,
   rootDisk,
 } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { AwsRole } from "./role.ts";
 import { sdk } from "./sdk.ts";
+import { againOf, warnOfMissing } from "./unfinished.ts";
 
 export interface AwsNodeArgs {
   readonly update: Update;
   readonly cluster: AwsClusterConfig;
   readonly config: AwsNodeConfig;
-  readonly secrets: Pick<ClusterSecrets, "operator" | "hosts">;
+  readonly secrets: Pick<ClusterSecrets, "operator" | "hosts" | "formerHosts">;
+  readonly operatorKeys: Output<readonly OperatorKey[]>;
   readonly network: AwsNetwork;
   readonly firewall: AwsFirewall;
   readonly bastion: AwsBastion | undefined;
@@ -139,10 +143,11 @@ export class AwsNode extends ClusterPart implements Machine {
           bootKey: { publicKey, privateKey },
           volumeId,
           scripts: awsHostScripts(),
+          services: servicesOf(aws.network),
         }),
     );
     const maintained = aws.maintain === name;
-    const ami = imageId(
+    const image = hostImage(
       {
         image: aws.image,
         architecture: architectureOf(config.instanceType),
@@ -152,17 +157,25 @@ export class AwsNode extends ClusterPart implements Machine {
       },
       parent,
     );
+    const ami = image.apply(({ id }) => id);
     const userDataBase64 = secret(base64(userData));
     const instance = new ec2.Instance(
       this.named(`host-${name}`),
       {
         ...guarded,
-        ami: maintained ? all([ami, maintainable(name, args.update)]).apply(([id]) => id) : ami,
+        ami: maintained ? all([image, maintainable(name, args.update)]).apply(([{ id }]) => id) : ami,
         instanceType: config.instanceType,
         primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
         iamInstanceProfile: role.profile,
         ebsOptimized: true,
-        rootBlockDevice: rootDisk(hostName, aws.volumeKey),
+        ...(config.capacityReservation === undefined
+          ? {}
+          : {
+              capacityReservationSpecification: {
+                capacityReservationTarget: { capacityReservationId: config.capacityReservation },
+              },
+            }),
+        rootBlockDevice: rootDisk(hostName, image, aws.volumeKey),
         userDataBase64,
         tags: { Name: hostName },
       },
@@ -195,12 +208,15 @@ export class AwsNode extends ClusterPart implements Machine {
                 region: aws.region,
                 instance: instance.id,
                 volume: { id: volume.id, ...config.volume },
+                ...(config.otherInstanceTypes.length === 0 ? {} : { otherTypes: config.otherInstanceTypes }),
+                again: againOf(args.update, `power-${name}`),
                 role: { name: role.name, ...(args.policy ? { policy: JSON.stringify(args.policy) } : {}) },
                 ...(fence
                   ? {
                       fence: {
                         change: fence.proof,
                         stop: config.stop,
+                        tags: { ...ownTags(clusterName), Name: hostName },
                         ...(config.fence === undefined ? {} : { word: config.fence }),
                       },
                     }
@@ -210,6 +226,8 @@ export class AwsNode extends ClusterPart implements Machine {
             },
             parent,
           );
+
+    if (power) warnOfMissing(power.outcome);
 
     this.node = name;
     this.address = networkInterface.privateIp;
@@ -244,13 +262,19 @@ export class AwsNode extends ClusterPart implements Machine {
                 stdin: jsonInput<BootInput>({
                   name,
                   connection: this.connection,
-                  bootHostKey: bootKey.publicKey,
+                  formerHostKeys: [bootKey.publicKey, ...(secrets.formerHosts[name] ?? [])],
                   hostKey: hostKey.privateKey,
-                  volume: volume.id,
-                  sizeGb: volume.size,
+                  operatorKeys: args.operatorKeys,
+                  volume: { id: volume.id, sizeGb: volume.size },
                   instance: instance.id,
                 }),
-                after: [power as LocalStep, attachment, ...firewall.rules, ...(role.policy ? [role.policy] : [])],
+                after: [
+                  power as LocalStep,
+                  attachment,
+                  ...firewall.rules,
+                  ...(role.policy ? [role.policy] : []),
+                  ...(bastion?.ready ?? []),
+                ],
               },
               parent,
             ),

@@ -1,10 +1,9 @@
-import { all, type CustomResourceOptions, log, type Output } from "@pulumi/pulumi";
-import * as z from "zod";
-import { parseOutcome } from "../../../model/outcome.ts";
+import { all, type CustomResourceOptions, type Output } from "@pulumi/pulumi";
 import type { AwsPlace, SurroundingsInput } from "../../../model/stepInputs.ts";
 import { LocalStep } from "../../localStep.ts";
 import { command } from "../../programs.ts";
 import type { Update } from "../../update.ts";
+import { againOf, warnOfMissing } from "./unfinished.ts";
 
 export interface SurroundingsArgs {
   readonly update: Update;
@@ -14,8 +13,6 @@ export interface SurroundingsArgs {
   readonly record?: Output<NonNullable<SurroundingsInput["record"]>>;
   readonly fenced: SurroundingsInput["fenced"];
 }
-
-const outcome = z.object({ missing: z.array(z.string()), again: z.string() });
 
 /** What a change of primary asks of Route 53 and IAM. It never fails: what it could not do, the next update tries again. */
 export class Surroundings extends LocalStep {
@@ -28,7 +25,7 @@ export class Surroundings extends LocalStep {
       {
         update,
         command: command("steps/surroundings.ts"),
-        stdin: all([primary, record, update.stored.then(lastSaid)]).apply(([leader, known, again]) =>
+        stdin: all([primary, record, againOf(update, "surroundings")]).apply(([leader, known, again]) =>
           JSON.stringify({
             ...({ account, region, fenced, again, ...(known ? { record: known } : {}) } satisfies SurroundingsInput),
             primary: leader,
@@ -38,15 +35,6 @@ export class Surroundings extends LocalStep {
       },
       opts,
     );
-    // What a step prints is shown while it runs only; a warning stays.
-    void this.outcome.apply((text) => {
-      for (const what of parseOutcome(outcome, text)?.missing ?? []) void log.warn(what);
-    });
+    warnOfMissing(this.outcome);
   }
-}
-
-/** What the step of the last update wants to be given, so that it runs again where it has left something to do. */
-function lastSaid(stored: (step: string) => { readonly stdout?: string } | undefined): string {
-  const { stdout } = stored("surroundings") ?? {};
-  return (stdout === undefined ? undefined : parseOutcome(outcome, stdout))?.again ?? "";
 }

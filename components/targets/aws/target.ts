@@ -1,5 +1,5 @@
-import { all, type CustomResourceOptions, getStack, log, type Output, output } from "@pulumi/pulumi";
-import { type AwsBastion as BastionConfig, endpointNames } from "../../../model/aws/config.ts";
+import { all, type CustomResourceOptions, log, type Output, output } from "@pulumi/pulumi";
+import { type AwsBastion as BastionConfig, type BastionPlace, endpointNames } from "../../../model/aws/config.ts";
 import { firewallRules } from "../../../model/aws/firewallRules.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
@@ -7,9 +7,10 @@ import { metricsNamespace } from "../../../model/aws/metrics.ts";
 import { awsName } from "../../../model/aws/names.ts";
 import { archivePolicy, joinedPolicy, metricsPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf } from "../../../model/aws/regions.ts";
-import type { AwsClusterConfig } from "../../../model/config/clusterConfig.ts";
+import type { AwsClusterConfig, AwsNodeConfig } from "../../../model/config/clusterConfig.ts";
 import { activeNodes, fencesAny, nodesOf } from "../../../model/config/clusterConfig.ts";
 import { renderMetricsConf } from "../../../model/render/metricsConf.ts";
+import type { OperatorKey } from "../../../model/stepInputs.ts";
 import type { ClusterSecrets } from "../../clusterSecrets.ts";
 import { ClusterPart, named } from "../../part.ts";
 import type { Update } from "../../update.ts";
@@ -19,6 +20,8 @@ import { AwsBastion } from "./bastion.ts";
 import { AwsArchive } from "./bucket.ts";
 import { AwsEndpoint } from "./endpoint.ts";
 import { AwsFirewall } from "./firewall.ts";
+import { imageTooOld, ownTags } from "./hosts.ts";
+import { keysStay, operatorKeys } from "./keys.ts";
 import { AwsNetwork } from "./network.ts";
 import { AwsNode } from "./nodeHost.ts";
 import { requirePeers, sdk } from "./sdk.ts";
@@ -42,6 +45,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
   private readonly args: AwsTargetArgs;
   private readonly network: AwsNetwork;
   private readonly firewall: AwsFirewall;
+  private readonly operatorKeys: Output<readonly OperatorKey[]>;
   /** By zone; "": the one for nodes whose zone has none. */
   private readonly bastions: Readonly<Record<string, AwsBastion>>;
   private readonly endpoint: AwsEndpoint | undefined;
@@ -56,7 +60,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
         region: aws.region,
         allowedAccountIds: [aws.account],
         defaultTags: {
-          tags: { ...aws.tags, "understudy:cluster": clusterName, "understudy:stack": getStack() },
+          tags: { ...aws.tags, ...ownTags(clusterName) },
         },
       },
       opts,
@@ -75,8 +79,18 @@ export class AwsTarget extends ClusterPart implements Hosts {
     );
     this.archiveServer =
       bucket === undefined ? undefined : new AwsArchive("archive", { aws, bucket, deletionProtection }, parent);
+    this.operatorKeys = all([operatorKeys(secrets), keysStay(config, parent)]).apply(([keys]) => keys);
     const bastionGroup = this.firewall.groups.bastion;
-    const bastions = (aws.bastion?.places ?? []).map((place) => ({
+    const places = aws.bastion?.places ?? [];
+    // By the bastion of its zone, else by the first one.
+    const waysIn = new Set(
+      activeNodes(config).map((node) => {
+        const own = places.find(({ zone }) => zone === (node as AwsNodeConfig).zone);
+        return (own ?? places[0])?.name;
+      }),
+    );
+    const renewals = this.renewals(places);
+    const bastions = places.map((place) => ({
       ...place,
       bastion: new AwsBastion(
         place.name,
@@ -87,9 +101,15 @@ export class AwsTarget extends ClusterPart implements Hosts {
           look: !fencesAny(config),
           network: this.network,
           securityGroup: bastionGroup as Output<string>,
+          update: args.update,
+          rules: this.firewall.rules,
+          needed: waysIn.has(place.name),
           maintained: aws.maintain === place.name,
+          renewed: renewals[place.name],
           hostName: awsName("role", clusterName, place.name),
           secrets,
+          operatorKeys: this.operatorKeys,
+          hostKeyNames: aws.keys.host,
         },
         parent,
       ),
@@ -171,6 +191,25 @@ export class AwsTarget extends ClusterPart implements Hosts {
     );
   }
 
+  /** Which bastions are made anew because their image is too old: one in an update, so that another way in stays; none in a failover. */
+  private renewals(places: readonly BastionPlace[]): Readonly<Record<string, Promise<boolean>>> {
+    const { config } = this.args;
+    const { bastion, image } = config.aws;
+    if (bastion?.maxImageDays === undefined) return {};
+    const { instanceType, maxImageDays: maxDays } = bastion;
+    const wanted = { image: bastionImage(image, instanceType), architecture: architectureOf(instanceType), maxDays };
+    let busy = Promise.resolve(fencesAny(config) || config.aws.maintain !== undefined);
+    return Object.fromEntries(
+      places.map(({ name }) => {
+        const before = busy;
+        const host = this.named(name);
+        const renewed = before.then((other) => !other && imageTooOld({ ...wanted, host }, { parent: this }));
+        busy = Promise.all([before, renewed]).then((known) => known.includes(true));
+        return [name, renewed];
+      }),
+    );
+  }
+
   private node(name: string, fence?: FenceChange): AwsNode {
     const { config: cluster, secrets, update } = this.args;
     const { aws, clusterName, archive } = cluster;
@@ -185,6 +224,7 @@ export class AwsTarget extends ClusterPart implements Hosts {
         cluster,
         config,
         secrets,
+        operatorKeys: this.operatorKeys,
         network: this.network,
         firewall: this.firewall,
         bastion: this.bastions[config.zone] ?? this.bastions[""],

@@ -3,6 +3,7 @@ import type {
   AwsConfig,
   AwsEndpoint,
   AwsHost,
+  AwsKeys,
   AwsNetwork,
   AwsRoles,
   AwsSnapshots,
@@ -10,11 +11,19 @@ import type {
   ExistingNetwork,
   NewNetwork,
 } from "../../aws/config.ts";
+import { firstKey } from "../../aws/config.ts";
 import type { AwsImage, Distribution } from "../../aws/images.ts";
 import type { Architecture } from "../../aws/instanceTypes.ts";
 import type { Region } from "../../aws/regions.ts";
 import { keyPath, type Problem } from "../problems.ts";
-import { alarmOptions, awsOptions, bastionOptions, endpointOptions, roleOptions } from "../schema/awsOptions.ts";
+import {
+  alarmOptions,
+  awsOptions,
+  bastionOptions,
+  endpointOptions,
+  keyOptions,
+  roleOptions,
+} from "../schema/awsOptions.ts";
 import { bucketOptions, objectLockOptions, snapshotOptions } from "../schema/awsStorageOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
 import { readNetwork, readNetworkList, readZoneSubnets } from "./awsNetwork.ts";
@@ -69,6 +78,7 @@ export function readAws(raw: unknown, problems: Problem[]): AwsReading {
         endpoint: readEndpoint(values.endpoint, problems),
         alarms: readAlarms(values.alarms, problems),
         roles: readRoles(values.roles, problems),
+        keys: readKeys(values.keys, problems),
         secretsManager: values.secretsManager ?? false,
         tags: readTags(values.tags, problems),
         maintain: values.maintain,
@@ -100,7 +110,20 @@ function readBastion(raw: unknown, network: AwsNetwork, problems: Problem[]): Aw
     ...place,
     name: index === 0 || place.zone === undefined ? "bastion" : `bastion-${place.zone}`,
   }));
-  return { instanceType: values.instanceType ?? "t4g.nano", places: named };
+  return {
+    instanceType: values.instanceType ?? "t4g.nano",
+    maxImageDays: readImageAge(values.maxImageAge, problems),
+    places: named,
+  };
+}
+
+function readImageAge(age: string | undefined, problems: Problem[]): number | undefined {
+  if (age === undefined) return undefined;
+  const days = Number(/^([1-9]\d{0,3})d$/.exec(age)?.[1]);
+  if (days >= 1) return days;
+  const { rule, hint } = bastionOptions.maxImageAge;
+  problems.push({ key: "aws.bastion.maxImageAge", rule, hint });
+  return undefined;
 }
 
 type BastionValues = OptionValues<typeof bastionOptions>;
@@ -250,6 +273,19 @@ function readAlarms(raw: unknown, problems: Problem[]): AwsConfig["alarms"] {
 function readRoles(raw: unknown, problems: Problem[]): AwsRoles {
   const { path, permissionsBoundary } = readOptions(roleOptions, raw, "aws.roles", problems);
   return { path: path ?? "/", permissionsBoundary };
+}
+
+function readKeys(raw: unknown, problems: Problem[]): AwsKeys {
+  const values = readOptions(keyOptions, raw, "aws.keys", problems);
+  const of = (kind: keyof AwsKeys) => {
+    const names = values[kind] ?? [firstKey];
+    const fit = names.length >= 1 && names.length <= 4 && new Set(names).size === names.length;
+    if (!fit || !names.every((name) => /^[a-z0-9]{1,20}$/.test(name))) {
+      problems.push({ key: `aws.keys.${kind}`, rule: keyOptions[kind].rule, hint: keyOptions[kind].hint });
+    }
+    return names;
+  };
+  return { operator: of("operator"), host: of("host") };
 }
 
 function readTags(raw: unknown, problems: Problem[]): Readonly<Record<string, string>> {

@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import type { AwsNetwork } from "../../aws/config.ts";
 import type { Region } from "../../aws/regions.ts";
 import { vpcCidrProblem } from "../../aws/subnets.ts";
@@ -30,14 +31,31 @@ export function readNetwork(raw: unknown, { zones }: NetworkContext, problems: P
       const rule = `must hold ids of route tables, not '${table}'`;
       problems.push({ key: `${path}.routeTables`, rule, hint: networkOptions.routeTables.hint });
     }
-    return { kind: "existing", vpc: values.vpc ?? "", subnets, routeTables };
+    const services = { dns: values.dns ?? [], ntp: values.ntp ?? [], proxy: values.proxy };
+    for (const name of ["dns", "ntp"] as const) checkAddresses(name, services[name], problems);
+    return { kind: "existing", vpc: values.vpc ?? "", subnets, routeTables, services };
   }
-  refuse(["subnets", "routeTables"], "is of an existing VPC, and vpc names none", "set vpc too, or remove it");
+  refuse(
+    ["subnets", "routeTables", "dns", "ntp", "proxy"],
+    "is of an existing VPC, and vpc names none",
+    "set vpc too, or remove it",
+  );
   const cidr = values.cidr ?? "10.42.0.0/16";
   const key = `${path}.cidr`;
   const rule = ipv4Problem(cidr) ?? vpcCidrProblem(cidr);
   if (rule) problems.push({ key, rule, hint: networkOptions.cidr.hint });
   return { kind: "new", cidr, zones, egress: values.egress ?? (zones.length > 1 ? "natPerZone" : "nat") };
+}
+
+function checkAddresses(name: "dns" | "ntp", addresses: readonly string[], problems: Problem[]): void {
+  const { hint } = networkOptions[name];
+  for (const [index, address] of addresses.entries()) {
+    const key = `${path}.${name}`;
+    if (!isIPv4(address)) problems.push({ key, rule: `must hold IPv4 addresses, not '${address}'`, hint });
+    else if (addresses.indexOf(address) < index) {
+      problems.push({ key, rule: `has '${address}' twice`, hint: "remove one of them" });
+    }
+  }
 }
 
 function readSubnets(raw: unknown, zones: readonly string[], problems: Problem[]): Readonly<Record<string, string>> {

@@ -1,9 +1,10 @@
 import type { AwsHost, VolumeOrigin } from "../../aws/config.ts";
+import { architectureOf, instanceTypeProblem } from "../../aws/instanceTypes.ts";
 import { zonesOf } from "../../aws/regions.ts";
 import { type VolumeConfig, volumeProblems } from "../../aws/volume.ts";
 import type { Problem } from "../problems.ts";
 import { nodeVolumeOptions, volumeOptions } from "../schema/awsStorageOptions.ts";
-import type { awsNodeOptions } from "../schema/nodeOptions.ts";
+import { awsNodeOptions } from "../schema/nodeOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
 import type { CommonNode } from "../targets/target.ts";
 import { parseSize, sizeUnits } from "../units.ts";
@@ -26,11 +27,33 @@ export function readAwsHost(
     target: "aws",
     zone: values.zone ?? "",
     instanceType: values.instanceType ?? instanceType,
+    otherInstanceTypes: readTypes(values, instanceType, `${path}.otherInstanceTypes`, problems),
+    capacityReservation: values.capacityReservation,
     volume: readVolume(values.volume, volume, `${path}.volume`, problems),
     volumeFrom: readOrigin(values.volume, `${path}.volume`, problems),
     stop: values.stop ?? "force",
     fence: readFence(values.fence, { state, required: false }, `${path}.fence`, problems),
   };
+}
+
+/** Types that the host can be instead: of its own processor, since it keeps its disk. */
+function readTypes(
+  { instanceType, otherInstanceTypes = [] }: OptionValues<typeof awsNodeOptions>,
+  byDefault: string,
+  key: string,
+  problems: Problem[],
+): readonly string[] {
+  const own = instanceType ?? byDefault;
+  const { hint } = awsNodeOptions.otherInstanceTypes;
+  for (const type of otherInstanceTypes) {
+    const problem = instanceTypeProblem(type);
+    if (problem !== undefined) problems.push({ key, rule: problem, hint });
+    else if (architectureOf(type) !== architectureOf(own)) {
+      const rule = `has '${type}', which is ${architectureOf(type)}, and '${own}' is ${architectureOf(own)}`;
+      problems.push({ key, rule, hint });
+    }
+  }
+  return otherInstanceTypes;
 }
 
 function readOrigin(raw: unknown, path: string, problems: Problem[]): VolumeOrigin | undefined {

@@ -1,10 +1,11 @@
+import { isIPv4 } from "node:net";
 import { egresses } from "../../aws/config.ts";
 import { distributions } from "../../aws/images.ts";
 import { architectures, instanceTypeProblem } from "../../aws/instanceTypes.ts";
 import { type Region, regionZones } from "../../aws/regions.ts";
 import { isHostName } from "../../names.ts";
 import { bucketOptions, keyOption, snapshotOptions, volumeOptions } from "./awsStorageOptions.ts";
-import { anything, flag, list, matching, type Option, oneOf, text } from "./option.ts";
+import { anything, duration, flag, list, matching, type Option, oneOf, text } from "./option.ts";
 
 /** An identifier of EC2's: `vpc-0123456789abcdef0`. */
 const id = (kind: string) => new RegExp(`^${kind}-(?:[0-9a-f]{8}|[0-9a-f]{17})$`);
@@ -21,6 +22,13 @@ export const instanceTypeOption = (byDefault: string, effect: string) =>
   }) as const satisfies Option<string>;
 
 const whereMaintained = "of the host that `aws.maintain` names; the others stay as they are";
+
+const ofNewHosts = "of hosts that are made from then on";
+
+function isProxy(text: string): boolean {
+  const found = /^http:\/\/(\d+(?:\.\d+){3})(?::(\d{1,5}))?\/?$/.exec(text);
+  return found !== null && isIPv4(found[1] ?? "") && Number(found[2] ?? 80) >= 1 && Number(found[2] ?? 80) <= 65_535;
+}
 
 export const networkOptions = {
   cidr: {
@@ -66,6 +74,31 @@ export const networkOptions = {
     default: "none: no endpoint is made",
     effect: "routes change; hosts stay",
   },
+  dns: {
+    schema: list(),
+    description: "Name servers of the existing VPC, where they are hosts of your own: their IPv4 addresses.",
+    rule: "must be a list of IPv4 addresses",
+    hint: "set it such as: pulumi config set --path 'aws.network.dns[0]' 10.0.0.2",
+    default: "none: those that the VPC gives out, and no rule for hosts of your own",
+    effect: `rules of a security group change; on the host: ${ofNewHosts}`,
+  },
+  ntp: {
+    schema: list(),
+    description: "Time servers of the existing VPC, where they are hosts of your own: their IPv4 addresses.",
+    rule: "must be a list of IPv4 addresses",
+    hint: "set it such as: pulumi config set --path 'aws.network.ntp[0]' 10.0.0.3",
+    default: "none: AWS's own, which images use",
+    effect: `rules of a security group change; on the host: ${ofNewHosts}`,
+  },
+  proxy: {
+    schema: matching((value) => isProxy(value)),
+    description:
+      "HTTP proxy of the existing VPC that packages come through. Nothing else does: S3 needs a way of its own (`routeTables`, or an endpoint that is there).",
+    rule: "must be http://<IPv4 address>:<port>",
+    hint: "set it such as http://10.0.0.4:3128; a security group knows addresses, and no names",
+    default: "none",
+    effect: `rules of a security group change; on the host: ${ofNewHosts}`,
+  },
 } as const satisfies Record<string, Option>;
 
 export const bastionOptions = {
@@ -104,6 +137,15 @@ export const bastionOptions = {
     hint: "set it such as: pulumi config set --path aws.bastion.subnets.eu-central-1a subnet-0123456789abcdef0",
     default: "none",
     effect: "bastions come and go; nodes of those zones are reached another way",
+  },
+  maxImageAge: {
+    schema: duration(),
+    description:
+      "How old the image of a bastion may be, in whole days. An older one is made anew from the newest image, one bastion an update, never while a node is fenced. The preview says so.",
+    rule: "must be a duration of whole days, such as 90d",
+    hint: "write it such as 90d",
+    default: "none: only `aws.maintain` makes a bastion anew",
+    effect: "a bastion with an older image is made anew, behind its address",
   },
 } as const satisfies Record<string, Option>;
 
@@ -145,6 +187,21 @@ export const alarmOptions = {
     default: "none",
     effect: "none on the cluster",
   },
+} as const satisfies Record<string, Option>;
+
+const keyNames = (what: string) =>
+  ({
+    schema: list(),
+    description: `Names of ${what}. The first is used, the others are accepted too. To rotate: put a new name first, 'pulumi up'; then remove the old one, 'pulumi up'.`,
+    rule: "must be a list of one to four names of letters and digits, none of them twice",
+    hint: 'set it such as \'["2", "1"]\', and once that update is through \'["2"]\'',
+    default: '["1"]',
+    effect: "the step `boot` changes the keys on every host; nothing restarts",
+  }) as const satisfies Option<readonly string[]>;
+
+export const keyOptions = {
+  operator: keyNames("the SSH keys that this program and operators log in with"),
+  host: keyNames("the SSH keys that hosts are known by"),
 } as const satisfies Record<string, Option>;
 
 export const roleOptions = {
@@ -298,6 +355,15 @@ export const awsOptions = {
     default: "none",
     effect: "see its keys",
     options: roleOptions,
+  },
+  keys: {
+    schema: anything(),
+    description: "SSH keys, which the stack makes and keeps: how to exchange them.",
+    rule: "must be an object",
+    hint: "set operator or host under it",
+    default: "one of each",
+    effect: "see its keys",
+    options: keyOptions,
   },
   secretsManager: {
     schema: flag(),

@@ -1,7 +1,7 @@
 import { isHost } from "../network.ts";
 import { instanceTypeOption } from "./awsOptions.ts";
 import { nodeVolumeOptions } from "./awsStorageOptions.ts";
-import { anything, duration, flag, matching, type Option, oneOf, size } from "./option.ts";
+import { anything, duration, flag, list, matching, type Option, oneOf, size } from "./option.ts";
 import { loginOptions, portOption } from "./sshOptions.ts";
 
 /** Of every node, whatever the target. */
@@ -142,6 +142,24 @@ export const awsNodeOptions = {
     "`aws.instanceType`",
     "that host is stopped and started, while `aws.maintain` names it",
   ),
+  otherInstanceTypes: {
+    schema: list(),
+    description:
+      "Types that the instance becomes, in this order, where AWS has no room for its own when it is started. It keeps the one that it has got, until `aws.maintain` names the node after a refresh.",
+    rule: "must be a list of EC2 instance types of the Nitro system, with the same processor",
+    hint: "set it such as: pulumi config set --path 'nodes.node-b.otherInstanceTypes[0]' m6g.large",
+    default: "none: the update fails where there is no room",
+    effect: "none on a host that runs",
+  },
+  capacityReservation: {
+    schema: matching((value) => /^cr-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(value)),
+    description:
+      "On-demand capacity reservation that the instance is in, so that AWS has room for it whenever it is started. You make the reservation, for its type and zone.",
+    rule: "must be the id of a capacity reservation",
+    hint: "set it such as cr-0123456789abcdef0",
+    default: "none: an open reservation that fits is used",
+    effect: "the host is stopped and started, while `aws.maintain` names it",
+  },
   volume: {
     schema: anything(),
     description: "The node's data volume.",

@@ -5,6 +5,7 @@
 import type * as Ec2Sdk from "@aws-sdk/client-ec2";
 import type * as IamSdk from "@aws-sdk/client-iam";
 import type * as Route53Sdk from "@aws-sdk/client-route-53";
+import { type Region, serviceHost } from "../../../model/aws/regions.ts";
 import type { VolumeConfig } from "../../../model/aws/volume.ts";
 import type { AwsPlace } from "../../../model/stepInputs.ts";
 
@@ -16,6 +17,12 @@ export interface FoundInstance {
   readonly hibernates: boolean;
   /** Why it is in that state; "": EC2 does not say. */
   readonly reason: string;
+}
+
+/** An instance that has a node's data, or that was made for it. */
+export interface Holder {
+  readonly id: string;
+  readonly state: string;
 }
 
 /** What EC2 says of a volume. */
@@ -31,6 +38,10 @@ export interface Ec2 {
   /** @param skipOsShutdown whether the operating system is not even asked to shut down */
   stop(id: string, how: { readonly force: boolean; readonly skipOsShutdown: boolean }): Promise<void>;
   start(id: string): Promise<void>;
+  /** Every instance that a volume is attached to, or that has all of these tags. */
+  holders(volume: string, tags: Readonly<Record<string, string>>): Promise<readonly Holder[]>;
+  /** Makes it one of another type; only of one that is stopped. */
+  become(id: string, type: string): Promise<void>;
   /** Undefined: EC2 does not know it. */
   volume(id: string): Promise<FoundVolume | undefined>;
   modify(id: string, wanted: VolumeConfig): Promise<void>;
@@ -41,6 +52,8 @@ export interface Iam {
   policy(role: string, name: string): Promise<string | undefined>;
   put(role: string, name: string, document: string): Promise<void>;
   remove(role: string, name: string): Promise<void>;
+  /** ARNs of the roles and instance profiles whose names begin so. */
+  named(prefix: string): Promise<readonly string[]>;
 }
 
 export interface Route53 {
@@ -117,6 +130,20 @@ export async function ec2Of({ account, region }: AwsPlace): Promise<Ec2> {
     async start(id) {
       await ask("StartInstances", client.send(new sdk.StartInstancesCommand({ InstanceIds: [id] })));
     },
+    async holders(volume, tags) {
+      const byTags = Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }));
+      const asked = [[{ Name: "block-device-mapping.volume-id", Values: [volume] }], byTags].map((Filters) =>
+        ask("DescribeInstances", client.send(new sdk.DescribeInstancesCommand({ Filters }))),
+      );
+      const found = (await Promise.all(asked)).flatMap(({ Reservations = [] }) =>
+        Reservations.flatMap(({ Instances = [] }) => Instances),
+      );
+      return found.map(({ InstanceId = "", State }) => ({ id: InstanceId, state: State?.Name ?? "unknown" }));
+    },
+    async become(id, type) {
+      const input = { InstanceId: id, InstanceType: { Value: type } };
+      await ask("ModifyInstanceAttribute", client.send(new sdk.ModifyInstanceAttributeCommand(input)));
+    },
     async volume(id) {
       const [found, modifications] = await Promise.all([
         ask("DescribeVolumes", client.send(new sdk.DescribeVolumesCommand({ VolumeIds: [id] }))).catch(
@@ -165,6 +192,26 @@ export async function iamOf({ region }: AwsPlace): Promise<Iam> {
         missing("NoSuchEntityException"),
       );
     },
+    async named(prefix) {
+      const found: string[] = [];
+      for (let Marker: string | undefined; ; ) {
+        const { Roles = [], ...page } = await answer("ListRoles", client.send(new sdk.ListRolesCommand({ Marker })));
+        found.push(...Roles.flatMap(({ RoleName, Arn }) => (RoleName?.startsWith(prefix) && Arn ? [Arn] : [])));
+        Marker = page.Marker;
+        if (page.IsTruncated !== true) break;
+      }
+      for (let Marker: string | undefined; ; ) {
+        const listing = client.send(new sdk.ListInstanceProfilesCommand({ Marker }));
+        const { InstanceProfiles = [], ...page } = await answer("ListInstanceProfiles", listing);
+        found.push(
+          ...InstanceProfiles.flatMap(({ InstanceProfileName, Arn }) =>
+            InstanceProfileName?.startsWith(prefix) && Arn ? [Arn] : [],
+          ),
+        );
+        Marker = page.Marker;
+        if (page.IsTruncated !== true) return found;
+      }
+    },
   };
 }
 
@@ -180,6 +227,18 @@ export async function route53Of({ region }: AwsPlace): Promise<Route53> {
         client.send(new sdk.ChangeResourceRecordSetsCommand({ HostedZoneId: zone, ChangeBatch })),
       );
     },
+  };
+}
+
+/** What a call needs that no client of ours makes: credentials as the clients have them, and where a service is. */
+export async function signedIn({ region }: AwsPlace) {
+  const sdk = await load<typeof Ec2Sdk>("@aws-sdk/client-ec2");
+  const client = new sdk.EC2Client({ region, ...patience });
+  const credentials = await answer("credentials", client.config.credentials());
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  return {
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+    endpoint: (service: string) => process.env.AWS_ENDPOINT_URL ?? `https://${serviceHost(service, region as Region)}/`,
   };
 }
 

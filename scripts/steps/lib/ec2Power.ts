@@ -15,6 +15,10 @@ export interface PowerOptions {
   readonly gracefulSeconds?: number;
   /** How long EC2 may not know an instance. @default 30 */
   readonly graceSeconds?: number;
+  /** How long a call that only looks is tried again, where nothing depends on its answer. @default 20 */
+  readonly lookSeconds?: number;
+  /** Takes what is not known, with a hint: a warning of the update, and a reason to run this again. */
+  readonly miss?: (what: string) => void;
   readonly pauseMilliseconds?: number;
   /** Runs a command of the operator's; undefined where it ended with 0, else what is wrong. */
   readonly run?: (command: string, change: string) => Promise<string | undefined>;
@@ -28,12 +32,12 @@ type Problem = string | undefined;
  * accepted. Where EC2 can't tell, the operator's command or word proves it.
  */
 export async function fence(
-  { name, instance, fence: order }: PowerInput & { readonly fence: FenceOrder },
+  { name, instance, volume, fence: order }: PowerInput & { readonly fence: FenceOrder },
   ec2: Ec2,
   options: PowerOptions,
 ): Promise<Problem> {
   const { say, run = runCommand, pauseMilliseconds = 2000, cleanSeconds = 120, gracefulSeconds = 30 } = options;
-  const { stop, word, change } = order;
+  const { stop, word, change, tags } = order;
   // Who has a word of the operator's asks EC2 for a moment only.
   const seconds = options.seconds ?? (word === undefined ? 180 : word.statement === undefined ? 90 : 20);
   const begin = Date.now();
@@ -46,11 +50,16 @@ export async function fence(
       const found = await ec2.instance(instance);
       known = found === undefined ? "not known to EC2" : found.state;
       if (found === undefined) break;
-      if (found.state === "terminated") return undefined;
-      if (found.state === "stopped") {
-        if (!found.hibernates) return undefined;
+      if (found.state === "stopped" && found.hibernates) {
         known = hibernated;
         break;
+      }
+      if (found.state === "terminated" || found.state === "stopped") {
+        const holders = await ec2.holders(volume.id, tags);
+        const other = holders.find(({ id, state }) => id !== instance && state !== "terminated");
+        if (other === undefined) return undefined;
+        return `${name}: its instance ${instance} is ${known}, and ${other.id} (${other.state}) was made for this node too, or has its volume: it is not fenced
+HINT: the stack's state is older than what is in AWS, or an update was killed. Bring the state up to date ('pulumi up --refresh'), or terminate ${other.id} if it is left over ('npm run orphans'); then run 'pulumi up' again.`;
       }
       const how = { force: waited() >= forceFrom, skipOsShutdown: waited() >= forceFrom + gracefulSeconds };
       const sending = `${how.force} ${how.skipOsShutdown}`;
@@ -99,19 +108,30 @@ function inWords({ force, skipOsShutdown }: { force: boolean; skipOsShutdown: bo
   return force ? "it is stopped by force" : "it is asked to shut down";
 }
 
-/** Brings a host up that is stopped, and waits until EC2 says that it runs. */
+/**
+ * Brings a host up that is stopped, and waits until EC2 says that it runs. Where EC2 does not answer, the next step finds out whether it runs: a
+ * failover must not wait for that.
+ */
 export async function start(
-  { name, instance }: PowerInput,
+  { name, instance, otherTypes = [] }: Pick<PowerInput, "name" | "instance" | "otherTypes">,
   ec2: Ec2,
-  { say, seconds = 300, graceSeconds = 30, pauseMilliseconds = 2000 }: PowerOptions,
+  options: PowerOptions,
 ): Promise<Problem> {
+  const { say, seconds = 300, graceSeconds = 30, pauseMilliseconds = 2000 } = options;
   const deadline = Date.now() + seconds * 1000;
+  const types = [...otherTypes];
   // EC2 may need some seconds to know an instance that it has just made.
   const known = Date.now() + graceSeconds * 1000;
   let state = "unknown";
   for (;;) {
+    const asked = await look(ec2.instance.bind(ec2, instance), options);
+    if ("failure" in asked) {
+      options.miss?.(`${name}: whether its instance ${instance} runs is not known: ${asked.failure.message}
+HINT: the steps that log in to it find out; the next 'pulumi up' asks EC2 again.`);
+      return undefined;
+    }
     try {
-      const found: FoundInstance | undefined = await ec2.instance(instance);
+      const found: FoundInstance | undefined = asked.answer;
       state = found?.state ?? (Date.now() < known ? "not known yet" : "gone");
       if (state === "running") return undefined;
       if (["terminated", "shutting-down", "gone"].includes(state)) {
@@ -125,8 +145,15 @@ HINT: 'pulumi up --refresh' makes another one, on the node's old volume and addr
     } catch (error) {
       if (!(error instanceof AwsFailure)) throw error;
       if (/Capacity/.test(error.code)) {
+        const type = types.shift();
+        if (type !== undefined) {
+          say(`AWS has no room for its type; it becomes ${type}`);
+          const refused = await becomes(type, { name, instance }, ec2);
+          if (refused !== undefined) return refused;
+          continue;
+        }
         return `${name}: its instance ${instance} can't be started: ${error.message}
-HINT: AWS has no room for its type in that zone now. Run 'pulumi up' again later, or set another nodes.${name}.instanceType and name the node in aws.maintain.`;
+HINT: AWS has no room for its type in that zone now. Run 'pulumi up' again later, or set nodes.${name}.otherInstanceTypes.`;
       }
       if (!error.passing || Date.now() >= deadline)
         return `${name}: its instance ${instance} can't be started: ${error.message}\nHINT: mend that, then run 'pulumi up' again.`;
@@ -137,37 +164,75 @@ HINT: AWS has no room for its type in that zone now. Run 'pulumi up' again later
   }
 }
 
+async function becomes(
+  type: string,
+  { name, instance }: Pick<PowerInput, "name" | "instance">,
+  ec2: Ec2,
+): Promise<Problem> {
+  try {
+    await ec2.become(instance, type);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof AwsFailure)) throw error;
+    return `${name}: its instance ${instance} can't become one of ${type}: ${error.message}\nHINT: set other nodes.${name}.otherInstanceTypes, then run 'pulumi up' again.`;
+  }
+}
+
+/** What a call says that only looks; tried again for a moment. */
+async function look<T>(
+  ask: () => Promise<T>,
+  { lookSeconds = 20, pauseMilliseconds = 2000 }: PowerOptions,
+): Promise<{ readonly answer: T } | { readonly failure: AwsFailure }> {
+  const until = Date.now() + lookSeconds * 1000;
+  for (;;) {
+    try {
+      return { answer: await ask() };
+    } catch (error) {
+      if (!(error instanceof AwsFailure)) throw error;
+      if (!error.passing || Date.now() >= until) return { failure: error };
+    }
+    await pause(pauseMilliseconds);
+  }
+}
+
 /**
  * A volume is as declared. The provider changes it; but what it was refused, it takes for done in the next update, because it remembers what was
- * wanted and not what is (docs/decisions/aws.md).
+ * wanted and not what is (docs/decisions/aws.md). Where EC2 does not say what it is, nothing waits for that.
  */
 export async function fitVolume(
   { name, volume }: { readonly name: string; readonly volume: DeclaredVolume },
   ec2: Ec2,
-  { say, seconds = 180, pauseMilliseconds = 2000 }: PowerOptions,
+  options: PowerOptions,
 ): Promise<Problem> {
+  const { say, seconds = 180, pauseMilliseconds = 2000 } = options;
   const { id, ...wanted } = volume;
   const deadline = Date.now() + seconds * 1000;
-  let asked = false;
+  let sent = false;
   for (;;) {
+    const asked = await look(ec2.volume.bind(ec2, id), options);
+    if ("failure" in asked) {
+      options.miss?.(`${name}: whether its volume ${id} is as declared is not known: ${asked.failure.message}
+HINT: the next 'pulumi up' asks EC2 again.`);
+      return undefined;
+    }
     try {
-      const found = await ec2.volume(id);
+      const found = asked.answer;
       if (found === undefined)
         return `${name}: its volume ${id} is not there\nHINT: run 'pulumi up --refresh'; a volume that is lost is restored from the archive or a snapshot.`;
       if (found.sizeGb > wanted.sizeGb)
         return `${name}: its volume has ${found.sizeGb} GB, and ${wanted.sizeGb} are declared: it can't become smaller
 HINT: pulumi config set --path nodes.${name}.volume.size ${found.sizeGb}GB`;
       if (!found.modifying && fits(found, wanted)) return undefined;
-      if (!found.modifying && !asked) {
+      if (!found.modifying && !sent) {
         say(`its volume is changed: AWS refused this to an earlier update`);
         await ec2.modify(id, wanted);
-        asked = true;
+        sent = true;
       }
     } catch (error) {
       if (!(error instanceof AwsFailure)) throw error;
       if (/ModificationRate|IncorrectModificationState|VolumeModification/.test(error.code))
         return `${name}: its volume can't be changed now: ${error.message}
-HINT: AWS lets a volume be changed once in some hours. Run 'pulumi up' again later: nothing else has to be done.`;
+HINT: AWS lets a volume be changed once in some hours. Run 'pulumi up' again later. If something else is urgent, set nodes.${name}.volume back to what it has.`;
       if (!error.passing || Date.now() >= deadline)
         return `${name}: its volume is not as declared: ${error.message}\nHINT: mend that, then run 'pulumi up' again.`;
     }

@@ -78,10 +78,12 @@ async function create(request) {
     response.setProperties(written({ ...inputs, ...unknown }));
     return response;
   }
-  goWrong("create", request.getUrn());
+  const fault = goWrong("create", request.getUrn());
   const problems = callsOf(typeName, plain(inputs)).flatMap(callProblems);
   if (problems.length > 0) throw new Error(`ValidationError: ${problems.join("; ")}`);
   const { id, computed } = await createResource(cloud, typeName, nameOf(request.getUrn()), plain(inputs));
+  // It is made, and whoever asked for it is killed before that is written down.
+  if (fault?.kind === "late") await new Promise(() => {});
   response.setId(id);
   response.setProperties(written({ ...inputs, ...computed }));
   return response;
@@ -145,10 +147,11 @@ function withReal(remembered, real, only = false) {
  * @param {string} call
  * @param {string} urn
  * @param {{ id: string, properties: Properties }} [wanted] what a provider keeps that fails half-way
+ * @returns the fault, where the call is to be made all the same
  */
 function goWrong(call, urn, wanted) {
   const fault = takeFault(cloud, `${call} ${typeNameOf(urn)}`, nameOf(urn));
-  if (fault === undefined) return;
+  if (fault === undefined || fault.kind === "late") return fault;
   const message = `${call} ${nameOf(urn)}: ${messageOf(fault)}`;
   throw fault.kind === "half" && wanted ? initFailed(message, wanted) : new Error(message);
 }

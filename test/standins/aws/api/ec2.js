@@ -8,6 +8,7 @@ import { ApiError } from "./xml.js";
 
 const INSTANCE = "aws:ec2/instance:Instance";
 const VOLUME = "aws:ebs/volume:Volume";
+const ATTACHMENT = "aws:ec2/volumeAttachment:VolumeAttachment";
 
 /**
  * @param {Cloud} cloud
@@ -21,19 +22,46 @@ function known(cloud, type, id, code) {
   return found;
 }
 
+/**
+ * The instances that all filters fit: by a tag, or by a volume that is attached.
+ *
+ * @param {Cloud} cloud
+ * @param {Parameters} parameters
+ */
+function filtered(cloud, parameters) {
+  const filters = Object.keys(parameters).flatMap((key) => {
+    const [, number] = /^Filter\.(\d+)\.Name$/.exec(key) ?? [];
+    return number === undefined
+      ? []
+      : [{ name: parameters[key] ?? "", value: parameters[`Filter.${number}.Value.1`] ?? "" }];
+  });
+  const attached = (/** @type {string} */ volume) =>
+    cloud.all(ATTACHMENT).filter(({ properties }) => properties.volumeId === volume);
+  return cloud.all(INSTANCE).filter(({ id, properties }) =>
+    filters.every(({ name, value }) => {
+      if (name === "block-device-mapping.volume-id")
+        return attached(value).some((one) => one.properties.instanceId === id);
+      if (name.startsWith("tag:")) return properties.tags?.[name.slice("tag:".length)] === value;
+      throw new ApiError("InvalidParameterValue", `The filter '${name}' is invalid`);
+    }),
+  );
+}
+
 /** @param {Cloud} cloud @param {Parameters} parameters */
 const instanceOf = (cloud, { "InstanceId.1": id = "" }) => known(cloud, INSTANCE, id, "InvalidInstanceID.NotFound");
 
 /** @type {Readonly<Record<string, (cloud: Cloud, parameters: Parameters) => Promise<object> | object>>} */
 export const ec2Calls = {
   async DescribeInstances(cloud, parameters) {
-    const { id, hidden } = instanceOf(cloud, parameters);
-    const instance = {
-      instanceId: id,
-      instanceState: { code: 0, name: await stateOf(cloud, id) },
-      hibernationOptions: { configured: hidden?.hibernates === true },
-    };
-    return { reservationSet: [{ reservationId: "r-1", ownerId: cloud.state.account, instancesSet: [instance] }] };
+    const asked = "InstanceId.1" in parameters ? [instanceOf(cloud, parameters)] : filtered(cloud, parameters);
+    const instances = await Promise.all(
+      asked.map(async ({ id, hidden }) => ({
+        instanceId: id,
+        instanceState: { code: 0, name: await stateOf(cloud, id) },
+        hibernationOptions: { configured: hidden?.hibernates === true },
+      })),
+    );
+    return { reservationSet: [{ reservationId: "r-1", ownerId: cloud.state.account, instancesSet: instances }] };
   },
   async StopInstances(cloud, parameters) {
     const { id } = instanceOf(cloud, parameters);
@@ -61,6 +89,14 @@ export const ec2Calls = {
         { instanceId: id, currentState: { code: 0, name: "pending" }, previousState: { code: 80, name: before } },
       ],
     };
+  },
+  async ModifyInstanceAttribute(cloud, { InstanceId: id = "", "InstanceType.Value": instanceType }) {
+    const instance = known(cloud, INSTANCE, id, "InvalidInstanceID.NotFound");
+    if ((await stateOf(cloud, id)) !== "stopped")
+      throw new ApiError("IncorrectInstanceState", `The instance '${id}' is not in the 'stopped' state.`);
+    cloud.put({ ...instance, properties: { ...instance.properties, instanceType } });
+    cloud.record("modify", instance, { instanceType });
+    return { return: true };
   },
   DescribeVolumes(cloud, { "VolumeId.1": id = "" }) {
     const { properties } = known(cloud, VOLUME, id, "InvalidVolume.NotFound");

@@ -1,10 +1,12 @@
 // @ts-check
+import { arnOf } from "../cloud/arn.js";
 import { ApiError } from "./xml.js";
 
 /** @typedef {import("../cloud/cloud.js").Cloud} Cloud */
 /** @typedef {Record<string, string>} Parameters */
 
 const ROLE = "aws:iam/role:Role";
+const PROFILE = "aws:iam/instanceProfile:InstanceProfile";
 const POLICY = "aws:iam/rolePolicy:RolePolicy";
 
 /** @param {Cloud} cloud @param {Parameters} parameters */
@@ -13,6 +15,8 @@ function roleOf(cloud, { RoleName = "" }) {
   if (role === undefined) throw new ApiError("NoSuchEntity", `The role with name ${RoleName} cannot be found.`, 404);
   return role;
 }
+
+const dated = { Path: "/", CreateDate: "2026-01-01T00:00:00Z" };
 
 /** The policy that the plugin has made. @param {Cloud} cloud @param {Parameters} parameters */
 const madeOf = (cloud, { RoleName, PolicyName }) =>
@@ -37,6 +41,27 @@ export const iamCalls = {
     else cloud.note(ROLE, role.id, { inline: { ...role.hidden?.inline, [PolicyName]: PolicyDocument } });
     cloud.record("put policy", role, { policy: PolicyName });
     return {};
+  },
+  ListRoles(cloud) {
+    return {
+      IsTruncated: false,
+      Roles: cloud
+        .all(ROLE)
+        .map((thing) => ({ ...dated, RoleName: thing.id, RoleId: thing.id, Arn: arnOf(cloud, thing) })),
+    };
+  },
+  ListInstanceProfiles(cloud) {
+    const profiles = cloud.all(PROFILE);
+    return {
+      IsTruncated: false,
+      InstanceProfiles: profiles.map((thing) => ({
+        ...dated,
+        InstanceProfileName: thing.id,
+        InstanceProfileId: thing.id,
+        Arn: arnOf(cloud, thing),
+        Roles: [],
+      })),
+    };
   },
   DeleteRolePolicy(cloud, parameters) {
     const role = roleOf(cloud, parameters);

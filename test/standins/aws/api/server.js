@@ -5,6 +5,7 @@
  */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
+import { arnOf } from "../cloud/arn.js";
 import { takeFault } from "../cloud/faults.js";
 import { ec2Calls } from "./ec2.js";
 import { iamCalls } from "./iam.js";
@@ -22,10 +23,14 @@ import { ApiError, xml } from "./xml.js";
 export async function serveApi(cloud) {
   const server = createServer((request, response) => {
     void text(request)
-      .then((body) => answer(cloud, request.url ?? "/", body))
+      .then((body) => {
+        const target = request.headers["x-amz-target"];
+        return target === undefined ? answer(cloud, request.url ?? "/", body) : tagged(cloud, String(target), body);
+      })
       .then((reply) => {
         if (reply === undefined) return;
-        response.writeHead(reply.status, { "content-type": "text/xml" }).end(reply.body);
+        const type = reply.body.startsWith("{") ? "application/x-amz-json-1.1" : "text/xml";
+        response.writeHead(reply.status, { "content-type": type }).end(reply.body);
       });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
@@ -38,6 +43,29 @@ export async function serveApi(cloud) {
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * GetResources of the Resource Groups Tagging API: its protocol is JSON.
+ *
+ * @param {Cloud} cloud
+ * @param {string} target
+ * @param {string} body
+ */
+function tagged(cloud, target, body) {
+  if (!target.endsWith(".GetResources")) return { status: 400, body: JSON.stringify({ __type: "UnknownOperation" }) };
+  const { TagFilters } = JSON.parse(body);
+  const fits = (/** @type {Record<string, string>} */ tags) =>
+    TagFilters.every((/** @type {{ Key: string, Values: string[] }} */ { Key, Values }) =>
+      Values.includes(tags[Key] ?? ""),
+    );
+  const found = cloud.state.things
+    .filter(({ type, properties }) => !type.startsWith("aws:iam/") && properties.tags && fits(properties.tags))
+    .map((thing) => ({
+      ResourceARN: arnOf(cloud, thing),
+      Tags: Object.entries(thing.properties.tags).map(([Key, Value]) => ({ Key, Value })),
+    }));
+  return { status: 200, body: JSON.stringify({ ResourceTagMappingList: found, PaginationToken: "" }) };
 }
 
 /**
@@ -62,7 +90,7 @@ async function answer(cloud, path, body) {
     const members = await call(cloud, parameters);
     const inner =
       protocol === "iam"
-        ? xml({ [`${action}Result`]: members, ResponseMetadata: { RequestId: "1" } })
+        ? xml({ [`${action}Result`]: members, ResponseMetadata: { RequestId: "1" } }, "member")
         : xml({ requestId: "1", ...members });
     return { status: 200, body: `<${action}Response>${inner}</${action}Response>` };
   } catch (error) {

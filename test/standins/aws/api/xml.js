@@ -15,18 +15,19 @@ export class ApiError extends Error {
 }
 
 /**
- * Members as XML; a list is `<item>`s, as EC2 has it.
+ * Members as XML.
  *
  * @param {unknown} value
+ * @param {string} [item] what each of a list is in: EC2's word, or IAM's `member`
  * @returns {string}
  */
-export function xml(value) {
+export function xml(value, item = "item") {
   if (value === undefined || value === null) return "";
-  if (Array.isArray(value)) return value.map((item) => `<item>${xml(item)}</item>`).join("");
+  if (Array.isArray(value)) return value.map((one) => `<${item}>${xml(one, item)}</${item}>`).join("");
   if (typeof value === "object")
     return Object.entries(value)
       .filter(([, member]) => member !== undefined)
-      .map(([name, member]) => `<${name}>${xml(member)}</${name}>`)
+      .map(([name, member]) => `<${name}>${xml(member, item)}</${name}>`)
       .join("");
   return String(value).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

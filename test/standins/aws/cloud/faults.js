@@ -5,12 +5,12 @@ import { join } from "node:path";
 
 /**
  * refuse: AWS says no, and nothing is changed. half: a provider that is bridged from Terraform says no half-way, and the engine keeps what was wanted
- * for what is. silent: no answer comes.
+ * for what is. silent: no answer comes. late: what is asked for is made, and no answer comes.
  *
  * @typedef {object} Fault
  * @property {string} call `StopInstances` of the API, or `update aws:ebs/volume:Volume` of the plugin
  * @property {string} [name] of the resource in the program; left out: whatever it is
- * @property {"refuse" | "half" | "silent"} kind
+ * @property {"refuse" | "half" | "silent" | "late"} kind
  * @property {string} [code] AWS's name of the error
  * @property {string} [message]
  * @property {number} [status] of HTTP's

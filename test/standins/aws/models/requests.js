@@ -86,7 +86,7 @@ function runInstances({
 }) {
   const { tags: _, ...disk } = rootBlockDevice;
   // For the provider alone.
-  const { userDataReplaceOnChange: __, ...sent } = others;
+  const { userDataReplaceOnChange: __, capacityReservationSpecification: capacity, ...sent } = others;
   return {
     ...{ MinCount: 1, MaxCount: 1, ImageId: ami, UserData: userDataBase64 },
     ...plainly(sent),
@@ -96,6 +96,13 @@ function runInstances({
     ...(iamInstanceProfile ? { IamInstanceProfile: { Name: iamInstanceProfile } } : {}),
     ...(primaryNetworkInterface ? { NetworkInterfaces: [plainly(primaryNetworkInterface)] } : {}),
     BlockDeviceMappings: [{ Ebs: plainly(disk) }],
+    ...(capacity
+      ? {
+          CapacityReservationSpecification: {
+            CapacityReservationTarget: plainly(capacity.capacityReservationTarget),
+          },
+        }
+      : {}),
   };
 }
 
@@ -266,10 +273,13 @@ const calls = {
     }),
   ),
   "aws:lb/targetGroup:TargetGroup": targetGroup,
-  "aws:lb/listener:Listener": one("elbv2:CreateListener", ({ defaultActions, ...others }) => ({
-    DefaultActions: defaultActions.map(plainly),
-    ...plainly(others),
-  })),
+  "aws:lb/listener:Listener": ({ defaultActions, tcpIdleTimeoutSeconds: idle, ...others }) => [
+    { operation: "elbv2:CreateListener", input: { DefaultActions: defaultActions.map(plainly), ...plainly(others) } },
+    {
+      operation: "elbv2:ModifyListenerAttributes",
+      input: { ListenerArn: given.id, Attributes: [{ Key: "tcp.idle_timeout.seconds", Value: String(idle) }] },
+    },
+  ],
   "aws:lb/targetGroupAttachment:TargetGroupAttachment": one(
     "elbv2:RegisterTargets",
     ({ targetGroupArn, targetId, port, ...others }) => ({

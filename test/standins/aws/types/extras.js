@@ -69,6 +69,7 @@ export const extras = {
       loadBalancerArn: of(requiredFixed, BALANCER),
       port: optional,
       protocol: optional,
+      tcpIdleTimeoutSeconds: optional,
       defaultActions: required,
       tags: optional,
     },

@@ -19,6 +19,8 @@ export const hosts = {
       ami: fixed,
       // In place: it is stopped, changed and started.
       instanceType: optional,
+      // In place: it is stopped, changed and started.
+      capacityReservationSpecification: optional,
       subnetId: within(fixed, "aws:ec2/subnet:Subnet"),
       vpcSecurityGroupIds: within(optional, "aws:ec2/securityGroup:SecurityGroup"),
       associatePublicIpAddress: fixed,

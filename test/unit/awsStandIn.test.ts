@@ -10,6 +10,7 @@ import { diff } from "../standins/aws/diff.js";
 import { configOf } from "../standins/aws/providerConfig.js";
 import { decision } from "../standins/aws/services/policy.mjs";
 import { typeOf, types } from "../standins/aws/types/all.js";
+import { sources, unconfirmed } from "../standins/aws/types/replaces.js";
 
 const INSTANCE = "aws:ec2/instance:Instance";
 const VOLUME = "aws:ebs/volume:Volume";
@@ -179,6 +180,64 @@ describe("the stand-in for AWS's plugin: diff", () => {
     const on = { instanceId: "i-1", state: "running" };
     assert.deepEqual(replaced(STATE, on, { ...on, state: "stopped", force: true }), ["state", "force"]);
     assert.deepEqual(replaced(STATE, on, { ...on, instanceId: "i-2" }), ["instanceId anew"]);
+  });
+});
+
+describe("the stand-in for AWS's plugin: what makes another resource", () => {
+  for (const [name, { fields }] of Object.entries(types)) {
+    const source = sources[name];
+    if (source === undefined) continue;
+    const { replaces, inPlace, conditional = [], file, commit } = source;
+
+    it(`${name} is as its source has it: ${file}`, () => {
+      assert.match(commit, /^[0-9a-f]{40}$/);
+      assert.deepEqual(
+        Object.keys(fields).filter(
+          (field) => fields[field]?.replaces && !unconfirmed.properties.includes(`${name} ${field}`),
+        ),
+        Object.keys(fields).filter((field) => replaces.includes(field)),
+      );
+      const told = [...replaces, ...inPlace, ...conditional];
+      assert.deepEqual(
+        told.filter((field) => !(field in fields)),
+        [],
+      );
+      assert.equal(new Set(told).size, told.length);
+      for (const field of conditional) assert.ok(!fields[field]?.replaces, field);
+    });
+  }
+
+  it("is unconfirmed for all else, and that is written down", () => {
+    assert.deepEqual(
+      Object.keys(types)
+        .filter((name) => !(name in sources))
+        .sort(),
+      [...unconfirmed.types].sort(),
+    );
+    const untold = Object.entries(sources).flatMap(([name, { replaces, inPlace, conditional = [] }]) =>
+      Object.keys(types[name]?.fields ?? {})
+        .filter((field) => ![...replaces, ...inPlace, ...conditional].includes(field))
+        .map((field) => `${name} ${field}`),
+    );
+    assert.deepEqual(untold.sort(), [...unconfirmed.properties].sort());
+  });
+
+  it("depends on more than the property for private DNS and for the peer of a rule", () => {
+    const replaced = (type: string, olds: object, news: object) =>
+      [...diff(type, typeOf(type), olds as never, news as never).values()].some(({ replaces }) => replaces);
+    const ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint";
+    for (const [vpcEndpointType, anew] of [
+      ["Interface", false],
+      ["Gateway", true],
+    ] as const) {
+      const endpoint = { vpcEndpointType, privateDnsEnabled: false };
+      assert.equal(replaced(ENDPOINT, endpoint, { ...endpoint, privateDnsEnabled: true }), anew);
+    }
+    const RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+    const rule = { securityGroupId: "sg-1", fromPort: 22, toPort: 22, ipProtocol: "tcp" };
+    const network = { ...rule, cidrIpv4: "10.0.0.0/8" };
+    assert.equal(replaced(RULE, network, { ...rule, cidrIpv4: "10.1.0.0/16" }), false);
+    assert.equal(replaced(RULE, network, { ...rule, referencedSecurityGroupId: "sg-2" }), true);
   });
 });
 

@@ -20,7 +20,7 @@ export function diff(typeName, { fields }, olds, news) {
     const [old, now] = [olds[name] ?? null, news[name] ?? null];
     if (equal(old, now)) continue;
     const kind = old === null ? "add" : now === null ? "delete" : "update";
-    const replaces = fields[name]?.replaces === true || replacesHere(typeName, name, old, now, news);
+    const replaces = fields[name]?.replaces === true || replacesHere(typeName, name, { old, now }, { olds, news });
     changes.set(name, { kind, replaces });
   }
   return changes;
@@ -31,16 +31,29 @@ export function diff(typeName, { fields }, olds, news) {
  *
  * @param {string} typeName
  * @param {string} name
- * @param {Value} old
- * @param {Value} now
- * @param {Properties} news
+ * @param {{ old: Value, now: Value }} change
+ * @param {{ olds: Properties, news: Properties }} all
  */
-function replacesHere(typeName, name, old, now, news) {
-  if (typeName !== "aws:ec2/instance:Instance") return false;
-  if (name === "userDataBase64") return plain(news.userDataReplaceOnChange) === true;
-  if (name === "rootBlockDevice") return ["encrypted", "kmsKeyId"].some((key) => changed(old, now, key));
-  return false;
+function replacesHere(typeName, name, { old, now }, { olds, news }) {
+  switch (typeName) {
+    case "aws:ec2/instance:Instance":
+      if (name === "userDataBase64") return plain(news.userDataReplaceOnChange) === true;
+      return name === "rootBlockDevice" && ["encrypted", "kmsKeyId"].some((key) => changed(old, now, key));
+    case "aws:ec2/vpcEndpoint:VpcEndpoint":
+      return name === "privateDnsEnabled" && plain(news.vpcEndpointType) !== "Interface";
+    case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
+    case "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":
+      return (
+        peers.includes(name) &&
+        peers.some((peer) => ((olds[peer] ?? null) === null) !== ((news[peer] ?? null) === null))
+      );
+    default:
+      return false;
+  }
 }
+
+/** Of a rule: one of them is given. */
+const peers = ["cidrIpv4", "prefixListId", "referencedSecurityGroupId"];
 
 /**
  * @param {Value} old

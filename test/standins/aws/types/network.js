@@ -103,7 +103,7 @@ export const network = {
       routeTableIds: of(optional, ROUTES),
       subnetIds: within(optional, SUBNET),
       securityGroupIds: within(optional, GROUP),
-      privateDnsEnabled: fixed,
+      privateDnsEnabled: optional,
       policy: optional,
       tags: optional,
     },

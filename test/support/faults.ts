@@ -10,7 +10,7 @@ type Undo = () => void;
 export const archiveHost = "archive_s3";
 
 /** The address by which the other hosts of the stack reach a host; it has it while it is off, too. */
-function addressOf(cluster: DockerCluster, host: string): string {
+export function addressOf(cluster: DockerCluster, host: string): string {
   const format = "{{range .NetworkSettings.Networks}}{{.IPAMConfig.IPv4Address}}{{end}}";
   return docker("inspect", "--format", format, cluster.container(host)).trim();
 }

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Audit, type AuditChoices, finish } from "./audit.ts";
 import { type Loss, type Spread, spreadOf } from "./auditLogic.ts";
 import { declare } from "./configFile.ts";
 import { DockerCluster, type Outputs } from "./dockerCluster.ts";
-import { type Moment, patternOf, powerOn } from "./faults.ts";
+import { type Moment, patternOf } from "./faults.ts";
+import { keepLogs } from "./hostLogs.ts";
 import type { ConfigValue, PulumiStack, RunResult, UpdateOptions } from "./pulumiStack.ts";
 import { until } from "./until.ts";
 
@@ -37,8 +35,6 @@ export function onSharedCluster(
 
 /** No update takes longer, whatever it meets: what does is ended, and the test fails. */
 const longestUpdateMs = 300_000;
-
-const state = "/var/lib/understudy/state";
 
 /** A cluster of three nodes whose primary is moved about. */
 const lossAccepted = { lossBytes: "64MB", lossUnknown: true };
@@ -77,23 +73,9 @@ export class HandoverCluster {
     test: { readonly title: string; readonly state?: string | undefined } | undefined,
   ): Promise<HandoverCluster> {
     if (test?.state !== "failed") return this;
-    console.log(`      what the hosts wrote is in ${this.#keepLogs(test.title)}`);
+    console.log(`      what the hosts wrote is in ${keepLogs(this.cluster, HandoverCluster.nodes, test.title)}`);
     await this.dispose();
     return HandoverCluster.create(this.#config);
-  }
-
-  #keepLogs(title: string): string {
-    const directory = mkdtempSync(join(tmpdir(), `understudy-failed-${title.replace(/\W+/g, "-").slice(0, 60)}-`));
-    for (const node of HandoverCluster.nodes) {
-      const script = `cat ${state}/token ${state}/journal; tail -n 300 /var/log/understudy/*.log; journalctl --no-pager -q -n 3000`;
-      try {
-        powerOn(this.cluster, node);
-        writeFileSync(join(directory, node), this.cluster.exec(node, "sh", "-c", `${script} 2>&1 || true`));
-      } catch (error) {
-        writeFileSync(join(directory, node), String(error));
-      }
-    }
-    return directory;
   }
 
   declare(config: Readonly<Record<string, ConfigValue>>, stack: PulumiStack = this.cluster.stack): Promise<void> {

@@ -25,12 +25,13 @@ export function messagesIn(output: string): Message[] {
     const [, hint] = /\bHINT: (.*)$/.exec(line) ?? [];
     if (hint !== undefined) {
       const what = before.slice(-4).join(" ");
-      messages.set(`${hint}\n${before.at(-1) ?? ""}`, { what, hint: hint.trim() });
+      messages.set(`${hint}\n${what}`, { what, hint: hint.trim() });
       before = [];
     } else if (line.trim() === "" || /preflight refuses; no role was touched/.test(line)) {
       before = [];
     } else {
-      before.push(line.trim());
+      // The engine's own words, before the first line of a message.
+      before.push(line.trim().replace(/^.*:Command \S+ .*?(?:\[diff: [^\]]*\];? *|\(\d+s\) +)/, ""));
     }
   }
   return [...messages.values()];

@@ -91,7 +91,7 @@ describe("hosts that restart", () => {
       host.cluster.execAsPostgres(node, "sh", "-c", start);
     },
     "has a backend that crashes": (node) => {
-      host.cluster.exec(node, "sh", "-c", "kill -9 $(pgrep -o -f 'postgres: [a]pp app') || true");
+      host.cluster.exec(node, "sh", "-c", "kill -9 $(pgrep -o -f 'postgres: .*[a]pp app') || true");
     },
   };
   const moments: readonly Moment[] = [

@@ -3,7 +3,7 @@ import { formatRefusal, type Reason } from "../../model/preflight/index.ts";
 import { declareFailover, setState } from "../../model/preflight/scene.ts";
 import { type Ack, addAnswer, violations, type WritablePeriod } from "../support/auditLogic.ts";
 import { asksForPatience, type Known, messagesIn, remediesFor } from "../walk/hints.ts";
-import { type Action, type Round, roundsOf, showAction } from "../walk/plan.ts";
+import { type Action, type Round, roundsOf, showStep } from "../walk/plan.ts";
 import { type Announced, announcedIn, lostWithoutConsent, showPeriods, verdict } from "../walk/verdict.ts";
 
 const roundsOfSeed = (seed: number, count: number): Round[] => {
@@ -55,7 +55,8 @@ describe("what a walk does", () => {
   });
 
   it("can be read", () => {
-    for (const action of actionsOf(roundsOfSeed(3, 60))) assert.doesNotMatch(showAction(action), /undefined|\[object/);
+    for (const step of roundsOfSeed(3, 60).flatMap(({ steps }) => steps))
+      assert.doesNotMatch(showStep(step), /undefined|\[object/);
   });
 });
 

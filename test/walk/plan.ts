@@ -1,5 +1,6 @@
 /** What a walk does, as data. It depends on the seed only: who leads at that moment, and what the cluster answers, is found out when it is done. */
 import { type Random, randomOf } from "../simulation/random.ts";
+import { type Moment, showMoment } from "../support/faults.ts";
 
 export const nodes = ["node-a", "node-b", "node-c"] as const;
 export type Node = (typeof nodes)[number];
@@ -24,7 +25,7 @@ export type Action =
       /** `other`: another checkout of the stack, which knows nothing of what this one does; both may run at once. */
       readonly checkout: "own" | "other";
       readonly args: readonly string[];
-      readonly interrupted: { readonly how: "SIGKILL" | "Ctrl-C"; readonly afterMs: number } | null;
+      readonly interrupted: { readonly how: "SIGKILL" | "Ctrl-C"; readonly moment: Moment } | null;
       /** Whether what comes next waits for its end. */
       readonly isAwaited: boolean;
     }
@@ -40,11 +41,18 @@ export type Action =
   | { readonly kind: "snapshot"; readonly whom: Node }
   | { readonly kind: "disk goes back"; readonly whom: Node };
 
-/** An action, so long after the one before it has begun; after its end where it is awaited. */
+/** An action, so long after the one before it; where an update runs, perhaps at a moment of it, if that comes. */
 export interface Step {
   readonly afterMs: number;
+  readonly moment: Moment | null;
   readonly action: Action;
 }
+
+/** Steps of an update in which a change of primary can be disturbed. `<old>` leads when the update begins, `<new>` is declared to. */
+const disturbed = [
+  ...["preflight", "announce-<new>", "announce-<old>", "prepare", "pause-<old>", "demote-<old>", "demote-<new>"],
+  ...["promote", "resume-<new>", "follow-<old>", "slots", "archive", "receipt"],
+];
 
 /** How the operator puts things right when nothing fails any more. */
 export interface Ending {
@@ -82,9 +90,9 @@ export function* roundsOf(seed: number): Generator<Round, never> {
   for (let round = 0; ; round++) {
     const steps = stepsOf(random);
     const at = random.between(0, steps.length);
-    if (round === disk.savedIn) steps.unshift({ afterMs: 0, action: { kind: "snapshot", whom: disk.node } });
-    if (round === disk.backIn)
-      steps.splice(at, 0, { afterMs: 1000, action: { kind: "disk goes back", whom: disk.node } });
+    const step = { afterMs: 1000, moment: null };
+    if (round === disk.savedIn) steps.unshift({ ...step, action: { kind: "snapshot", whom: disk.node } });
+    if (round === disk.backIn) steps.splice(at, 0, { ...step, action: { kind: "disk goes back", whom: disk.node } });
     yield { steps, ending: endingOf(random) };
   }
 }
@@ -96,20 +104,29 @@ function endingOf(random: Random): Ending {
   return { off, primary: random.chance(0.7) ? "declared" : "real", reconciles: random.chance(0.5) };
 }
 
-/** One or two things that people do, with what goes wrong meanwhile. */
+/** One or two things that people do, with what goes wrong before and meanwhile. */
 function stepsOf(random: Random): Step[] {
   const intentions = Array.from({ length: random.between(1, 2) }, () => intentionOf(random));
   return intentions.flatMap((actions) => {
-    const before = faults(random, random.between(0, 1));
-    const during = faults(random, random.between(1, 3));
-    return [...before, ...actions, ...during].map((action) => ({ afterMs: pauseBefore(random, action), action }));
+    const before = faults(random, random.between(0, 1)).map((action) => soon(random, action));
+    const declared = actions.map((action) => soon(random, action));
+    const during = faults(random, random.between(1, 3)).map((action) => ({
+      ...soon(random, action),
+      moment: random.chance(0.6) ? momentOf(random) : null,
+    }));
+    return [...before, ...declared, ...during];
   });
 }
 
-function pauseBefore(random: Random, { kind }: Action): number {
-  if (["declare primary", "declare state", "accept", "withdraw consent", "guard epoch", "reconcile"].includes(kind))
-    return 0;
-  return random.chance(0.2) ? 0 : random.between(200, 5000);
+/** Declarations cost no time. */
+function soon(random: Random, action: Action): Step {
+  const free = ["declare primary", "declare state", "accept", "withdraw consent", "guard epoch", "reconcile"];
+  const isDeclared = free.includes(action.kind);
+  return { afterMs: isDeclared || random.chance(0.2) ? 0 : random.between(200, 5000), moment: null, action };
+}
+
+function momentOf(random: Random): Moment {
+  return { step: random.pick(disturbed), when: random.pick(["starts", "ends"] as const) };
 }
 
 function intentionOf(random: Random): Action[] {
@@ -162,7 +179,7 @@ function updateOf(random: Random): Action {
     checkout: random.chance(0.15) ? "other" : "own",
     args: random.chance(0.2) ? random.pick(partial) : [],
     interrupted: random.chance(0.3)
-      ? { how: random.chance(0.7) ? "SIGKILL" : "Ctrl-C", afterMs: random.between(2000, 15_000) }
+      ? { how: random.chance(0.7) ? "SIGKILL" : "Ctrl-C", moment: momentOf(random) }
       : null,
     isAwaited: random.chance(0.4),
   };
@@ -214,7 +231,11 @@ function anybody(random: Random): Whom {
 }
 
 /** As it stands in the log. */
-export function showAction(action: Action): string {
+export function showStep({ moment, action }: Step): string {
+  return `${showAction(action)}${moment ? `, when ${showMoment(moment)}` : ""}`;
+}
+
+function showAction(action: Action): string {
   switch (action.kind) {
     case "declare primary":
       return `declare ${action.whom} the primary`;
@@ -233,7 +254,7 @@ export function showAction(action: Action): string {
     case "update": {
       const { checkout, args, interrupted, isAwaited } = action;
       const words = ["pulumi up", ...args, ...(checkout === "other" ? ["in another checkout"] : [])].join(" ");
-      const cut = interrupted ? `, ${interrupted.how} after ${interrupted.afterMs} ms` : "";
+      const cut = interrupted ? `, ${interrupted.how} when ${showMoment(interrupted.moment)}` : "";
       return `${words}${cut}${isAwaited ? "" : ", and meanwhile"}`;
     }
     case "kill":

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { StatusReport } from "../../model/status/report.ts";
 import { Audit, tableOn } from "../support/audit.ts";
 import { type Ack, lossOf, now } from "../support/auditLogic.ts";
+import { type Moment, patternOf } from "../support/faults.ts";
 import { HandoverCluster } from "../support/handover.ts";
 import { keepLogs } from "../support/hostLogs.ts";
 import type { ConfigValue, PulumiStack, RunningUpdate, RunResult } from "../support/pulumiStack.ts";
@@ -18,7 +19,8 @@ import {
   type Node,
   nodes,
   roundsOf,
-  showAction,
+  type Step,
+  showStep,
   type Whom,
 } from "./plan.ts";
 import { type Announced, announcedIn, type Consent, showPeriods, verdict } from "./verdict.ts";
@@ -36,6 +38,10 @@ export interface WalkOptions {
 
 /** An update that meets a fault may wait for it: people end it then. */
 const longestUpdateMs = 90_000;
+/** Where nothing fails, no command takes longer, on however busy a machine. */
+const longestOfAllMs = 300_000;
+/** So long a moment of an update is waited for. */
+const longestWaitMs = 60_000;
 /** What the hosts have begun ends by itself within this time. */
 const patienceSeconds = 150;
 /** How often a message is read and heeded before one gives up. */
@@ -143,13 +149,13 @@ class Walker {
     for (const { steps, ending } of roundsOf(seed)) {
       if (now() + roundMs > end) break;
       this.#say(`round ${++this.#rounds}`);
-      for (const { afterMs, action } of steps) {
+      for (const step of steps) {
         if (now() + endingMs > end) {
           this.#say("time is up: no more of this round");
           break;
         }
-        await sleep(afterMs);
-        await this.#do(action);
+        await this.#until(step);
+        await this.#do(step);
         await this.#look();
       }
       await this.#endOfUpdates(Math.max(10_000, end - endingMs - now()));
@@ -187,17 +193,32 @@ class Walker {
     return whom;
   }
 
-  /** The action as it stands in the log, with who plays its roles now. */
-  #show(action: Action): string {
-    const roles = [...new Set(showAction(action).match(/the leader|another standby|a standby/g) ?? [])];
-    const who = roles.map((role) => `${role}: ${this.#node(role as Whom)}`).join(", ");
-    return `${showAction(action)}${who && ` (${who})`}`;
+  /** Waits for when the step is to be done; not for a moment that the update that runs has passed, or never gets to. */
+  async #until({ afterMs, moment }: Step): Promise<void> {
+    if (moment !== null && this.#own) {
+      const { running, ended } = this.#own;
+      const comes = running.waitFor(this.#patternOf(moment)).catch(() => undefined);
+      await Promise.race([comes, ended, sleep(longestWaitMs)]);
+    } else {
+      await sleep(afterMs);
+    }
   }
 
-  async #do(action: Action): Promise<void> {
-    this.#say(this.#show(action));
+  #patternOf({ step, when }: Moment): RegExp {
+    return patternOf({ step: step.replace("<old>", this.#leader).replace("<new>", this.#declared.primary), when });
+  }
+
+  /** The step as it stands in the log, with who plays its roles now. */
+  #show(step: Step): string {
+    const roles = [...new Set(showStep(step).match(/the leader|another standby|a standby/g) ?? [])];
+    const who = roles.map((role) => `${role}: ${this.#node(role as Whom)}`).join(", ");
+    return `${showStep(step)}${who && ` (${who})`}`;
+  }
+
+  async #do(step: Step): Promise<void> {
+    this.#say(this.#show(step));
     try {
-      await this.#carryOut(action);
+      await this.#carryOut(step.action);
     } catch (error) {
       if (error instanceof Failure) throw error;
       // On a host that is off, or hangs, nothing can be done.
@@ -310,9 +331,11 @@ class Walker {
     const consent = this.#declared.accept;
     const running = stack.spawnUp({ args, killAfterMs: longestUpdateMs });
     const how = interrupted?.how === "Ctrl-C" ? "SIGINT" : "SIGKILL";
-    const timer = interrupted ? setTimeout(() => running.signal(how), interrupted.afterMs) : undefined;
+    if (interrupted) {
+      const comes = running.waitFor(this.#patternOf(interrupted.moment));
+      comes.then(() => running.signal(how)).catch(() => undefined);
+    }
     const ended = running.result.then(async (result) => {
-      clearTimeout(timer);
       this.#hear(result, at, consent, checkout === "other" ? "  the other update" : "  the update");
       if (checkout === "other") await stack.dispose();
       else if (result.exitCode !== 0) await stack.cancel();
@@ -402,7 +425,7 @@ class Walker {
       await this.#declare();
       const at = now();
       const consent = this.#declared.accept;
-      const { exitCode, output } = await this.#stack.preview({ killAfterMs: longestUpdateMs });
+      const { exitCode, output } = await this.#stack.preview({ killAfterMs: longestOfAllMs });
       await this.#look();
       for (const announced of announcedIn(output)) {
         this.#announced.push({ ...announced, at, consent, wholeUntil: this.#wholeUntil.get(announced.to) ?? 0 });
@@ -468,7 +491,7 @@ class Walker {
   async #up(): Promise<RunResult> {
     await this.#declare();
     const at = now();
-    const result = await this.#stack.up({ killAfterMs: 2 * longestUpdateMs });
+    const result = await this.#stack.up({ killAfterMs: longestOfAllMs });
     this.#hear(result, at, this.#declared.accept, "  pulumi up");
     if (result.exitCode !== 0) await this.#stack.cancel();
     await this.#look();

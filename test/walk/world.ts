@@ -14,7 +14,7 @@ const longestCommandMs = 30_000;
 /** How the processes are found on a host; all are killed by SIGKILL. The names are those that PostgreSQL and systemd give them. */
 const killing: Readonly<Record<(typeof victims)[number], string>> = {
   postmaster: "kill -9 $(head -n 1 /var/lib/understudy/*/data/postmaster.pid)",
-  backend: "kill -9 $(pgrep -o -f 'postgres: ([^:]*: )?[a]pp app')",
+  backend: "kill -9 $(pgrep -o -f 'postgres: .*[a]pp app')",
   "WAL receiver": "pkill -9 -f 'postgres: .*[w]alreceiver'",
   checkpointer: "pkill -9 -f 'postgres: .*[c]heckpointer'",
   // Whatever runs for the program itself, and is no server.

@@ -27,11 +27,15 @@ export function messagesIn(output: string): Message[] {
       const what = before.slice(-4).join(" ");
       messages.set(`${hint}\n${what}`, { what, hint: hint.trim() });
       before = [];
-    } else if (line.trim() === "" || /preflight refuses; no role was touched/.test(line)) {
+    } else if (
+      line.trim() === "" ||
+      line.startsWith("@ updating") ||
+      /preflight refuses; no role was touched/.test(line)
+    ) {
       before = [];
     } else {
       // The engine's own words, before the first line of a message.
-      before.push(line.trim().replace(/^.*:Command \S+ .*?(?:\[diff: [^\]]*\];? *|\(\d+s\) +)/, ""));
+      before.push(line.trim().replace(/^.*?:Command \S+ \S+ \(\d+s\)(?: \[diff: [^\]]*\])?;? */, ""));
     }
   }
   return [...messages.values()];

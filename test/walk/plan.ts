@@ -167,7 +167,7 @@ function declarationOf(random: Random): Action {
         ? { kind: "accept", off: random.pick([-1, 0, 1]), behind: random.chance(0.5) }
         : { kind: "withdraw consent" };
     case 5:
-      return { kind: "guard epoch", off: random.pick([-1, 0, null]) };
+      return { kind: "guard epoch", off: random.pick([0, 0, 0, -1, null]) };
     default:
       return { kind: "reconcile" };
   }

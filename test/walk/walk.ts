@@ -372,11 +372,18 @@ class Walker {
     if (exitCode === 0 && epoch !== undefined) this.#epoch = Number(epoch);
     const ended = exitCode === 0 ? "is well" : `ended with ${exitCode}`;
     this.#say(`${what} ${ended} after ${(durationMs / 1000).toFixed(1)} s${summary ? `, ${summary}` : ""}`);
-    for (const { what: problem, hint } of exitCode === 0 ? [] : messagesIn(output)) {
-      this.#say(`    ${problem.slice(-300)}`);
+    if (exitCode !== 0) this.#tellMessages(output, "");
+    appendFileSync(join(this.#directory, `update-${String(this.#updates).padStart(3, "0")}.log`), output);
+  }
+
+  #tellMessages(output: string, how: string): void {
+    const messages = messagesIn(output);
+    for (const { what, hint } of messages) {
+      this.#say(`    ${how}${what.slice(-300)}`);
       this.#say(`      HINT: ${hint.slice(0, 300)}`);
     }
-    appendFileSync(join(this.#directory, `update-${String(this.#updates).padStart(3, "0")}.log`), output);
+    const errors = new Set([...output.matchAll(/^ +error: (.*)$/gm)].map(([, error = ""]) => error));
+    for (const error of messages.length > 0 ? [] : errors) this.#say(`    ${how}${error.slice(0, 300)}`);
   }
 
   // --- when nothing fails any more -----------------------------------------------------------------------------------
@@ -431,6 +438,7 @@ class Walker {
         this.#announced.push({ ...announced, at, consent, wholeUntil: this.#wholeUntil.get(announced.to) ?? 0 });
       }
       if (exitCode === 0) return;
+      this.#tellMessages(output, "read: ");
       const remedies = this.#heed(output, lost);
       if (remedies === 0) {
         if (!messagesIn(output).some(asksForPatience) || now() > end)
@@ -446,8 +454,6 @@ class Walker {
   #heed(output: string, off: readonly Node[]): number {
     const done = new Set<string>();
     for (const message of messagesIn(output)) {
-      this.#say(`  read: ${message.what.slice(-300)}`);
-      this.#say(`      HINT: ${message.hint.slice(0, 300)}`);
       for (const remedy of remediesFor(message, { off, states: this.#declared.states })) {
         const key = JSON.stringify(remedy);
         if (done.has(key)) continue;

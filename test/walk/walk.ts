@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StatusReport } from "../../model/status/report.ts";
-import { Audit, tableOn } from "../support/audit.ts";
+import { Audit, finish, tableOn } from "../support/audit.ts";
 import { type Ack, lossOf, now } from "../support/auditLogic.ts";
 import { type Moment, patternOf } from "../support/faults.ts";
 import { HandoverCluster } from "../support/handover.ts";
@@ -11,7 +11,7 @@ import { keepLogs } from "../support/hostLogs.ts";
 import type { ConfigValue, PulumiStack, RunningUpdate, RunResult } from "../support/pulumiStack.ts";
 import { runLine } from "../support/runbook.ts";
 import { until } from "../support/until.ts";
-import { asksForPatience, messagesIn, type Remedy, remediesFor } from "./hints.ts";
+import { asksForPatience, isRefusal, messagesIn, type Remedy, remediesFor } from "./hints.ts";
 import {
   type Action,
   type Declarable,
@@ -28,7 +28,7 @@ import { World } from "./world.ts";
 
 export interface WalkOptions {
   readonly seed: number;
-  /** No round begins later. The one that has begun is ended, which takes a few minutes at most. */
+  /** A round begins as long as one is expected to fit. One that has begun is ended, which takes a few minutes at most. */
   readonly minutes: number;
   /** Gets the log, a line at a time. */
   readonly say: (line: string) => void;
@@ -48,6 +48,8 @@ const patienceSeconds = 150;
 const mostLooks = 10;
 /** As the protocol promises. */
 const mostUpdates = 2;
+/** So often an update may refuse what its preview allowed. */
+const mostRefusals = 2;
 /** A round takes about so long, and the end of it. */
 const roundMs = 90_000;
 const endingMs = 60_000;
@@ -79,12 +81,8 @@ export async function walk(options: WalkOptions): Promise<void> {
     await walker.run();
   } catch (error) {
     await walker.explain(error);
-    throw new Error(
-      `seed ${seed}: ${error instanceof Error ? error.message : error}\nthe log and the hosts' own are in ${directory}`,
-      {
-        cause: error,
-      },
-    );
+    const message = error instanceof Error ? error.message : error;
+    throw new Error(`seed ${seed}: ${message}\nthe log and the hosts' own are in ${directory}`, { cause: error });
   } finally {
     await walker.end();
     await host.dispose();
@@ -161,7 +159,12 @@ class Walker {
       await this.#endOfUpdates(Math.max(10_000, end - endingMs - now()));
       await this.#putRight(ending);
     }
-    const { acks } = this.#audit as Audit;
+    if (this.#rounds === 0) throw new Error(`no round fits into ${minutes} min`);
+    const { primary } = this.#declared;
+    const { unexplained = [] } = (await finish(this.#audit, this.#host.cluster, primary, []))[primary] ?? {};
+    if (unexplained.length > 0)
+      throw new Failure(`${unexplained.length} rows are there that were refused, or that nobody wrote`);
+    const { acks } = this.#audit;
     this.#say(
       `well: ${this.#rounds} rounds, ${this.#updates} updates, ${acks.length} rows acknowledged, ${this.#lost} of them lost by consent, change ${this.#epoch}`,
     );
@@ -335,11 +338,13 @@ class Walker {
       const comes = running.waitFor(this.#patternOf(interrupted.moment));
       comes.then(() => running.signal(how)).catch(() => undefined);
     }
-    const ended = running.result.then(async (result) => {
+    const end = async () => {
+      const result = await running.result;
       this.#hear(result, at, consent, checkout === "other" ? "  the other update" : "  the update");
       if (checkout === "other") await stack.dispose();
       else if (result.exitCode !== 0) await stack.cancel();
-    });
+    };
+    const ended = end().catch((error) => this.#say(`  not done: ${error}`));
     if (checkout === "own") this.#own = { running, ended };
     else this.#others.push({ running, ended });
     if (isAwaited) await ended;
@@ -401,6 +406,7 @@ class Walker {
     if (reconciles) this.#reconcile();
 
     const standbys = () => running.filter((node) => node !== declared.primary);
+    let refusals = 0;
     for (let update = 1; ; update++) {
       await this.#previewUntilAllowed(lost);
       const result = await this.#up();
@@ -415,6 +421,8 @@ class Walker {
           continue;
         }
       }
+      // What was read in the preview has changed meanwhile: a message, and no update.
+      if (isRefusal(result.output) && ++refusals <= mostRefusals) update--;
       if (update === mostUpdates)
         throw new Failure(`${update} updates did not end as declared:\n${result.output.slice(-4000)}`);
       this.#heed(result.output, lost);

@@ -1,7 +1,7 @@
 import { walk } from "../walk/walk.ts";
 
 /** CI walks by one seed, so that what fails there fails again; `npm run walk` takes a fresh one. */
-const seed = 1;
+const seed = 904;
 const minutes = 5;
 
 describe("a random walk on three hosts", () => {

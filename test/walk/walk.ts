@@ -40,6 +40,8 @@ export interface WalkOptions {
 const longestUpdateMs = 90_000;
 /** Where nothing fails, no command takes longer, on however busy a machine. */
 const longestOfAllMs = 300_000;
+/** So long the last fault of a round lasts at least. */
+const lastFaultMs = 4000;
 /** So long a moment of an update is waited for. */
 const longestWaitMs = 60_000;
 /** What the hosts have begun ends by itself within this time. */
@@ -156,6 +158,7 @@ class Walker {
         await this.#do(step);
         await this.#look();
       }
+      await sleep(lastFaultMs);
       await this.#endOfUpdates(Math.max(10_000, end - endingMs - now()));
       await this.#putRight(ending);
     }

@@ -23,8 +23,8 @@ export async function ask(
 }
 
 /** A ledger that ends below what somebody knows to be taken has not been read to its end. */
-function heardOf({ ledger, memory }: Node, { token }: Answer): void {
-  if (token.ledger === memory.my.token.ledger) ledger.heardOf(token.entry);
+function heardOf({ ledgerOf, memory }: Node, { token }: Answer): void {
+  if (token.ledger === memory.my.token.ledger) ledgerOf(token.ledger).heardOf(token.entry);
 }
 
 export async function askWhoLeads(node: Node, to: Member, endArming = false): Promise<Answer | undefined> {

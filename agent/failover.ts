@@ -31,6 +31,7 @@ import { refused } from "./errors.ts";
 import * as messages from "./messages.ts";
 import { isServing, leads, type Node, randomHex, running } from "./node.ts";
 import { promote } from "./promotion.ts";
+import { beginLedger, closeOldLedger } from "./replacement.ts";
 import { notWritten } from "./switchover.ts";
 import { times } from "./times.ts";
 
@@ -191,12 +192,16 @@ export async function takeOver(node: Node): Promise<Refusal | null> {
  * has to get rid of answers that it would stand down. Until then nothing is written: an update can bring proofs.
  */
 export async function makeSure(node: Node): Promise<void> {
+  await beginLedger(node);
   const { me, memory, ledger, hold } = node;
   const { token } = memory.my;
   const reading = await ledger.read(token.entry);
   const own = ownLedger(token, reading);
   if (own.kind !== "own" || memory.my.arming.kind !== "none") return;
-  if (!hasToClaim(memory.my, own.last)) return noteTaken(node, own.entries[0]);
+  if (!hasToClaim(memory.my, own.last)) {
+    await noteTaken(node, own.entries[0]);
+    return closeOldLedger(node);
+  }
   const concerned = over(me, token, true, own.entries, own.last);
   const answers = await askAll(node, concerned);
   const isReady = concerned.every((each) => {

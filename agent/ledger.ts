@@ -1,5 +1,6 @@
 /**
- * The ledger over its storage. Entry n is the object `entry-<n>`, its companion `entry-<n>.taken`. An object is the MAC of its body in hex, a line
+ * The ledger over its storage. Entry n is the object `entry-<n>`, its companion `entry-<n>.taken`; the object `first` says which is the first one, where
+ * that is not 1. An object is the MAC of its body in hex, a line
  * feed, and the body: one line of JSON. The digest of an entry is the SHA-256 of its body, and each entry names the digest of the one before.
  *
  * Nothing is skipped and nothing is guessed: a wrong MAC, a version that is not known, a broken chain, or an error of the store is "not read". Only
@@ -17,7 +18,7 @@ import {
   type Reading,
   unread,
 } from "../model/leadership/index.ts";
-import { encodeEntry, entrySchema, takenSchema } from "../model/leadership/schema.ts";
+import { encodeEntry, entrySchema, firstSchema, takenSchema } from "../model/leadership/schema.ts";
 import { because } from "./errors.ts";
 import type { Clock, LedgerStorage } from "./surroundings.ts";
 
@@ -29,6 +30,10 @@ export type Creation =
   /** It may be there, or come to be there later. */
   | { readonly kind: "unknown"; readonly why: string };
 
+export type Stamp = Pick<Entry, "nonce" | "at">;
+/** What is written of an entry. */
+export type Written = Omit<Entry, "digest" | "taken">;
+
 export interface Ledger {
   /**
    * From entry `from` (the node's own; 0: from the first one) to the end. Whether each entry above `from` was taken is looked up; of the first one it
@@ -37,6 +42,8 @@ export interface Ledger {
   read(from: number): Promise<Reading>;
   /** Entry 1 of a new cluster. */
   begin(id: string, leader: Member, members: Members): Promise<Creation>;
+  /** The first entry of a ledger that is in the place of another one. */
+  beginAnew(first: (stamp: Stamp) => Written): Promise<Creation>;
   append(previous: Entry, draft: Draft): Promise<Creation>;
   /** Leaves the companion of an entry that this node took. Rejects: not known. */
   noteTaken(entry: Entry): Promise<void>;
@@ -45,6 +52,7 @@ export interface Ledger {
 }
 
 const FIRST = 1;
+const firstKey = "first";
 const keyOf = (number: number): string => `entry-${String(number).padStart(9, "0")}`;
 const takenKeyOf = (number: number): string => `${keyOf(number)}.taken`;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -103,13 +111,26 @@ export function openLedger(storage: LedgerStorage, secret: Uint8Array, clock: Cl
   const companions = companionsOf(storage, secret);
   let highest = 0;
 
-  async function readFrom(from: number): Promise<Entries> {
+  async function chainFrom(from: number): Promise<Entry[]> {
     const found: Entry[] = [];
     for (let number = Math.max(from, FIRST); ; number++) {
       const entry = await entries.read(number, found.at(-1));
-      if (!entry) break;
+      if (!entry) return found;
       found.push(number > from ? { ...entry, taken: await companions.isTaken(entry) } : entry);
     }
+  }
+
+  /** A reader who knows the ledger that was there before this one has an earlier number. */
+  async function chainFromFirst(from: number): Promise<Entry[]> {
+    const first = await readFirst(storage, secret);
+    const found = first && first.number > from ? await chainFrom(first.number) : [];
+    if (found[0] && found[0].ledger !== first?.ledger) throw new Error("its first entry is of another ledger");
+    return found[0] ? [{ ...found[0], taken: await companions.isTaken(found[0]) }, ...found.slice(1)] : [];
+  }
+
+  async function readFrom(from: number): Promise<Entries> {
+    const there = await chainFrom(from);
+    const found = there.length > 0 ? there : await chainFromFirst(from);
     const end = found.at(-1)?.number ?? 0;
     if (end < highest && end >= from) throw new Error(`it ends at entry ${end}, and somebody knows entry ${highest}`);
     highest = Math.max(highest, end);
@@ -128,12 +149,40 @@ export function openLedger(storage: LedgerStorage, secret: Uint8Array, clock: Cl
     },
     begin: (id, leader, members) =>
       entries.write(initialEntry(leader, members, { ledger: id, number: FIRST, epoch: 1, previous: "", ...stamp() })),
+    beginAnew: async (first) => {
+      const entry = first(stamp());
+      try {
+        await namesFirst(storage, secret, entry);
+      } catch (error) {
+        return { kind: "unknown", why: because(error) };
+      }
+      return await entries.write(entry);
+    },
     append: (previous, draft) => entries.write(entryAfter(previous, draft, stamp())),
     noteTaken: (entry) => companions.note(entry),
     heardOf: (number) => {
       highest = Math.max(highest, number);
     },
   };
+}
+
+async function readFirst(
+  storage: LedgerStorage,
+  secret: Uint8Array,
+): Promise<{ readonly ledger: string; readonly number: number } | undefined> {
+  const bytes = await storage.get(firstKey);
+  if (bytes === undefined) return undefined;
+  const { data } = firstSchema.safeParse(JSON.parse(opened(secret, firstKey, bytes)));
+  if (!data) throw new Error(`object ${firstKey} is not of a form that this version knows`);
+  return data;
+}
+
+/** Before the entry is there: whoever reads it finds it. */
+async function namesFirst(storage: LedgerStorage, secret: Uint8Array, { ledger, number }: Written): Promise<void> {
+  await storage.create(firstKey, sealed(secret, firstKey, { version: 1, ledger, number }));
+  const there = await readFirst(storage, secret);
+  if (there?.ledger !== ledger || there.number !== number)
+    throw new Error(`in this place another ledger was begun (${there?.ledger}, by entry ${there?.number})`);
 }
 
 function entriesOf(storage: LedgerStorage, secret: Uint8Array) {
@@ -151,7 +200,7 @@ function entriesOf(storage: LedgerStorage, secret: Uint8Array) {
     return entry;
   }
 
-  async function write(entry: Omit<Entry, "digest" | "taken">): Promise<Creation> {
+  async function write(entry: Written): Promise<Creation> {
     const key = keyOf(entry.number);
     const written = sealed(secret, key, encodeEntry(entry));
     let said = "the store has not said what became of it";

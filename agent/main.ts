@@ -18,6 +18,9 @@ export interface Agent {
   readonly follow: (request: unknown) => ReturnType<typeof steps.followLeader>;
   readonly members: (request: unknown) => Promise<void>;
   readonly override: (request: unknown) => Promise<steps.Promoted>;
+  readonly replace: (request: unknown) => Promise<steps.Promoted>;
+  readonly tell: (request: unknown) => Promise<void>;
+  readonly adopt: (request: unknown) => Promise<void>;
   readonly status: () => ReturnType<typeof steps.status>;
   /** Rejects when the agent has to end; it is then started anew. Never resolves. */
   readonly ended: Promise<never>;
@@ -40,6 +43,9 @@ export async function startAgent(identity: Identity, world: Surroundings, log: L
     follow: (request) => steps.followLeader(node, request),
     members: (request) => steps.setMembers(node, request),
     override: (request) => steps.override(node, request),
+    replace: (request) => steps.replace(node, request),
+    tell: (request) => steps.tell(node, request),
+    adopt: (request) => steps.adopt(node, request),
     status: () => steps.status(node),
     ended: lookOn(node, pause.take),
   };

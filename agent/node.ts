@@ -7,6 +7,7 @@
 import {
   type Answer,
   type Entry,
+  heeded,
   isOfMachine,
   type Member,
   noInquiry,
@@ -18,7 +19,7 @@ import {
   type Stopped,
   type WalEnd,
 } from "../model/leadership/index.ts";
-import { encodeKept, type Kept, keptSchema } from "../model/leadership/schema.ts";
+import { encodeKept, type Kept, keptSchema, type Replacement, replacementSchema } from "../model/leadership/schema.ts";
 import { because } from "./errors.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -56,14 +57,20 @@ export interface Memory {
   checkpoint: WalEnd | null;
   /** The machine that wrote what is on disk, where it is another one. */
   otherMachine: string | null;
+  /** The ledger that this node has replaced, until it is closed or cannot be. */
+  replacement: Replacement | null;
   /** Of the entry that this arming was offered. */
   offered: { readonly entry: number; readonly digest: string } | null;
   told: Stopped | null;
+  /** As the old primary: the offer for which it has stopped. */
+  handsTo: { readonly to: Member; readonly entry: number; readonly secret: string } | null;
   claim: Claim | null;
   /** The last entry of its own beside which it has left the companion. */
   noted: number;
   /** How far others had WAL, when they were last asked. */
   readonly walEnds: Map<Member, WalEnd>;
+  /** Whether PostgreSQL may have been told to ask the archive for nothing. */
+  isQuiet: boolean;
   /** Whom a running standby receives from. */
   source: Member | null;
   /** The id of the update that may take steps here. */
@@ -76,7 +83,9 @@ export interface Node {
   readonly me: Member;
   readonly machine: string;
   readonly world: Surroundings;
+  /** The ledger that this node heeds. */
   readonly ledger: Ledger;
+  ledgerOf(id: string): Ledger;
   readonly memory: Memory;
   readonly log: Log;
   hold<T>(work: () => Promise<T>): Promise<T>;
@@ -87,6 +96,7 @@ export interface Node {
 
 const STANDING = "standing.json";
 const INTENT = "intent.json";
+const REPLACEMENT = "replacement.json";
 
 /** One after the other, in the order in which they came. */
 function lock(isOver: () => Error | null): <T>(work: () => Promise<T>) => Promise<T> {
@@ -117,21 +127,34 @@ export function makeNode({ me, machine, ledgerKey }: Identity, world: Surroundin
     origins: [],
     checkpoint: null,
     otherMachine: null,
+    replacement: null,
     offered: null,
     told: null,
+    handsTo: null,
     claim: null,
     noted: 0,
     walEnds: new Map(),
+    // By an agent before this one.
+    isQuiet: true,
     source: null,
     intent: null,
     failed: null,
   };
   const isOver = () => memory.failed;
+  const ledgers = new Map<string, Ledger>();
+  const ledgerOf = (id: string): Ledger => {
+    const ledger = ledgers.get(id) ?? openLedger(world.ledger(id), ledgerKey, world.clock);
+    ledgers.set(id, ledger);
+    return ledger;
+  };
   return {
     me,
     machine,
     world,
-    ledger: openLedger(world.ledger, ledgerKey, world.clock),
+    get ledger() {
+      return ledgerOf(heeded(memory.my.token));
+    },
+    ledgerOf,
     memory,
     log,
     hold: lock(isOver),
@@ -173,6 +196,8 @@ async function makeDurable(
 export async function recall({ me, memory, machine, world: { store }, log }: Node): Promise<void> {
   const text = await store.read(STANDING);
   memory.intent = (await store.read(INTENT)) ?? null;
+  const replacement = await store.read(REPLACEMENT);
+  if (replacement !== undefined) memory.replacement = replacementSchema.parse(JSON.parse(replacement));
   if (text === undefined) return;
   const { token, joined, promoted, origins, checkpoint, machine: written } = keptSchema.parse(JSON.parse(text));
   memory.my = { ...memory.my, token, joined, promoted };
@@ -180,6 +205,12 @@ export async function recall({ me, memory, machine, world: { store }, log }: Nod
   memory.checkpoint = checkpoint;
   if (!isOfMachine(written, machine)) memory.otherMachine = written;
   log("recalls", { me, token, joined, promoted, otherMachine: memory.otherMachine });
+}
+
+/** Within a hold, before the token that it goes with: without that it says nothing. */
+export async function rememberReplacement({ memory, world }: Node, replacement: Replacement): Promise<void> {
+  await world.store.write(REPLACEMENT, JSON.stringify(replacement));
+  memory.replacement = replacement;
 }
 
 /** Within a hold: steps of other updates refuse from now on. */

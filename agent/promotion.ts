@@ -38,6 +38,8 @@ export async function startWriting(node: Node, by: "start" | "promotion"): Promi
   if (by === "start") await postgres.startPrimary();
   else {
     await postgres.startStandby(null);
+    // What was fetched for the arming is there still; nobody waits for an archive that does not answer.
+    await postgres.fetchHistories().catch((error) => log("has not fetched histories", { why: because(error) }));
     await postgres.promote();
   }
   await nowTakesWrites(node);
@@ -55,6 +57,8 @@ export async function nowTakesWrites(node: Node): Promise<void> {
   });
   log("takes writes", { token: changeOf(memory.my.token), timeline: memory.origins.at(-1)?.timeline });
   await keepSlots(node);
+  // Before 16, whoever rewinds by this server does not see the new timeline until then. PostgreSQL takes minutes for it by itself.
+  void world.postgres.checkpoint().catch((error) => log("has no checkpoint yet", { why: because(error) }));
 }
 
 /** The last timeline is the one that this change has begun. Of others than those before it, this data has none, whatever its leaders had. */

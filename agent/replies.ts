@@ -8,7 +8,7 @@ import { encodeReply, type Reply, type Request, requestSchema } from "./messages
 import { answerOf, hasAnswer, leads, type Node } from "./node.ts";
 import { onPromise } from "./override.ts";
 import type { Json } from "./surroundings.ts";
-import { onOffer, onStopped } from "./switchover.ts";
+import { onOffer, onStopped, readOwnWal } from "./switchover.ts";
 
 /** `wake`: there is something to be done about PostgreSQL. Rejects, so that it is silent, where it has no answer. */
 export async function reply(node: Node, wake: () => void, from: Member, request: Json): Promise<Json> {
@@ -40,11 +40,13 @@ async function replyTo(node: Node, from: Member, request: Request): Promise<Repl
       await onStandDown(node, request, from);
       return { kind: "done" };
     case "promise":
-      await onPromise(node, from, request.change);
+      await onPromise(node, from, request);
       return { kind: "done" };
     case "history":
       if (node.memory.phase !== "serving" || !leads(node)) throw new Error("it does not lead");
       return { kind: "history", history: await myHistory(node) };
+    case "wal":
+      return { kind: "wal", bytes: Buffer.from(await readOwnWal(node, from, request)).toString("base64") };
     case "walEnd":
       return { kind: "walEnd", end: (await node.world.postgres.walEnd(request.timeline)) ?? null };
     default:

@@ -7,15 +7,21 @@ import {
   changeOf,
   explainStart,
   hasToClaim,
+  heeded,
   letGo,
   type Member,
   mayBegin,
+  mayRetire,
   membersOf,
+  nameOf,
+  noInquiry,
   ownLedger,
+  retiredBy,
+  told,
   tookOver,
 } from "../model/leadership/index.ts";
 import { consentSchema, count, ledgerIdSchema, memberSchema, membersSchema } from "../model/leadership/schema.ts";
-import { askAll } from "./asking.ts";
+import { askAll, askWhoLeads } from "./asking.ts";
 import { Refused, refused } from "./errors.ts";
 import {
   arm,
@@ -24,13 +30,14 @@ import {
   disarmIf,
   type Fenced,
   isFenced,
+  makeSure,
   takeOver,
   writeClaim,
 } from "./failover.ts";
 import { type Followed, follow } from "./follow.ts";
 import { verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
-import { takeOverWithoutLedger } from "./override.ts";
+import { replaceLedger, takeOverWithoutLedger } from "./override.ts";
 import { type HandedOver, handOver, notWritten } from "./switchover.ts";
 import { times } from "./times.ts";
 
@@ -45,8 +52,18 @@ export const stepSchemas = {
   demote: z.strictObject({ intent, to: memberSchema, fenced }),
   promote: z.strictObject({ intent, fenced }),
   follow: z.strictObject({ intent, leader: memberSchema }),
-  members: z.strictObject({ intent, list: membersSchema }),
+  /** `gone`: who is proven to be, of those that are members no more. */
+  members: z.strictObject({ intent, list: membersSchema, gone: membersSchema }),
   override: z.strictObject({ intent, nodes: membersSchema, keptOff: membersSchema }),
+  replace: z.strictObject({
+    intent,
+    ledger: ledgerIdSchema,
+    nodes: membersSchema,
+    keptOff: membersSchema,
+    consent: consentSchema.nullable(),
+  }),
+  tell: z.strictObject({ intent, leader: memberSchema, ledger: ledgerIdSchema }),
+  adopt: z.strictObject({ intent, machine: z.string().min(1).max(200) }),
 } as const;
 export type StepRequest<S extends keyof typeof stepSchemas> = z.infer<(typeof stepSchemas)[S]>;
 
@@ -95,7 +112,8 @@ export async function announce(node: Node, request: unknown): Promise<Prepared |
 export async function initialize(node: Node, request: unknown): Promise<void> {
   const wanted = checked("initialize", request);
   requireIntent(node, wanted.intent);
-  const { me, memory, ledger, hold, change, log } = node;
+  const { me, memory, hold, change, log } = node;
+  const ledger = node.ledgerOf(wanted.ledger);
   const reading = await ledger.read(0);
   const decided = mayBegin(me, memory.my.token, reading);
   if (!decided.may) throw refused(decided.why, reading);
@@ -118,7 +136,8 @@ export async function initialize(node: Node, request: unknown): Promise<void> {
 export async function prepare(node: Node, request: unknown): Promise<Prepared> {
   const { intent, consent, fenced } = checked("prepare", request);
   requireIntent(node, intent);
-  const { me, memory, hold, world } = node;
+  requireOwnMachine(node);
+  const { me, memory, hold, turn, world } = node;
   if (memory.phase === "serving" && leads(node)) return prepareServing(node);
   const answers = await askAll(node, memory.my.token.members);
   const leader = [...answers].find(
@@ -126,13 +145,17 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
   )?.[0];
   await endOwnArming(node);
   if (leader) await follow(node, leader);
-  await world.postgres.fetchHistories();
-  await hold(async () => {
-    requireIntent(node, intent);
-    if (isServing(memory)) throw refused({ kind: "serves", node: me });
-    if (!memory.my.token.members.includes(me))
-      throw refused({ kind: "notAMember", node: me, entry: memory.my.token.entry });
-    await arm(node);
+  // One turn: nobody asks the archive again between the two.
+  await turn(async () => {
+    memory.isQuiet = true;
+    await world.postgres.fetchHistories();
+    await hold(async () => {
+      requireIntent(node, intent);
+      if (isServing(memory)) throw refused({ kind: "serves", node: me });
+      if (!memory.my.token.members.includes(me))
+        throw refused({ kind: "notAMember", node: me, entry: memory.my.token.entry });
+      await arm(node);
+    });
   });
   if (leader) return { plan: "planned", from: leader };
   const entry = await writeClaim(node, { consent });
@@ -204,15 +227,18 @@ export async function followLeader(node: Node, request: unknown): Promise<{ read
   return { how: await follow(node, leader) };
 }
 
-/** The list of members is this one, by an entry of the ledger. Who is not on it any more is proven gone: the caller says so. */
+/** The list of members is this one, by an entry of the ledger. */
 export async function setMembers(node: Node, request: unknown): Promise<void> {
-  const { intent, list } = checked("members", request);
+  const { intent, list, gone } = checked("members", request);
   requireIntent(node, intent);
   const { me, memory, hold, ledger } = node;
   const reading = await ledger.read(memory.my.token.entry);
   const own = ownLedger(memory.my.token, reading);
   if (own.kind !== "own") throw refused({ kind: "ledger", own }, reading);
   if (String(membersOf(own.last)) === String(list)) return;
+  const retired = retiredBy(own.last, list);
+  const mayGo = mayRetire(retired, gone, await askAll(node, retired));
+  if (!mayGo.may) throw refused(mayGo.why, reading);
   const secret = await hold(async () => {
     requireIntent(node, intent);
     if (memory.phase !== "serving" || !leads(node))
@@ -226,11 +252,84 @@ export async function setMembers(node: Node, request: unknown): Promise<void> {
 
 /** The operator's last resort: the archive is lost, and the primary too. */
 export async function override(node: Node, request: unknown): Promise<Promoted> {
-  const { intent, nodes, keptOff } = checked("override", request);
+  const { intent, ...others } = checked("override", request);
   requireIntent(node, intent);
-  const refusal = await takeOverWithoutLedger(node, nodes, keptOff);
+  requireOwnMachine(node);
+  const refusal = await takeOverWithoutLedger(node, others);
   if (refusal) throw refused(refusal);
   return serves(node);
+}
+
+/** This ledger is in the place of the one that was there. The primary does it, or who takes over for it. */
+export async function replace(node: Node, request: unknown): Promise<Promoted> {
+  const { intent, ledger, consent, ...others } = checked("replace", request);
+  requireIntent(node, intent);
+  requireOwnMachine(node);
+  const { memory } = node;
+  const isDone = () => memory.my.token.ledger === ledger && (leads(node) || memory.my.token.overrides === 0);
+  if (!isDone()) {
+    const refusal = await replaceLedger(node, others, ledger, consent);
+    if (refusal) throw refused(refusal);
+  }
+  await serves(node);
+  await makeSure(node);
+  if (memory.my.token.overrides > 0)
+    throw new Refused({
+      message: "the new ledger does not hold yet that this node leads",
+      hint: "run npm run status; the primary tries on by itself",
+    });
+  return serves(node);
+}
+
+/** A host that was kept off for a new ledger hears who leads by it, whatever it has known. What it has is not the leader's data. */
+export async function tell(node: Node, request: unknown): Promise<void> {
+  const { intent, leader, ledger } = checked("tell", request);
+  requireIntent(node, intent);
+  const { me, memory, hold, change, log } = node;
+  if (heeded(memory.my.token) === ledger) return;
+  const answer = await askWhoLeads(node, leader);
+  const leadsBy = answer?.serving && answer.token.leader === leader && answer.token.overrides === 0;
+  if (!answer || !leadsBy || answer.token.ledger !== ledger)
+    throw new Refused({
+      message: `${nameOf(leader)} does not say that it leads by the ledger ${ledger}`,
+      hint: "run the update again once that ledger holds who leads",
+    });
+  await hold(async () => {
+    if (isServing(memory)) throw refused({ kind: "serves", node: me });
+    if (memory.my.arming.kind !== "none") throw refused({ kind: "isArmed", node: me });
+    await change(told(memory.my, answer.token));
+    log("is told who leads by another ledger", { leader, ledger });
+  });
+}
+
+/**
+ * This machine's data was last used on another one: a disk that was moved, or a clone or a snapshot of it. `machine`: which one, and the operator's word is
+ * that it is stopped for good.
+ */
+export async function adopt(node: Node, request: unknown): Promise<void> {
+  const { intent, machine } = checked("adopt", request);
+  requireIntent(node, intent);
+  const { me, memory, hold, change, log } = node;
+  await hold(async () => {
+    if (memory.otherMachine === null) return;
+    if (memory.otherMachine !== machine)
+      throw new Refused({
+        message: `the data was last used on the machine ${memory.otherMachine}, and not on ${machine}`,
+        hint: `stop ${memory.otherMachine} for good, and name it`,
+      });
+    if (isServing(memory)) throw refused({ kind: "serves", node: me });
+    // Another object: what is on disk is written anew, by this machine.
+    await change({ ...memory.my, token: { ...memory.my.token }, inquiry: noInquiry });
+    memory.otherMachine = null;
+    log("adopts another machine's data", { machine });
+  });
+}
+
+/** A clone does nothing but follow, until it was adopted. */
+function requireOwnMachine(node: Node): void {
+  const start = verdict(node);
+  if (start.kind === "stay" && start.why.kind === "otherMachine")
+    throw new Refused(explainStart(start, node.memory.my.inquiry.reading));
 }
 
 /** Who this node thinks leads, and why it would or would not take writes. */

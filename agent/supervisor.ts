@@ -12,6 +12,7 @@ import { takeOffer } from "./switchover.ts";
 export async function look(node: Node, isTimeForLedger: boolean): Promise<void> {
   const { memory } = node;
   await step(node, "look", () => node.turn(() => settle(node)));
+  if (memory.isQuiet) await step(node, "archive", () => node.turn(() => asksArchiveAgain(node)));
   if (memory.told !== null) await step(node, "take", () => takeOffer(node));
   if (memory.phase === "down" && leads(node) && memory.my.arming.kind === "none" && memory.otherMachine === null)
     await step(node, "guard", () => guardRound(node));
@@ -27,6 +28,13 @@ async function step(node: Node, what: string, work: () => Promise<unknown>): Pro
     if (node.memory.failed) throw node.memory.failed;
     node.log("failed", { what, why: because(error) });
   }
+}
+
+/** Nobody waits to take over here any more. A promotion ends it by itself. */
+async function asksArchiveAgain({ memory, world }: Node): Promise<void> {
+  if (memory.my.arming.kind !== "none" || memory.my.mayPromote || memory.phase === "starting") return;
+  await world.postgres.askArchive();
+  memory.isQuiet = false;
 }
 
 /** What PostgreSQL does, and what it should. */

@@ -9,7 +9,8 @@ import type { Member, Members, Origin, WalEnd } from "../model/leadership/index.
 
 export interface Surroundings {
   readonly store: Store;
-  readonly ledger: LedgerStorage;
+  /** Where the ledger with this id lies, or is to lie. Empty: its id is not known yet. */
+  ledger(id: string): LedgerStorage;
   readonly peers: Peers;
   readonly postgres: Postgres;
   readonly clock: Clock;
@@ -90,11 +91,16 @@ export interface Upstream {
   readonly begun: Origin;
 }
 
+/** Where a clean stop ended. `segmentStart`: of the segment, if its first record is the last one, the checkpoint. */
+export type CleanEnd = WalEnd & { readonly segmentStart?: bigint };
+
 /**
  * The one PostgreSQL server of this host. The agent alone starts and stops it, and calls one of these at a time, but for the ones marked
  * (any time).
  */
 export interface Postgres {
+  /** How WAL reaches it while it is a standby: from its upstream, or by the archive only. */
+  readonly receives: "stream" | "archive";
   /** (any time) pg_control, read directly. undefined: there is no data directory. */
   control(): Promise<Control | undefined>;
   /**
@@ -119,17 +125,20 @@ export interface Postgres {
   startPrimary(): Promise<void>;
   /**
    * Fetches the history files of all timelines that the archive knows, so that the next promotion picks a number above them, and asks the archive
-   * nothing else. Rejects: the archive cannot tell.
+   * nothing else: until `askArchive`, or a promotion has ended. Who receives by the archive goes on with that until the promotion. Rejects: the archive
+   * cannot tell.
    */
   fetchHistories(): Promise<void>;
+  /** (any time) A standby may ask the archive for WAL again. */
+  askArchive(): Promise<void>;
   /** Of a running standby. Resolves once it takes writes; PostgreSQL has removed the signal then. Rejects: it may promote yet. */
   promote(): Promise<void>;
   /**
-   * Of a primary: a physical slot for each of these, whose name carries `begun`; slots of ours with another one are dropped. So a standby gets WAL
+   * Of a primary that leads: it may archive its WAL, and has a physical slot for each of these, whose name carries `begun`; slots of ours with another one are dropped. So a standby gets WAL
    * only from a primary that is on the timeline which it was made to follow: numbers of timelines collide.
    */
   keepSlots(begun: Origin, followers: Members): Promise<void>;
-  /** What a stop would have to write, while it still serves. */
+  /** (any time) What a stop would have to write, while it still serves. */
   checkpoint(): Promise<void>;
   /**
    * A fast stop of whatever runs. Resolves once `pg_control` says so, durably ("shut down", "shut down in recovery"); processes may be left, such
@@ -142,9 +151,16 @@ export interface Postgres {
   /** (any time) Of a standby that runs or was stopped cleanly: the end of the last record that was replayed, and its timeline. */
   replayEnd(): Promise<WalEnd>;
   /** The end of the last record of a server that is "shut down": the shutdown checkpoint's (its start is in pg_control, its length in its first four bytes). */
-  lastRecordEnd(): Promise<WalEnd>;
+  lastRecordEnd(): Promise<CleanEnd>;
   /** (any time) How far WAL of this timeline is on this host (received or written). undefined: it has none of it. */
   walEnd(timeline: number): Promise<bigint | undefined>;
+  /** (any time) WAL of this timeline on this host from here on, as it lies on the disk: at most so many bytes, and not beyond the segment. Empty: there is none. */
+  readWal(from: WalEnd, most: number): Promise<Uint8Array>;
+  /**
+   * Of a standby that receives nothing: WAL of its timeline up to `end`, which the archive does not have, is put where replay finds it. `replayed`: where
+   * its replay ends. `read`: what is there from a position on, one byte at least.
+   */
+  putWal(replayed: WalEnd, end: bigint, read: (from: WalEnd) => Promise<Uint8Array>): Promise<void>;
   /** How far the archive holds WAL of this timeline. undefined: it holds none. Rejects where the archive cannot tell. */
   archivedEnd(timeline: number): Promise<bigint | undefined>;
   /** All WAL that was received is on disk when it resolves: what was replayed can be replayed again after a loss of power. */

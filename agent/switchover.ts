@@ -31,12 +31,14 @@ import {
   type Refusal,
   type Stopped,
   tookOffer,
+  type WalEnd,
 } from "../model/leadership/index.ts";
-import { askWhoLeads, insist } from "./asking.ts";
-import { Refused, refused } from "./errors.ts";
+import { ask, askWhoLeads, insist } from "./asking.ts";
+import { because, Refused, refused } from "./errors.ts";
 import * as messages from "./messages.ts";
 import { leads, type Node, running, until } from "./node.ts";
 import { promote } from "./promotion.ts";
+import type { CleanEnd } from "./surroundings.ts";
 import { times } from "./times.ts";
 
 export type HandedOver =
@@ -54,9 +56,12 @@ export async function handOver(node: Node, to: Member, isWanted: () => boolean):
     if (!(await insist(node, to, arming, times.question)))
       throw silent(to, "has not said that it waits for this change");
     await node.world.postgres.checkpoint();
-    const end = await stopForGood(node, entry, isWanted);
-    await insist(node, to, messages.stopped({ entry: entry.number, secret, end }), times.taking);
+    const { segmentStart, ...end } = await stopForGood(node, entry, isWanted);
+    node.memory.handsTo = { to, entry: entry.number, secret };
+    const said = { entry: entry.number, secret, end, ...(segmentStart === undefined ? {} : { segmentStart }) };
+    await insist(node, to, messages.stopped(said), times.taking);
     const isTaken = await until(node, times.taking, () => hearsOfIt(node, to));
+    node.memory.handsTo = null;
     await endWhatLingers(node);
     return isTaken ? { kind: "taken", by: to, entry: entry.number } : { kind: "open", entry: entry.number };
   });
@@ -102,7 +107,7 @@ export const notWritten = (created: { kind: "other"; entry: Entry } | { kind: "u
   );
 
 /** A stop that this agent sees from "takes writes" to "shut down", and no later start as a primary: only that is a proof. */
-async function stopForGood(node: Node, entry: Entry, isWanted: () => boolean): Promise<Stopped["end"]> {
+async function stopForGood(node: Node, entry: Entry, isWanted: () => boolean): Promise<CleanEnd> {
   const { memory, hold, world, log } = node;
   const { postgres } = world;
   await hold(async () => {
@@ -149,6 +154,21 @@ async function endWhatLingers(node: Node): Promise<void> {
   });
 }
 
+/** Its target asks for WAL that the archive does not have. Nothing is written here any more. */
+export async function readOwnWal(
+  { memory, world }: Node,
+  by: Member,
+  { entry, secret, from }: { readonly entry: number; readonly secret: string; readonly from: WalEnd },
+): Promise<Uint8Array> {
+  const { handsTo } = memory;
+  if (handsTo?.to !== by || handsTo.entry !== entry || handsTo.secret !== secret)
+    throw new Error("it has not stopped for this change");
+  return await world.postgres.readWal(from, mostWal);
+}
+
+/** Bytes in one reply. */
+const mostWal = 64 * 1024;
+
 // --- the target
 
 /** The giver's entry is there: this arming is for it. */
@@ -177,14 +197,36 @@ export async function takeOffer(node: Node): Promise<void> {
   await turn(async () => {
     const end = world.clock.now() + times.taking;
     let why: Refusal | null = null;
+    let hasAll = world.postgres.receives === "stream";
     do {
       if (memory.told === null) return;
       why = await takesNow(node);
+      if (why?.kind === "otherEnd" && !hasAll) hasAll = await fetchTail(node, memory.told, why.replayed);
       if (why?.kind === "otherEnd") await world.clock.sleep(times.replayLook);
     } while (why?.kind === "otherEnd" && world.clock.now() < end);
     if (why) log("does not take what it was offered", { why: why.kind });
     else await promote(node);
   });
+}
+
+/** What is not in the archive comes from the old primary itself. true: all of it has come, or there is nothing to come. */
+async function fetchTail(node: Node, { entry, secret, end }: Stopped, replayed: WalEnd): Promise<boolean> {
+  const { memory, world, log } = node;
+  const { leader } = memory.my.token;
+  if (leader === null || replayed.timeline !== end.timeline || replayed.lsn > end.lsn) return true;
+  log("fetches WAL that is not in the archive", { from: replayed, end });
+  try {
+    await world.postgres.putWal(replayed, end.lsn, async (from) => {
+      const reply = await ask(node, leader, messages.wal(entry, secret, from));
+      if (reply?.kind !== "wal" || reply.bytes === "") throw new Error(`${leader} does not send its WAL`);
+      return Buffer.from(reply.bytes, "base64");
+    });
+    return true;
+  } catch (error) {
+    // What the archive gets yet may do.
+    log("has not fetched it", { why: because(error) });
+    return false;
+  }
 }
 
 /** One hold: armed still, told, replay ends exactly there; WAL synced, token written, arming over. */

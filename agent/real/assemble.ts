@@ -5,14 +5,18 @@ import { nameOf } from "../../model/leadership/index.ts";
 import type { LedgerStorage, Surroundings } from "../surroundings.ts";
 import { systemClock } from "./clock.ts";
 import { type AgentConfig, s3CredentialsSchema } from "./config.ts";
+import { readControl } from "./control.ts";
 import { directoryStorage } from "./directory.ts";
 import { readSmall } from "./files.ts";
 import { openPeers } from "./peers.ts";
-import { type RealPostgres, realPostgres, type WalArchive } from "./postgres.ts";
+import { pgbackrestFiles } from "./pgbackrest.ts";
+import { type RealPostgres, realPostgres } from "./postgres.ts";
 import { runAs } from "./programs.ts";
 import { s3Requests, s3Storage } from "./s3.ts";
 import { plainService, systemdService } from "./service.ts";
 import { fileStore, removePartials } from "./store.ts";
+import { type WalArchive, walArchive } from "./walArchive.ts";
+import { directoryFiles } from "./walDirectory.ts";
 
 /** Bytes: certificates and keys. */
 const longestText = 64 * 1024;
@@ -37,15 +41,30 @@ async function storageOf(ledger: AgentConfig["ledger"]): Promise<LedgerStorage> 
   );
 }
 
-/** Until the agent has an archive of WAL: it says so, and a decision that needs one is not made. */
-const noArchive: WalArchive = {
-  end: () => Promise.reject(new Error("this agent asks no archive of WAL yet")),
-  histories: () => Promise.reject(new Error("this agent asks no archive of WAL yet")),
-  hush: async () => {},
-};
+/** One storage for each place: two ids that lie in one are seen to. */
+async function ledgersOf({ ledger, otherLedgers }: AgentConfig): Promise<Surroundings["ledger"]> {
+  const others = new Map<string, LedgerStorage>();
+  for (const { id, place } of otherLedgers) others.set(id, await storageOf(place));
+  const shared = await storageOf(ledger);
+  return (id) => others.get(id) ?? shared;
+}
+
+function archiveOf({ archive, archiveFlags, dataDirectory, user }: AgentConfig["postgres"]): WalArchive {
+  const run = runAs(user);
+  async function systemIdentifier(): Promise<string> {
+    const control = await readControl(dataDirectory);
+    if (!control) throw new Error("there is no data whose archive could be asked");
+    return control.systemIdentifier;
+  }
+  const files =
+    archive.kind === "directory"
+      ? directoryFiles(archive.path, run)
+      : pgbackrestFiles({ ...archive, run, systemIdentifier });
+  return walArchive({ files, flags: archiveFlags, run, systemIdentifier });
+}
 
 function postgresOf({ node, peers, postgres }: AgentConfig): RealPostgres {
-  const { unit, log, standbyFile, ...given } = postgres;
+  const { unit, log, standbyFile, archive: _, archiveFlags: __, ...given } = postgres;
   const { binaries, dataDirectory, user } = given;
   const service =
     unit === undefined
@@ -55,7 +74,7 @@ function postgresOf({ node, peers, postgres }: AgentConfig): RealPostgres {
     ...given,
     me: node,
     service,
-    archive: noArchive,
+    archive: archiveOf(postgres),
     conninfo(source) {
       const found = peers.nodes.find(({ member }) => member === source);
       if (!found) throw new Error(`${nameOf(source)} is no peer of this node`);
@@ -85,7 +104,7 @@ export async function assemble(config: AgentConfig, report: (what: string) => vo
   });
   return {
     store: fileStore(state),
-    ledger: await storageOf(config.ledger),
+    ledger: await ledgersOf(config),
     peers: network,
     postgres: postgresOf(config),
     clock: systemClock,

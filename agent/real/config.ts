@@ -1,6 +1,6 @@
 /** What the agent is told by the file that `install` writes: root's, and checked all the same. */
 import { z } from "zod";
-import { memberSchema } from "../../model/leadership/schema.ts";
+import { ledgerIdSchema, memberSchema, membersSchema } from "../../model/leadership/schema.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 
 const path = z.string().regex(/^\/[^\0\n]{1,400}$/, "must be an absolute path");
@@ -25,6 +25,18 @@ const ledger = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** Of WAL. */
+const archive = z.discriminatedUnion("kind", [
+  /** `config`: pgBackRest's own file. */
+  z.strictObject({
+    kind: z.literal("pgbackrest"),
+    program: path,
+    config: path,
+    stanza: z.string().regex(/^[A-Za-z0-9_-]{1,63}$/),
+  }),
+  z.strictObject({ kind: z.literal("directory"), path }),
+]);
+
 export const configSchema = z.strictObject({
   version: z.literal(1),
   node: memberSchema,
@@ -34,7 +46,13 @@ export const configSchema = z.strictObject({
   state: path,
   /** A file with the stack's key. */
   ledgerKey: path,
+  /** Where the cluster's ledger lies. */
   ledger,
+  /** Where ledgers with these ids lie instead: one that is to be in the place of another, or was. By default there are none. */
+  otherLedgers: z
+    .array(z.strictObject({ id: ledgerIdSchema, place: ledger }))
+    .max(10)
+    .default([]),
   peers: z.strictObject({
     listen: z.strictObject({ host, port }),
     /** Files. */
@@ -59,6 +77,11 @@ export const configSchema = z.strictObject({
     log: path.exactOptional(),
     standbyFile: path,
     standbySettings: z.record(z.string().regex(/^[a-z_]{1,63}$/), line),
+    archive,
+    /** Members that receive WAL by the archive only. By default there are none. */
+    archiveFed: membersSchema.default([]),
+    /** A directory, which the agent makes, for files by which `restore_command` and `archive_command` know what they may do. */
+    archiveFlags: path,
   }),
 });
 

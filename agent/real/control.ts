@@ -9,6 +9,7 @@ import type { WalEnd } from "../../model/leadership/index.ts";
 import type { Control, ControlState } from "../surroundings.ts";
 import { crc32c } from "./crc32c.ts";
 import { readSmall } from "./files.ts";
+import { requireWalSizes } from "./wal.ts";
 
 /** What `pg_control` says; the part that the agent's core asks for is {@link Control}. */
 export interface ControlFile extends Control {
@@ -63,9 +64,6 @@ class DamagedControlFile extends Error {}
 
 const controlFileSize = 8192;
 
-const isPowerOfTwo = (value: number, from: number, to: number): boolean =>
-  value >= from && value <= to && (value & (value - 1)) === 0;
-
 /**
  * @throws `DamagedControlFile` where its checksum does not fit; another error where it is of no version that is known here
  */
@@ -84,9 +82,7 @@ export function parseControl(bytes: Buffer): ControlFile {
   if (!state) throw new Error(`pg_control names the state ${bytes.readUInt32LE(16)}, which is not known here`);
   const walBlockSize = bytes.readUInt32LE(layout.walBlockSize);
   const walSegmentSize = bytes.readUInt32LE(layout.walBlockSize + 4);
-  if (!isPowerOfTwo(walBlockSize, 1024, 65_536) || !isPowerOfTwo(walSegmentSize, 1 << 20, 1 << 30)) {
-    throw new Error(`pg_control says that WAL has blocks of ${walBlockSize} and segments of ${walSegmentSize} bytes`);
-  }
+  requireWalSizes("pg_control", { walBlockSize, walSegmentSize });
   return {
     controlVersion,
     systemIdentifier: bytes.readBigUInt64LE(0).toString(),

@@ -7,12 +7,15 @@ import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { hasCode, openRegular, readSmall } from "./files.ts";
 import type { ServerUser } from "./programs.ts";
 
+/** A text; or what writes the whole of it into the new file. */
+export type Content = string | ((file: FileHandle) => Promise<void>);
+
 export interface OpenDirectory {
   has(name: string): Promise<boolean>;
   /** undefined: there is none. */
   read(name: string, limit: number): Promise<Buffer | undefined>;
   /** Whole and durable when it resolves; it replaces what was there. */
-  put(name: string, text: string): Promise<void>;
+  put(name: string, content: Content): Promise<void>;
   /** Durable when it resolves. */
   remove(name: string): Promise<void>;
 }
@@ -31,7 +34,7 @@ async function removeIfThere(path: string): Promise<void> {
   });
 }
 
-async function write(path: string, text: string, user: ServerUser): Promise<void> {
+async function write(path: string, content: Content, user: ServerUser): Promise<void> {
   const file = await open(
     path,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -39,7 +42,7 @@ async function write(path: string, text: string, user: ServerUser): Promise<void
   );
   try {
     await file.chown(user.uid, user.gid);
-    await file.writeFile(text);
+    await (typeof content === "string" ? file.writeFile(content) : content(file));
     await file.sync();
   } finally {
     await file.close();
@@ -61,10 +64,10 @@ export async function inDirectory<T>(
         return file !== undefined;
       },
       read: (name, limit) => readSmall(at(name), limit),
-      async put(name, text) {
+      async put(name, content) {
         const partial = at(`${name}.understudy`);
         await removeIfThere(partial);
-        await write(partial, text, user);
+        await write(partial, content, user);
         await rename(partial, at(name));
         await directory.sync();
       },

@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, link, open, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));
@@ -73,6 +75,30 @@ export async function writeNew(path: string, content: string | Uint8Array): Prom
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/** A file with this name, whole and durable, if there was none. */
+export async function createOnce(path: string, bytes: Uint8Array): Promise<"created" | "exists"> {
+  const directory = dirname(path);
+  const partial = join(directory, `.${randomBytes(12).toString("hex")}.partial`);
+  try {
+    await writeNew(partial, bytes);
+    return await linkOnce(partial, path);
+  } finally {
+    await rm(partial, { force: true });
+    await syncDirectory(directory);
+  }
+}
+
+async function linkOnce(partial: string, path: string): Promise<"created" | "exists"> {
+  try {
+    await link(partial, path);
+    return "created";
+  } catch (error) {
+    // Over NFS it may be this very link, whose reply was lost: the caller reads it.
+    if (hasCode(error, "EEXIST")) return "exists";
+    throw error;
   }
 }
 

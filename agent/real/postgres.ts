@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Member } from "../../model/leadership/index.ts";
+import type { Member, Members } from "../../model/leadership/index.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 import type { Postgres, Upstream } from "../surroundings.ts";
 import { type ControlFile, readControl } from "./control.ts";
@@ -14,17 +14,8 @@ import { runningServer } from "./server.ts";
 import type { Service } from "./service.ts";
 import { queryOnce, type Session, standingSession } from "./session.ts";
 import { renderSettings, signalText, slotOf, slotPrefix } from "./standbySettings.ts";
+import type { WalArchive } from "./walArchive.ts";
 import { walPlaces } from "./walPlaces.ts";
-
-/** What the agent asks of the archive of WAL. */
-export interface WalArchive {
-  /** See `Postgres.archivedEnd`. */
-  end(timeline: number): Promise<bigint | undefined>;
-  /** The history files of all timelines that it knows. */
-  histories(): Promise<ReadonlyMap<number, string>>;
-  /** From now on `restore_command` gives nothing; or what there is, again. */
-  hush(isOn: boolean): Promise<void>;
-}
 
 export interface ServerOptions {
   readonly major: ServerMajorName;
@@ -38,6 +29,8 @@ export interface ServerOptions {
   readonly user: ServerUser;
   readonly service: Service;
   readonly archive: WalArchive;
+  /** Members that receive WAL by the archive only, this one perhaps among them. */
+  readonly archiveFed: Members;
   /** libpq's words for a replication connection to a member's server. */
   readonly conninfo: (source: Member) => string;
   /** Settings of a standby besides those that follow from its upstream, such as `restore_command`. */
@@ -58,6 +51,7 @@ export interface RealPostgres extends Postgres {
 export function realPostgres(options: ServerOptions): RealPostgres {
   const { dataDirectory, major, user, archive } = options;
   const { signal, controlVersion } = serverMajors[major];
+  const receives = options.archiveFed.includes(options.me) ? "archive" : "stream";
   const run = runAs(user);
   const where = { socketDirectory: options.socketDirectory, port: options.port, major: Number(major) };
   const sql = standingSession(where, "sql");
@@ -96,7 +90,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   /** Settings, as they stand in a file: to 11 an empty name of a slot is refused. */
   function settingsFor(upstream: Upstream | null): Readonly<Record<string, string>> {
     const own = { recovery_target_timeline: "latest", ...options.standbySettings };
-    if (upstream) {
+    if (upstream && receives === "stream") {
       const slot = slotOf(upstream.begun, options.me);
       return { ...own, primary_conninfo: options.conninfo(upstream.leader), primary_slot_name: slot };
     }
@@ -125,6 +119,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   }
 
   return {
+    receives,
     control,
     running: server.running,
     putSignal,
@@ -132,32 +127,44 @@ export function realPostgres(options: ServerOptions): RealPostgres {
     hasBackupLabel: () => inData((data) => data.has("backup_label")),
     async startStandby(upstream) {
       if (!(await server.isNothing())) throw new Error("PostgreSQL runs already");
+      // The archiver of the run before has ended.
+      await archive.allowPush(false);
       await setUpstream(upstream);
       await removeSlots();
       await server.start("recovery");
     },
     async startPrimary() {
       if (await inData((data) => data.has(signal))) throw new Error(`${signal} is there`);
+      await archive.allowPush(true);
       await server.start("writes");
     },
     async fetchHistories() {
-      await keepHistories(await archive.histories());
-      await archive.hush(true);
+      await keepHistories(archive);
+      if (receives === "stream") await archive.hush(true);
     },
+    askArchive: () => archive.hush(false),
     async promote() {
+      await archive.hush(true);
+      await archive.allowPush(true);
       await server.promote();
       await archive.hush(false);
     },
-    keepSlots: (begun, followers) =>
-      keepSlots(
+    async keepSlots(begun, followers) {
+      // Also one that an agent before this one has started.
+      await archive.allowPush(true);
+      await keepSlots(
         sql,
-        followers.map((each) => slotOf(begun, each)),
-      ),
+        followers.filter((each) => !options.archiveFed.includes(each)).map((each) => slotOf(begun, each)),
+      );
+    },
     async checkpoint() {
       await queryOnce(where, "checkpoint", deadlines.checkpoint);
     },
     stopCleanly: server.stopCleanly,
-    stopAtOnce: server.stopAtOnce,
+    async stopAtOnce() {
+      await archive.allowPush(false);
+      await server.stopAtOnce();
+    },
     ...wal,
     archivedEnd: archive.end,
     async becomeCopyOf(source, how) {

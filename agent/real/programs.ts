@@ -31,7 +31,7 @@ export type RunProgram = (program: string, args: readonly string[], deadlineMs: 
  * Runs a program to its end.
  *
  * @returns what it wrote to standard output
- * @throws with the last line that it wrote, when it fails or takes longer
+ * @throws with the line that it wrote of an error, or its last one, when it fails or takes longer
  */
 export const runAs =
   (user: ServerUser): RunProgram =>
@@ -48,7 +48,8 @@ export const runAs =
       } as const;
       const child = execFile(program, [...args], options, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
-        const said = stderr.trim().split("\n").at(-1) ?? "";
+        const lines = stderr.trim().split("\n");
+        const said = lines.find((line) => /\bERROR: /.test(line)) ?? lines.at(-1) ?? "";
         const how = error.killed ? `did not end within ${deadlineMs} ms` : `failed (${error.code ?? error.signal})`;
         reject(new Error(printable(`${program} ${how}: ${said.slice(0, 500)}`)));
       });

@@ -1,6 +1,7 @@
 /** The data of a node becomes a beginning of its leader's, under another name: no start finds it before the signal is there. */
 import { readdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Member } from "../../model/leadership/index.ts";
 import type { ServerMajorName } from "../../model/serverMajors.ts";
 import { inDirectory } from "./dataDirectory.ts";
@@ -19,6 +20,8 @@ interface Rejoining {
 
 /** Milliseconds: a terabyte over a slow network. */
 const copyDeadline = 24 * 3600_000;
+/** Milliseconds: a checkpoint of a server that has just been promoted. */
+const sourceDeadline = 120_000;
 
 const exists = async (path: string): Promise<boolean> => {
   try {
@@ -74,7 +77,17 @@ async function rewindAt(node: Rejoining, joining: string, source: Member): Promi
     throw error;
   }
   await inDirectory(joining, user, (data) => data.remove(signal.name));
-  await run(program, args, copyDeadline);
+  const end = performance.now() + sourceDeadline;
+  for (;;) {
+    await run(program, args, copyDeadline);
+    // It has found nothing to do where the source has had no checkpoint on its new timeline yet (before 16). That there is something to do is known.
+    if (await inDirectory(joining, user, (data) => data.has("backup_label"))) return;
+    if (performance.now() > end) break;
+    await sleep(500);
+  }
+  await putSignal(node, joining);
+  await move(joining, dataDirectory);
+  throw new Error("pg_rewind finds nothing to do, and there is");
 }
 
 async function copyTo(node: Rejoining, joining: string, source: Member): Promise<void> {

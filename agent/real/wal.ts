@@ -13,6 +13,15 @@ export interface WalSizes {
   readonly walSegmentSize: number;
 }
 
+const isPowerOfTwo = (value: number, from: number, to: number): boolean =>
+  value >= from && value <= to && (value & (value - 1)) === 0;
+
+/** @throws where no server is made or built with these */
+export function requireWalSizes(who: string, { walBlockSize, walSegmentSize }: WalSizes): void {
+  if (!isPowerOfTwo(walBlockSize, 1024, 65_536) || !isPowerOfTwo(walSegmentSize, 1 << 20, 1 << 30))
+    throw new Error(`${who} says that WAL has blocks of ${walBlockSize} and segments of ${walSegmentSize} bytes`);
+}
+
 export interface WalRecord {
   readonly start: bigint;
   /** Where the next one begins, if that is not at a page's header. It is what PostgreSQL calls the record's end. */
@@ -30,6 +39,7 @@ const longestRecord = 1020 * 1024 * 1024;
 const alignment = 8;
 
 const continuesRecord = 0x01;
+const hasLongHeader = 0x02;
 const overwritesRecord = 0x08;
 
 const hex = (value: bigint | number, digits: number): string => value.toString(16).toUpperCase().padStart(digits, "0");
@@ -46,15 +56,48 @@ const align = (value: number): number => Math.ceil(value / alignment) * alignmen
 const headerSize = (page: bigint, { walSegmentSize }: WalSizes): number =>
   page % BigInt(walSegmentSize) === 0n ? longHeader : shortHeader;
 
+/** Where the segment begins that holds this position. */
+export const segmentOf = (lsn: bigint, { walSegmentSize }: WalSizes): bigint => lsn - (lsn % BigInt(walSegmentSize));
+
+/** Whether the record that begins here is the first one of its segment, and no other one goes on in it before. */
+export const isFirstRecord = (start: bigint, sizes: WalSizes): boolean =>
+  start - segmentOf(start, sizes) === BigInt(longHeader);
+
 export interface WalReader {
   /** The record that begins at `start`; undefined: none does that is whole. */
   record(start: bigint): Promise<WalRecord | undefined>;
+  /** Where the first record of a segment begins, behind the rest of one from before; undefined: none does. */
+  firstIn(segment: bigint): Promise<bigint | undefined>;
   /** The page behind a record that a crash cut off, where the next primary went on (from 13 on, in minor releases). */
   overwrittenAt(start: bigint): Promise<bigint | undefined>;
   close(): Promise<void>;
 }
 
 const readAheadPages = 64;
+
+/** What the first page of a segment says of itself. */
+export interface SegmentHeader extends WalSizes {
+  readonly systemIdentifier: string;
+  /** Where it begins. */
+  readonly start: bigint;
+}
+
+/** @throws where the file is no segment */
+export async function readSegmentHeader(path: string): Promise<SegmentHeader> {
+  const file = await openRegular(path);
+  if (!file) throw new Error(`${path} is not there`);
+  try {
+    const page = await readAt(file, 0, longHeader);
+    if (page.length < longHeader || (page.readUInt16LE(2) & hasLongHeader) === 0)
+      throw new Error(`${path} does not begin as WAL does`);
+    const [walSegmentSize, walBlockSize] = [page.readUInt32LE(32), page.readUInt32LE(36)];
+    requireWalSizes(path, { walBlockSize, walSegmentSize });
+    const systemIdentifier = page.readBigUInt64LE(24).toString();
+    return { systemIdentifier, start: page.readBigUInt64LE(8), walSegmentSize, walBlockSize };
+  } finally {
+    await file.close();
+  }
+}
 
 /** WAL of one timeline in a directory. */
 export function walReader(directory: string, timeline: number, sizes: WalSizes): WalReader {
@@ -125,8 +168,22 @@ export function walReader(directory: string, timeline: number, sizes: WalSizes):
     }
   }
 
+  async function firstIn(start: bigint): Promise<bigint | undefined> {
+    for (let page = start; page < start + segment; page += block) {
+      const bytes = await pageAt(page);
+      if (!bytes) return undefined;
+      const header = headerSize(page, sizes);
+      const info = bytes.readUInt16LE(2);
+      const isRest = (info & continuesRecord) !== 0 && (info & overwritesRecord) === 0;
+      const rest = isRest ? align(bytes.readUInt32LE(16)) : 0;
+      if (header + rest < sizes.walBlockSize) return page + BigInt(header + rest);
+    }
+    return undefined;
+  }
+
   return {
     record,
+    firstIn,
     overwrittenAt,
     async close() {
       await open?.file.close();
@@ -207,16 +264,39 @@ export const lastWholeRecordEnd = (
   sizes: WalSizes,
 ): Promise<bigint> =>
   reading(directory, timeline, sizes, async (reader) => {
-    let last = await reader.record(start);
-    if (!last)
+    const first = await reader.record(start);
+    if (!first)
       throw new Error(`${directory}/${segmentName(timeline, start, sizes)} has no record where one has to begin`);
-    for (;;) {
-      const end = endOf(last, sizes);
-      const next = (await reader.record(end)) ?? (await behindTheGap(reader, end));
-      if (next?.previous !== last.start) return end;
-      last = next;
-    }
+    return await endBehind(reader, first, sizes);
   });
+
+/**
+ * The end of the last whole record of a segment alone, such as one from the archive: whoever wrote that had WAL up to here at least.
+ *
+ * @param start of the segment
+ */
+export const lastWholeRecordEndIn = (
+  directory: string,
+  timeline: number,
+  start: bigint,
+  sizes: WalSizes,
+): Promise<bigint> =>
+  reading(directory, timeline, sizes, async (reader) => {
+    const first = await reader.firstIn(start);
+    if (first === undefined) return start;
+    const record = await reader.record(first);
+    return record ? await endBehind(reader, record, sizes) : first;
+  });
+
+async function endBehind(reader: WalReader, first: WalRecord, sizes: WalSizes): Promise<bigint> {
+  let last = first;
+  for (;;) {
+    const end = endOf(last, sizes);
+    const next = (await reader.record(end)) ?? (await behindTheGap(reader, end));
+    if (next?.previous !== last.start) return end;
+    last = next;
+  }
+}
 
 async function behindTheGap(reader: WalReader, start: bigint): Promise<WalRecord | undefined> {
   const page = await reader.overwrittenAt(start);

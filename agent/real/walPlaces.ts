@@ -1,20 +1,23 @@
 /** Where a server's WAL is: what it has replayed, received, written and kept, and on which timelines. */
-import { readdir } from "node:fs/promises";
+import { type FileHandle, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { WalEnd } from "../../model/leadership/index.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
-import type { Postgres, Timeline } from "../surroundings.ts";
+import type { CleanEnd, Postgres, Timeline } from "../surroundings.ts";
 import type { ControlFile } from "./control.ts";
 import { inDirectory } from "./dataDirectory.ts";
-import { readSmall, syncDirectory, syncFile } from "./files.ts";
+import { openRegular, readAt, readSmall, syncDirectory, syncFile } from "./files.ts";
 import type { ServerUser } from "./programs.ts";
 import type { Session } from "./session.ts";
-import { lastWholeRecordEnd, segmentName, shutdownCheckpointEnd } from "./wal.ts";
+import { isFirstRecord, lastWholeRecordEnd, segmentName, segmentOf, shutdownCheckpointEnd } from "./wal.ts";
+import { historyName, isSegment, longestHistory, type WalArchive } from "./walArchive.ts";
 
 const queryDeadlineMs = 3_000;
-/** Bytes. */
-const longestHistory = 1024 * 1024;
-const isSegment = (name: string): boolean => /^[0-9A-F]{24}$/.test(name);
+/** What PostgreSQL would have to look for one by one, until it finds a number that is free. */
+const mostTimelines = 10_000;
+/** Bytes that go from agent to agent at most: a target that is further away waits for the archive. */
+const mostTail = 1024n * 1024n * 1024n;
+const isAnySegment = (name: string): boolean => /^[0-9A-F]{24}$/.test(name);
 
 export interface WalParts {
   readonly major: ServerMajorName;
@@ -27,9 +30,10 @@ export interface WalParts {
   readonly isNothing: () => Promise<boolean>;
 }
 
-export interface WalPlaces extends Pick<Postgres, "replayEnd" | "lastRecordEnd" | "walEnd" | "history" | "syncWal"> {
-  /** History files that are not there yet; numbers between them are taken, too. */
-  keepHistories(histories: ReadonlyMap<number, string>): Promise<void>;
+export interface WalPlaces
+  extends Pick<Postgres, "replayEnd" | "lastRecordEnd" | "walEnd" | "history" | "syncWal" | "readWal" | "putWal"> {
+  /** The archive's history files that are not here yet; numbers between them are taken, too. */
+  keepHistories(archive: Pick<WalArchive, "timelines" | "history">): Promise<void>;
 }
 
 const lsnOf = (value: unknown): bigint => {
@@ -42,8 +46,6 @@ const timelineOf = (value: unknown): number => {
   if (!/^[1-9][0-9]{0,9}$/.test(String(value))) throw new Error("PostgreSQL tells no timeline");
   return Number(value);
 };
-
-const historyName = (timeline: number): string => `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
 
 /** A line of a history file names a timeline that was left, and where. */
 export function parseHistory(text: string, timeline: number): readonly Timeline[] {
@@ -88,11 +90,13 @@ export function walPlaces({ major, dataDirectory, user, sql, walsender, control,
     return { timeline, lsn: lsnOf(row?.lsn) };
   }
 
-  async function lastRecordEnd(): Promise<WalEnd> {
+  async function lastRecordEnd(): Promise<CleanEnd> {
     const found = await control();
     if (found.state !== "shut down") throw new Error(`pg_control says "${found.state}"`);
-    const { timeline } = found.checkpoint;
-    return { timeline, lsn: await shutdownCheckpointEnd(directory, found.checkpoint, found) };
+    const { timeline, lsn: start } = found.checkpoint;
+    const lsn = await shutdownCheckpointEnd(directory, found.checkpoint, found);
+    const segmentStart = segmentOf(start, found);
+    return isFirstRecord(start, found) ? { timeline, lsn, segmentStart } : { timeline, lsn };
   }
 
   async function walEnd(timeline: number): Promise<bigint | undefined> {
@@ -100,8 +104,7 @@ export function walPlaces({ major, dataDirectory, user, sql, walsender, control,
     if (current.timeline === timeline) return current.lsn;
     const past = (await historyOf(current.timeline)).find((each) => each.timeline === timeline);
     if (past) return past.end ?? undefined;
-    const prefix = historyName(timeline).slice(0, 8);
-    if ((await readdir(directory)).some((each) => isSegment(each) && each.startsWith(prefix))) {
+    if ((await readdir(directory)).some((each) => isSegment(each, timeline))) {
       throw new Error(`the data is on timeline ${current.timeline}: how far WAL of ${timeline} is here cannot be told`);
     }
     return undefined;
@@ -124,21 +127,61 @@ export function walPlaces({ major, dataDirectory, user, sql, walsender, control,
   async function syncWal(): Promise<void> {
     const found = await control();
     const from = segmentName(found.checkpoint.timeline, found.redo, found).slice(8);
-    const segments = (await readdir(directory)).filter((each) => isSegment(each) && each.slice(8) >= from);
+    const segments = (await readdir(directory)).filter((each) => isAnySegment(each) && each.slice(8) >= from);
     for (const each of segments) await syncFile(join(directory, each));
     await syncDirectory(directory);
   }
 
-  async function keepHistories(histories: ReadonlyMap<number, string>): Promise<void> {
-    const newest = Math.max(0, ...histories.keys());
+  async function readWal({ timeline, lsn }: WalEnd, most: number): Promise<Uint8Array> {
+    const found = await control();
+    const file = await openRegular(join(directory, segmentName(timeline, lsn, found)));
+    if (!file) return new Uint8Array();
+    try {
+      return await readAt(file, Number(lsn - segmentOf(lsn, found)), most);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** From the beginning of the segment in which replay ends: what is here of it may be an old one that is used again. */
+  async function putWal(
+    { timeline, lsn: replayed }: WalEnd,
+    end: bigint,
+    read: (from: WalEnd) => Promise<Uint8Array>,
+  ): Promise<void> {
+    const found = await control();
+    const size = BigInt(found.walSegmentSize);
+    const first = segmentOf(replayed, found);
+    if (end - first > mostTail) throw new Error(`the archive lacks ${end - first} bytes of WAL: it is waited for`);
+    for (let segment = first; segment < end; segment += size) {
+      const until = end < segment + size ? end : segment + size;
+      const fill = async (file: FileHandle): Promise<void> => {
+        for (let at = segment; at < until; ) {
+          const bytes = await read({ timeline, lsn: at });
+          const part = bytes.subarray(0, Number(until - at));
+          await file.write(part, 0, part.length, Number(at - segment));
+          at += BigInt(part.length);
+        }
+        await file.truncate(found.walSegmentSize);
+      };
+      await inDirectory(directory, user, (wal) => wal.put(segmentName(timeline, segment, found), fill));
+    }
+  }
+
+  async function keepHistories(archive: Pick<WalArchive, "timelines" | "history">): Promise<void> {
+    const theirs = await archive.timelines();
+    const newest = theirs.at(-1) ?? 0;
+    if (newest > mostTimelines)
+      throw new Error(`the archive has a ${historyName(newest)}, and no cluster has had so many timelines`);
     await inDirectory(directory, user, async (wal) => {
       for (let timeline = 2; timeline <= newest; timeline += 1) {
+        if (await wal.has(historyName(timeline))) continue;
         // PostgreSQL counts on until one is missing: a hole would end its search.
-        const text = histories.get(timeline) ?? "# this number is taken\n";
-        if (!(await wal.has(historyName(timeline)))) await wal.put(historyName(timeline), text);
+        const text = theirs.includes(timeline) ? await archive.history(timeline) : "# this number is taken\n";
+        await wal.put(historyName(timeline), text);
       }
     });
   }
 
-  return { replayEnd, lastRecordEnd, walEnd, history, syncWal, keepHistories };
+  return { replayEnd, lastRecordEnd, walEnd, history, syncWal, readWal, putWal, keepHistories };
 }

@@ -189,6 +189,16 @@ export function explain(why: Refusal, reading: Reading): Explanation {
         message: `where the new ledger is to begin lies entry ${why.entry.number} of ${why.entry.at} by ${nameOf(why.entry.by)}`,
         hint: "name an empty place for the new ledger; if two updates have replaced it, let the one that is there go on",
       };
+    case "notGone":
+      return why.answer
+        ? {
+            message: `${list(why.nodes)} would be a member no more, and answers`,
+            hint: `destroy its host or wipe its disk, then run the update again; to leave a host alone, declare it absent`,
+          }
+        : {
+            message: `${list(why.nodes)} would be a member no more, and nothing proves that it cannot come back as what it was`,
+            hint: "let the update destroy its host, wipe its disk, or state that it is gone",
+          };
     case "isArmed":
       return {
         message: `${nameOf(why.node)} waits to take over`,

@@ -14,6 +14,7 @@ export * from "./member.ts";
 export * from "./offer.ts";
 export * from "./override.ts";
 export * from "./replace.ts";
+export * from "./retire.ts";
 export * from "./standing.ts";
 export * from "./takenAlong.ts";
 export * from "./token.ts";

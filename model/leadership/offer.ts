@@ -70,6 +70,8 @@ export interface Stopped {
   readonly secret: string;
   readonly entry: number;
   readonly end: WalEnd;
+  /** Where the segment begins whose first record is the last one, the checkpoint of the stop; absent: others are before it in its segment. */
+  readonly segmentStart?: bigint;
 }
 
 /**
@@ -88,9 +90,10 @@ export function mayTakeOffer(
   if (my.leader === me || my.entry >= entry) return refuse({ kind: "isTaken", token: changeOf(my) });
   if (stopped === null) return refuse({ kind: "notTold", entry });
   if (stopped.secret !== secret || stopped.entry !== entry) return refuse({ kind: "otherArming", entry });
-  const { end } = stopped;
-  // A node that is further has WAL that the giver never wrote.
-  if (replayed.timeline !== end.timeline || replayed.lsn !== end.lsn)
-    return refuse({ kind: "otherEnd", replayed, stopped: end });
+  const { end, segmentStart } = stopped;
+  // A node that is further has WAL that the giver never wrote. Of a segment that begins with the checkpoint nothing but the checkpoint is missing, which
+  // changes no data; a target that is fed by the archive never gets it, since that segment is not archived.
+  const isWhole = replayed.lsn === end.lsn || replayed.lsn === segmentStart;
+  if (replayed.timeline !== end.timeline || !isWhole) return refuse({ kind: "otherEnd", replayed, stopped: end });
   return { may: true, entry };
 }

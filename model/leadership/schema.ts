@@ -104,6 +104,27 @@ export const encodeEntry = (entry: Omit<Entry, "digest" | "taken">): object => {
 /** What lies beside an entry that was taken. */
 export const takenSchema = z.strictObject({ version, ledger: ledgerIdSchema, number: positive, digest: digestSchema });
 
+/** Which entry a ledger begins with that is in the place of another one. */
+export const firstSchema = z.strictObject({ version, ledger: ledgerIdSchema, number: positive });
+
+/**
+ * What a node keeps that has replaced the ledger: what the first entry of the new one says, and where the old one is to be closed.
+ */
+export const replacementSchema = z.strictObject({
+  version,
+  /** The new one. */
+  ledger: ledgerIdSchema,
+  replaces: ledgerIdSchema,
+  /** The last entry of the old one that this node knows. */
+  known: count,
+  /** Of the new one's first entry. */
+  first: positive,
+  epoch: positive,
+  /** Members by the old ledger that were kept off. */
+  others: membersSchema,
+});
+export type Replacement = z.infer<typeof replacementSchema>;
+
 const tokenShape = z.strictObject({
   ledger: ledgerIdSchema.or(z.literal("")),
   digest: digestSchema.or(z.literal("")),

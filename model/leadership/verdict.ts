@@ -39,6 +39,8 @@ export type Refusal =
   | { readonly kind: "replacementNeedsConsent"; readonly node: Member; readonly known: Change }
   /** What lies where the new ledger begins is not this node's own first entry. */
   | { readonly kind: "begunByAnother"; readonly entry: Entry }
+  /** They would be members no more, and may come back as what they were; or they answer. */
+  | { readonly kind: "notGone"; readonly nodes: Members; readonly answer: boolean }
   | { readonly kind: "olderLeader"; readonly leader: Member; readonly token: Change; readonly theirs: Change };
 
 /** Where WAL ends: after the last record. */

@@ -58,6 +58,15 @@ export function restoreCommand(stanza: string): string {
 }
 
 /**
+ * The two commands of a node that the agent runs, which says by two files in `flags` what they may do (agent/real/walArchive.ts). PostgreSQL calls
+ * them for each segment: so they are short. pgBackRest looks for its own name in the first one.
+ */
+export const agentArchiveCommand = (flags: string, pgbackrest: string): string =>
+  `test -e ${flags}/pushes && ${pgbackrest} archive-push %p`;
+export const agentRestoreCommand = (flags: string, pgbackrest: string): string =>
+  `test ! -e ${flags}/quiet && timeout 10 ${pgbackrest} archive-get %f "%p"`;
+
+/**
  * `/etc/understudy/pgbackrest.conf` of one node: a secret as a whole. It uses no option that the host's version
  * lacks; 2.33 is the oldest one that a Debian with a known major has.
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The tools that the project runs on. Sourced, it gives the functions ensure_*; called, `tools.sh s3-server` and
-# `tools.sh pulumi` print the path of the program. What is installed is used; what is missing is built once, into the
-# user's cache and named by its content, so that all checkouts share it and a new version never meets an old one.
+# The tools that the project runs on. Sourced, it gives the functions ensure_*; called, `tools.sh s3-server`, `tools.sh pgbackrest` and
+# `tools.sh pulumi` print the path of the program. What is installed is used; what is missing is installed, or built once, into the user's cache and
+# named by its content, so that all checkouts share it and a new version never meets an old one.
 set -euo pipefail
 # shellcheck source=scripts/setup/common.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
@@ -105,6 +105,15 @@ ensure_s3_server() {
   build_once scripts/s3-server versitygw github.com/versity/versitygw/cmd/versitygw "the S3 server (about a minute)" \
     "-X main.Version=$(module_version scripts/s3-server github.com/versity/versitygw)"
   built_path scripts/s3-server versitygw
+}
+
+# --- pgBackRest -------------------------------------------------------------------------------------------------------
+
+# Prints the path of the one that the agent is tested with.
+ensure_pgbackrest() {
+  if command -v pgbackrest; then return; fi
+  apt_install pgbackrest || fail "pgBackRest is not installed" "install what Debian has as: pgbackrest"
+  command -v pgbackrest
 }
 
 # --- the Pulumi CLI ---------------------------------------------------------------------------------------------------
@@ -253,8 +262,9 @@ ensure_passphrase() {
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
     s3-server) ensure_s3_server ;;
+    pgbackrest) ensure_pgbackrest ;;
     pulumi) ensure_node_modules && ensure_pulumi && printf '%s\n' "$PULUMI" ;;
     node-modules) ensure_node_modules ;;
-    *) fail "usage: tools.sh s3-server | pulumi | node-modules" ;;
+    *) fail "usage: tools.sh s3-server | pgbackrest | pulumi | node-modules" ;;
   esac
 fi

@@ -85,6 +85,8 @@ describe("the agent as one file", function () {
         user: serverOwner,
         standbyFile: at("standby.conf"),
         standbySettings: {},
+        archive: { kind: "directory", path: at("wal") },
+        archiveFlags: at("flags"),
       },
     };
     writeFileSync(at("agent.json"), JSON.stringify(config));

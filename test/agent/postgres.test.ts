@@ -12,10 +12,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { type RealPostgres, realPostgres, type WalArchive } from "../../agent/real/postgres.ts";
+import { type RealPostgres, realPostgres } from "../../agent/real/postgres.ts";
 import { postmaster } from "../../agent/real/processes.ts";
 import { plainService } from "../../agent/real/service.ts";
 import { slotOf } from "../../agent/real/standbySettings.ts";
+import type { WalArchive } from "../../agent/real/walArchive.ts";
 import type { Upstream } from "../../agent/surroundings.ts";
 import { type Member, member } from "../../model/leadership/index.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
@@ -64,17 +65,21 @@ describe("PostgreSQL, as the agent runs it", function () {
     readonly me: Member;
     readonly server: TestServer;
     readonly postgres: RealPostgres;
-    readonly archive: { hushed: boolean; histories: Map<number, string> };
+    readonly archive: { isHushed: boolean; isPushed: boolean; histories: Map<number, string> };
   }
 
   function agentOf(server: TestServer, all: () => readonly TestServer[]): Node {
     const me = node(server.name);
-    const state = { hushed: false, histories: new Map<number, string>() };
+    const state = { isHushed: false, isPushed: false, histories: new Map<number, string>() };
     const archive: WalArchive = {
       end: async () => undefined,
-      histories: async () => state.histories,
+      timelines: async () => [...state.histories.keys()],
+      history: async (timeline) => state.histories.get(timeline) ?? "",
       hush: async (isOn) => {
-        state.hushed = isOn;
+        state.isHushed = isOn;
+      },
+      allowPush: async (isAllowed) => {
+        state.isPushed = isAllowed;
       },
     };
     const port = (of: Member) => all().find(({ name }) => node(name) === of)?.port;
@@ -90,6 +95,7 @@ describe("PostgreSQL, as the agent runs it", function () {
       archive,
       conninfo: (source) => `host=127.0.0.1 port=${port(source)} user=postgres application_name=${server.name}`,
       standbySettings: {},
+      archiveFed: [],
       writeStandbyFile: async (text) => writeFileSync(join(server.data, "standby.conf"), text, { mode: 0o644 }),
     });
     servers.push(server);
@@ -291,10 +297,26 @@ describe("PostgreSQL, as the agent runs it", function () {
     b.archive.histories = new Map([[4, "1\t0/3000000\tno recovery target specified\n"]]);
     await b.postgres.startStandby(null);
     await b.postgres.fetchHistories();
-    assert.equal(b.archive.hushed, true);
+    assert.deepEqual([b.archive.isHushed, b.archive.isPushed], [true, false]);
     await b.postgres.promote();
-    assert.equal(b.archive.hushed, false);
+    assert.deepEqual([b.archive.isHushed, b.archive.isPushed], [false, true]);
     assert.equal((await b.postgres.history()).at(-1)?.timeline, 5);
+    await b.postgres.stopCleanly();
+    await until("nothing left of it", 15, async () => (await b.postgres.running()) === "nothing");
+    assert.equal(b.archive.isPushed, true);
+    await b.postgres.startStandby(null);
+    assert.equal(b.archive.isPushed, false);
+  });
+
+  it("a number that no cluster has come to is not believed, whoever has put it into the archive", async () => {
+    const { postgres, archive, server } = await single("far", "16");
+    archive.histories = new Map([[0x7fffffff, ""]]);
+    await assert.rejects(postgres.fetchHistories(), /has a 7FFFFFFF.history, and no cluster has had so many timelines/);
+    assert.equal(archive.isHushed, false);
+    assert.deepEqual(
+      readdirSync(join(server.data, "pg_wal")).filter((name) => name.endsWith(".history")),
+      [],
+    );
   });
 
   it("a data directory of another major is refused; none is none", async () => {

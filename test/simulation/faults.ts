@@ -223,6 +223,9 @@ function destroyed(world: World, host: Host, tag: string): void {
   if (!isElsewhere) world.acked.delete(tag);
 }
 
+/** Worlds in which an override is under way: nobody who is kept off for it comes back before it is clear what became of it. */
+const overriding = new WeakSet<World>();
+
 /** The archive is lost, and the primary too: whoever cannot be reached is switched off, and kept off until the ledger knows. */
 async function overrides(world: World, hosts: Hosts): Promise<void> {
   const { random } = world;
@@ -238,15 +241,17 @@ async function overrides(world: World, hosts: Hosts): Promise<void> {
   const nodes = present.map(({ member }) => member).sort();
   const keptOff = off.map(({ member }) => member).sort();
   trace(world, "operator: override", target.name, keptOff);
+  overriding.add(world);
   await call(world, target, "announce", { intent })
     .then(() => call(world, target, "override", { intent, nodes, keptOff }))
-    .catch((error: Error) => trace(world, "operator: override fails:", error.message));
+    .catch((error: Error) => trace(world, "operator: override fails:", error.message))
+    .finally(() => overriding.delete(world));
 }
 
 /** Who was switched off for an override may come back once the ledger knows, or once it is clear that nobody took it. */
 export function mayComeBack(world: World): void {
   const kept = world.hosts.filter(({ isKeptOff }) => isKeptOff);
-  if (kept.length === 0) return;
+  if (kept.length === 0 || overriding.has(world)) return;
   const others = world.hosts.filter((host) => !host.isKeptOff);
   const isOpen = others.some((host) => tokenOf(host).overrides > 0 || isArmed(host));
   const isPromised = others.some((host) => tokenOf(host).promises.length > 0);

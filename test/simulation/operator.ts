@@ -110,5 +110,6 @@ async function setMembers(
   const list = world.hosts.filter((host) => !gone.includes(host)).map(({ member }) => member);
   const end = entriesOf(world).at(-1);
   if (end && String(membersOf(end)) === String([...list].sort())) return;
-  await go(target, "members", { list: [...list].sort() });
+  const proven = new Set([...gone.map(({ member }) => member), ...world.destroyed]);
+  await go(target, "members", { list: [...list].sort(), gone: [...proven].sort() });
 }

@@ -227,6 +227,7 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
     throw new Error("it took too long");
   };
   return {
+    receives: "stream",
     control: () =>
       op(0, 2, () => {
         const { data } = host.disk;
@@ -268,6 +269,7 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         if (world.archive.isAway) throw new Error("the archive does not answer");
         pg.knownTimeline = Math.max(0, ...world.archive.wal.keys());
       }),
+    askArchive: () => op(0, 5, () => undefined),
     checkpoint: () => op(10, 200, () => undefined),
     stopCleanly: async () => {
       if (fails()) return op(10, 500, () => refuses("the stop hangs"));
@@ -298,6 +300,9 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         const held = world.archive.wal.get(timeline);
         return held ? BigInt(held.length) : undefined;
       }),
+    // Nobody here receives by the archive only.
+    readWal: () => op(0, 5, () => refuses("it is not asked for")),
+    putWal: () => op(0, 5, () => refuses("it is not asked for")),
     syncWal: () =>
       op(1, 20, () => {
         const data = requireData(host);

@@ -5,7 +5,7 @@ import { type Host, hostOf, isCut, type Life, operation, type World } from "./wo
 
 export const surroundingsOf = (world: World, host: Host, life: Life): Surroundings => ({
   store: storeOf(world, host, life),
-  ledger: storageOf(world, host, life),
+  ledger: () => storageOf(world, host, life),
   peers: peersOf(world, host, life),
   postgres: postgresOf(world, host, life),
   clock: clockOf(world, host, life),

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { type Ledger, openLedger } from "../../../agent/ledger.ts";
 import type { Clock, LedgerStorage } from "../../../agent/surroundings.ts";
-import { type Draft, type Entry, type Member, member } from "../../../model/leadership/index.ts";
+import { type Draft, type Entry, initialEntry, type Member, member } from "../../../model/leadership/index.ts";
 
 const a = member("node-a", "a".repeat(64));
 const b = member("node-b", "b".repeat(64));
@@ -154,5 +154,52 @@ describe("the ledger", () => {
     const { kind } = await open().append(second, claimOf(second, a));
     assert.equal(kind, "unknown");
     assert.equal(objects.size, 2);
+  });
+});
+
+describe("a ledger in the place of another one", () => {
+  const newId = "5d0f2a44-9f0c-4c57-8a6d-4f6f4f5b7c22";
+  const begin = (ledger: Ledger, number = 9, ofLedger = newId) =>
+    ledger.beginAnew((stamp) => ({
+      ...initialEntry(a, [a, b], { ledger: ofLedger, number, epoch: 3, previous: "", ...stamp }),
+      replaces: id,
+    }));
+
+  it("is found by who knows an earlier entry of the old one, and by who knows none", async () => {
+    const { open } = makeStore();
+    const first = await made(begin(open()));
+    await made(open().append(first, claimOf(first, a)));
+    for (const from of [0, 3, 8, 9]) assert.deepEqual(await numbers(open(), from), [9, 10]);
+    assert.deepEqual(await numbers(open(), 10), [10]);
+    // A number that it does not have is not made up for.
+    assert.deepEqual(await numbers(open(), 11), []);
+  });
+
+  it("is empty while it is only announced where it begins, and is begun again by the same node", async () => {
+    const { open, objects } = makeStore();
+    await made(begin(open()));
+    objects.delete("entry-000000009");
+    assert.deepEqual(await numbers(open()), []);
+    await made(begin(open()));
+    assert.deepEqual(await numbers(open()), [9]);
+  });
+
+  it("is not begun where another one was", async () => {
+    const { open } = makeStore();
+    await made(begin(open()));
+    const others = [begin(open(), 10), begin(open(), 9, id)];
+    for (const each of await Promise.all(others)) assert.equal(each.kind, "unknown");
+    assert.deepEqual(await numbers(open()), [9]);
+  });
+
+  it("is not read where the object that says where it begins was written with another key, or names another ledger", async () => {
+    const { open, objects } = makeStore();
+    await made(begin(open()));
+    const other = makeStore();
+    await made(begin(other.open(), 9, id));
+    objects.set("first", other.objects.get("first") as Uint8Array);
+    assert.match(String(await numbers(open())), /first entry is of another ledger/);
+    objects.set("first", objects.get("entry-000000009") as Uint8Array);
+    assert.match(String(await numbers(open())), /object first was not written by a member/);
   });
 });

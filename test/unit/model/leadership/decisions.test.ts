@@ -137,6 +137,18 @@ describe("where replay ends", () => {
       assert.ok(!decided.may && decided.why.kind === "otherEnd");
     }
   });
+  it("where the segment begins that holds nothing but the stop's checkpoint, and nowhere else before it", () => {
+    const stopped = { secret: "s", entry: 2, end, segmentStart: end.lsn - 160n };
+    const at = (replayed: typeof end) => mayTakeOffer(b, token, arming, stopped, replayed);
+    assert.ok(at({ ...end, lsn: end.lsn - 160n }).may);
+    assert.ok(at(end).may);
+    for (const replayed of [
+      { ...end, lsn: end.lsn - 161n },
+      { ...end, lsn: end.lsn - 159n },
+      { ...end, lsn: end.lsn - 160n, timeline: 2 },
+    ])
+      assert.ok(!at(replayed).may);
+  });
   it("not by the message for another arming", () => {
     const decided = decide(end, "of before");
     assert.ok(!decided.may && decided.why.kind === "otherArming");

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HandedOver } from "../../agent/switchover.ts";
+import { until as untilEvery } from "../support/until.ts";
+import { type ClusterNode, makeCluster, nodeOf, type TestCluster } from "./cluster.ts";
+import { fetchServers, query, removeDirectory, testDirectory } from "./servers.ts";
+
+const until: typeof untilEvery = (what, seconds, condition) => untilEvery(what, seconds, condition, 50);
+describe("a target that is fed by the archive", function () {
+  this.timeout(120_000);
+  let directory: string;
+  let cluster: TestCluster;
+  let a: ClusterNode;
+  let b: ClusterNode;
+  before(function () {
+    this.timeout(600_000);
+    fetchServers();
+  });
+  beforeEach(async () => {
+    directory = testDirectory();
+    cluster = await makeCluster(directory, { names: ["a", "b"], archiveFed: ["b"] });
+    ({ a, b } = cluster.nodes as { a: ClusterNode; b: ClusterNode });
+    await cluster.begin();
+  });
+  afterEach(async () => {
+    await cluster.stop();
+    removeDirectory(directory, []);
+  });
+
+  const rows = async ({ server }: ClusterNode) =>
+    (await query<{ n: number }>(server, "select count(*)::int as n from t"))[0]?.n;
+  const fill = (from: number, to: number) => query(a.server, `insert into t select generate_series(${from}, ${to})`);
+  const isTold = ({ events }: ClusterNode, what: string) => events.some((event) => event.startsWith(what));
+
+  /** Nothing reaches the archive any more: a directory has the next name. */
+  function blockArchive(): string {
+    const segments = readdirSync(cluster.wal).filter((name) => /^[0-9A-F]{24}$/.test(name));
+    const next = BigInt(`0x${segments.sort().at(-1)?.slice(8)}`) + 1n;
+    const path = join(cluster.wal, `00000001${next.toString(16).toUpperCase().padStart(16, "0")}`);
+    mkdirSync(path);
+    return path;
+  }
+
+  async function handOver(): Promise<void> {
+    assert.deepEqual(await cluster.call(b, "prepare", { consent: null, fenced: [] }), {
+      plan: "planned",
+      from: a.me,
+    });
+    const handed = await cluster.call<HandedOver>(a, "demote", { to: nodeOf("b"), fenced: [] });
+    assert.equal(handed.kind, "taken", b.events.slice(-20).join("\n"));
+    await cluster.call(b, "promote", { fenced: [] });
+  }
+
+  it("takes over where the stop's checkpoint is the first record of its segment, which is never archived", async () => {
+    const slots = await query(a.server, "select slot_name from pg_replication_slots");
+    assert.deepEqual(slots, []);
+    await fill(1, 1000);
+    // Nothing else comes of the old primary than the word that it has stopped.
+    a.ignores = "wal";
+    await handOver();
+    assert.equal(await rows(b), 1000);
+    assert.equal((await b.postgres.history())[0]?.end, (await a.postgres.lastRecordEnd()).segmentStart);
+    const { how } = await cluster.call<{ how: string }>(a, "follow", { leader: b.me });
+    assert.equal(how, "rewound");
+    await query(b.server, "insert into t values (2000)");
+    await until("the row on the former primary", 30, async () => (await rows(a)) === 1001);
+  });
+
+  it("gets what the archive does not have from the old primary itself, to the last record", async () => {
+    await fill(1, 10);
+    const block = blockArchive();
+    await fill(11, 200_000);
+    await handOver();
+    assert.equal(await rows(b), 200_000);
+    assert.ok(isTold(b, "fetches WAL"), b.events.join("\n"));
+    const [left] = await b.postgres.history();
+    assert.equal(left?.end, (await a.postgres.lastRecordEnd()).lsn);
+    rmdirSync(block);
+    const { how } = await cluster.call<{ how: string }>(a, "follow", { leader: b.me });
+    assert.equal(how, "repointed");
+    await query(b.server, "insert into t values (300000)");
+    await until("the row on the former primary", 30, async () => (await rows(a)) === 200_001);
+  });
+
+  it("says that it waits for the rest, and takes nothing, where the old primary is gone before it has sent it", async () => {
+    await fill(1, 10);
+    blockArchive();
+    await fill(11, 20);
+    await cluster.call(b, "prepare", { consent: null, fenced: [] });
+    const handed = cluster.call<HandedOver>(a, "demote", { to: b.me, fenced: [] });
+    await until("the stop", 30, () => isTold(b, "is told that the primary has stopped"));
+    b.isCutOff = true;
+    assert.equal((await handed).kind, "open");
+    assert.ok(!isTold(b, "takes"), b.events.join("\n"));
+    b.isCutOff = false;
+    await cluster.call(a, "announce", {});
+    await until("the old primary leads again", 60, async () => (await a.postgres.running()) === "writes");
+    assert.equal(await rows(a), 20);
+  });
+});

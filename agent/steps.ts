@@ -28,7 +28,7 @@ import {
   writeClaim,
 } from "./failover.ts";
 import { type Followed, follow } from "./follow.ts";
-import { verdict } from "./guard.ts";
+import { isFreeOf, verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
 import { takeOverWithoutLedger } from "./override.ts";
 import { type HandedOver, handOver, notWritten } from "./switchover.ts";
@@ -40,8 +40,8 @@ const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max
 export const stepSchemas = {
   announce: z.strictObject({ intent }),
   initialize: z.strictObject({ intent, ledger: ledgerIdSchema, members: membersSchema }),
-  /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. */
-  prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema }),
+  /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. `off`: who of them is proven to be already. */
+  prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema, off: membersSchema }),
   demote: z.strictObject({ intent, to: memberSchema, fenced }),
   promote: z.strictObject({ intent, fenced }),
   follow: z.strictObject({ intent, leader: memberSchema }),
@@ -116,7 +116,7 @@ export async function initialize(node: Node, request: unknown): Promise<void> {
 
 /** The declared primary is ready to take over the moment it may. */
 export async function prepare(node: Node, request: unknown): Promise<Prepared> {
-  const { intent, consent, fenced } = checked("prepare", request);
+  const { intent, consent, fenced, off } = checked("prepare", request);
   requireIntent(node, intent);
   const { me, memory, hold, world } = node;
   if (memory.phase === "serving" && leads(node)) return prepareServing(node);
@@ -125,7 +125,10 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
     ([peer, answer]) => answer.serving && answer.token.leader === peer && !fenced.includes(peer),
   )?.[0];
   await endOwnArming(node);
-  if (leader) await follow(node, leader);
+  if (leader) {
+    await follow(node, leader);
+    await isFreeOf(node, off);
+  }
   await world.postgres.fetchHistories();
   await hold(async () => {
     requireIntent(node, intent);

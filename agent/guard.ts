@@ -44,9 +44,10 @@ export async function guardRound(node: Node): Promise<boolean> {
   return startsIfItMay(node);
 }
 
-async function readLedger({ memory, ledger, hold, change }: Node): Promise<void> {
+async function readLedger({ memory, ledger, hold, change, log }: Node): Promise<void> {
   const asked = memory.my.inquiry;
   const reading = await ledger.read(memory.my.token.entry);
+  if (reading.kind === "unread") log("cannot read the ledger", { why: reading.why });
   await hold(async () => {
     // Standing down, adopting and starting end what was asked before.
     if (memory.my.inquiry === asked)
@@ -102,7 +103,10 @@ async function startsIfItMay(node: Node): Promise<boolean> {
     }
     const by = await goesAhead(node, await findMore(node));
     if (!by) return false;
-    await startWriting(node, by).catch((error) => log("could not start", { why: because(error) }));
+    await startWriting(node, by).catch((error) => {
+      memory.trouble = `${node.world.clock.wallTime()} could not start: ${because(error)}`;
+      log("could not start", { why: because(error) });
+    });
     return true;
   });
 }

@@ -16,7 +16,7 @@ import {
 } from "../model/leadership/index.ts";
 import { consentSchema, count, ledgerIdSchema, memberSchema, membersSchema } from "../model/leadership/schema.ts";
 import { askAll } from "./asking.ts";
-import { Refused, refused } from "./errors.ts";
+import { because, Refused, refused } from "./errors.ts";
 import {
   arm,
   askToStandDown,
@@ -65,7 +65,12 @@ export interface Promoted {
 
 /** Every request is data until its schema has let it in. */
 function checked<S extends keyof typeof stepSchemas>(step: S, request: unknown): StepRequest<S> {
-  return stepSchemas[step].parse(request) as StepRequest<S>;
+  const parsed = stepSchemas[step].safeParse(request);
+  if (parsed.success) return parsed.data as StepRequest<S>;
+  throw new Refused({
+    message: `the request of '${step}' is not of a form that this agent knows: ${because(z.prettifyError(parsed.error))}`,
+    hint: "run an update of this version, which brings the agent of this version to the host",
+  });
 }
 
 function requireIntent({ memory }: Node, wanted: string): void {
@@ -91,14 +96,19 @@ export async function announce(node: Node, request: unknown): Promise<Prepared |
   return memory.phase === "serving" && leads(node) ? prepareServing(node) : null;
 }
 
-/** The first primary of a new cluster. PostgreSQL's data is there (initdb), and has never run. */
+/** The first primary of a new cluster, with an empty database cluster where it has no data. */
 export async function initialize(node: Node, request: unknown): Promise<void> {
   const wanted = checked("initialize", request);
   requireIntent(node, wanted.intent);
-  const { me, memory, ledger, hold, change, log } = node;
+  const { me, memory, ledger, hold, turn, change, world, log } = node;
   const reading = await ledger.read(0);
   const decided = mayBegin(me, memory.my.token, reading);
   if (!decided.may) throw refused(decided.why, reading);
+  await turn(async () => {
+    if ((await world.postgres.control()) !== undefined) return;
+    log("makes a cluster");
+    await world.postgres.createCluster();
+  });
   let entry = decided.found;
   if (!entry) {
     const created = await ledger.begin(wanted.ledger, me, wanted.members);

@@ -25,6 +25,7 @@ async function step(node: Node, what: string, work: () => Promise<unknown>): Pro
     await work();
   } catch (error) {
     if (node.memory.failed) throw node.memory.failed;
+    node.memory.trouble = `${node.world.clock.wallTime()} ${what}: ${because(error)}`;
     node.log("failed", { what, why: because(error) });
   }
 }

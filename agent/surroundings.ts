@@ -104,6 +104,8 @@ export interface Postgres {
    */
   running(): Promise<"nothing" | "recovery" | "writes" | "unclear">;
 
+  /** Makes an empty database cluster, with the signal; there is no data directory. Rejects: there is none, or a whole one. */
+  createCluster(): Promise<void>;
   /** Puts `standby.signal` there; durable (file and directory) when it resolves. It may be there already. */
   putSignal(): Promise<void>;
   /** Takes it away; durable when it resolves. */

@@ -53,6 +53,7 @@ export async function handOver(node: Node, to: Member, isWanted: () => boolean):
     const arming = messages.offer(entry.number, entry.digest, secret, entry.base);
     if (!(await insist(node, to, arming, times.question)))
       throw silent(to, "has not said that it waits for this change");
+    node.log("checkpoints", { entry: entry.number });
     await node.world.postgres.checkpoint();
     const end = await stopForGood(node, entry, isWanted);
     await insist(node, to, messages.stopped({ entry: entry.number, secret, end }), times.taking);

@@ -17,6 +17,26 @@ export const hostFiles = {
   archiveCaCertificate: `${configDirectory}/tls/archive-ca.crt`,
 } as const;
 
+/** What the agent is told, and its keys: root's alone. `scripts/host/agent.sh` writes them. */
+const agentConfig = `${configDirectory}/agent`;
+export const agentFiles = {
+  config: `${agentConfig}/agent.json`,
+  ca: `${agentConfig}/ca.crt`,
+  certificate: `${agentConfig}/agent.crt`,
+  key: `${agentConfig}/agent.key`,
+  ledgerKey: `${agentConfig}/ledger.key`,
+  ledgerCredentials: `${agentConfig}/ledger-credentials.json`,
+  ledgerCa: `${agentConfig}/ledger-ca.crt`,
+} as const;
+
+/** Where steps and status are asked for. */
+export const agentSocket = "/run/understudy-agent/socket";
+
+/** What the agent keeps, on the data volume: root's alone. */
+export function agentDirectory(dataDirectory: string): string {
+  return `${dataDirectory}/agent`;
+}
+
 /** While it is there, the primary changes and the archive is not asked. It may hold settings that are meant for that time. Gone with a restart of the host. */
 export const handoverFlag = "/run/understudy-handover";
 

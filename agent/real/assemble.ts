@@ -1,18 +1,18 @@
 /** The five surroundings of a host, by its config. */
-import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nameOf } from "../../model/leadership/index.ts";
 import type { LedgerStorage, Surroundings } from "../surroundings.ts";
 import { systemClock } from "./clock.ts";
 import { type AgentConfig, s3CredentialsSchema } from "./config.ts";
 import { directoryStorage } from "./directory.ts";
-import { readSmall } from "./files.ts";
+import { readSmall, replaceFile } from "./files.ts";
 import { openPeers } from "./peers.ts";
 import { type RealPostgres, realPostgres, type WalArchive } from "./postgres.ts";
 import { runAs } from "./programs.ts";
 import { s3Requests, s3Storage } from "./s3.ts";
 import { plainService, systemdService } from "./service.ts";
 import { fileStore, removePartials } from "./store.ts";
+import { userNamed } from "./users.ts";
 
 /** Bytes: certificates and keys. */
 const longestText = 64 * 1024;
@@ -37,22 +37,26 @@ async function storageOf(ledger: AgentConfig["ledger"]): Promise<LedgerStorage> 
   );
 }
 
-/** Until the agent has an archive of WAL: it says so, and a decision that needs one is not made. */
+/** Until the agent has an archive of WAL: nothing is there to be compared with. */
 const noArchive: WalArchive = {
-  end: () => Promise.reject(new Error("this agent asks no archive of WAL yet")),
-  histories: () => Promise.reject(new Error("this agent asks no archive of WAL yet")),
+  end: async () => undefined,
+  histories: async () => new Map(),
   hush: async () => {},
 };
 
-function postgresOf({ node, peers, postgres }: AgentConfig): RealPostgres {
-  const { unit, log, standbyFile, ...given } = postgres;
-  const { binaries, dataDirectory, user } = given;
+const asRoot = runAs({ name: "root", home: "/root", uid: 0, gid: 0 });
+
+export async function postgresOf({ node, peers, postgres }: AgentConfig): Promise<RealPostgres> {
+  const { unit, log, configFile, standbyFile, user: named, ...given } = postgres;
+  const { binaries, dataDirectory } = given;
+  const user = typeof named === "string" ? await userNamed(named, asRoot) : named;
   const service =
     unit === undefined
-      ? plainService(binaries, dataDirectory, log ?? join(dirname(dataDirectory), "postgresql.log"), user)
-      : systemdService(unit, runAs({ name: "root", home: "/root", uid: 0, gid: 0 }));
+      ? plainService(binaries, dataDirectory, log ?? join(dirname(dataDirectory), "postgresql.log"), user, configFile)
+      : systemdService(unit, asRoot);
   return realPostgres({
     ...given,
+    user,
     me: node,
     service,
     archive: noArchive,
@@ -61,7 +65,7 @@ function postgresOf({ node, peers, postgres }: AgentConfig): RealPostgres {
       if (!found) throw new Error(`${nameOf(source)} is no peer of this node`);
       return found.conninfo;
     },
-    writeStandbyFile: (text) => writeFile(standbyFile, text, { mode: 0o644 }),
+    writeStandbyFile: (text) => replaceFile(standbyFile, text, 0o644),
   });
 }
 
@@ -87,7 +91,7 @@ export async function assemble(config: AgentConfig, report: (what: string) => vo
     store: fileStore(state),
     ledger: await storageOf(config.ledger),
     peers: network,
-    postgres: postgresOf(config),
+    postgres: await postgresOf(config),
     clock: systemClock,
     port: network.port,
   };

@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { chmod, type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 
 export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));
@@ -74,6 +75,16 @@ export async function writeNew(path: string, content: string | Uint8Array): Prom
   } finally {
     await file.close();
   }
+}
+
+/** A file of root's that others may read; whole, or as it was. `mode` holds whatever the umask. */
+export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const partial = `${path}.partial`;
+  await rm(partial, { force: true });
+  await writeNew(partial, text);
+  await chmod(partial, mode);
+  await rename(partial, path);
+  await syncDirectory(dirname(path));
 }
 
 /** Its content is there after a loss of power. One that has gone meanwhile needs it no more. */

@@ -60,13 +60,14 @@ describe("the agent as one file", function () {
     };
     const at = (name: string) => join(directory, name);
     for (const [name, text] of Object.entries(files)) writeFileSync(at(name), text, { mode: 0o600 });
-    for (const name of ["state", "ledger"]) mkdirSync(at(name));
+    for (const name of ["state", "ledger", "run"]) mkdirSync(at(name), { mode: 0o700 });
     await markDirectory(at("ledger"));
     const config = {
       version: 1,
       node: memberOf("a", pair.certificate),
       machine: "test",
       state: at("state"),
+      socket: at("run/socket"),
       ledgerKey: at("key"),
       ledger: { kind: "directory", path: at("ledger") },
       peers: {

@@ -327,15 +327,17 @@ async function overrides(world: World, hosts: Hosts): Promise<void> {
   const keptOff = off.map(({ member }) => member).sort();
   trace(world, "operator: override", target.name, keptOff);
   world.overrides++;
+  world.overriding++;
   await call(world, target, "announce", { intent })
     .then(() => call(world, target, "override", { intent, nodes, keptOff }))
     .catch((error: Error) => trace(world, "operator: override fails:", error.message));
+  world.overriding--;
 }
 
 /** Who was switched off for an override may come back once the ledger knows, or once it is clear that nobody took it. */
 export function mayComeBack(world: World): void {
   const kept = world.hosts.filter(({ isKeptOff }) => isKeptOff);
-  if (kept.length === 0) return;
+  if (kept.length === 0 || world.overriding > 0) return;
   const others = world.hosts.filter((host) => !host.isKeptOff);
   const isOpen = others.some((host) => tokenOf(host).overrides > 0 || isArmed(host));
   const isPromised = others.some((host) => tokenOf(host).promises.length > 0);

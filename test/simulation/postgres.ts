@@ -273,6 +273,10 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         if (pg.state === "down") return "nothing";
         return pg.state === "recovery" ? "recovery" : pg.state === "primary" ? "writes" : "unclear";
       }),
+    createCluster: () =>
+      op(0, 2, () => {
+        throw new Error("hosts of the simulation have data from the beginning");
+      }),
     putSignal: () => change("signal", 1, 5, () => changes({ signal: true })),
     removeSignal: () => change("signal", 1, 5, () => changes({ signal: false })),
     hasBackupLabel: () => op(0, 2, () => false),

@@ -137,6 +137,8 @@ export interface World {
   readonly fencedSince: Map<Member, number>;
   /** Retired, and proven not to come back. */
   readonly destroyed: Member[];
+  /** How many overrides are under way: who is kept off for one stays off. */
+  overriding: number;
   restores: number;
   overrides: number;
   chances: Chances;
@@ -203,6 +205,7 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     acked: new Map(),
     fencedSince: new Map(),
     destroyed: [],
+    overriding: 0,
     restores: 0,
     overrides: 0,
     chances: noChances,

@@ -120,7 +120,7 @@ describe("agents and their operator, each agent a process with a real server", f
   it("hands over and back; who waits reads what happens", async () => {
     const intent = newIntent();
     await Promise.all(hosts.map((host) => host.step("announce", { intent })));
-    await b.step("prepare", { intent, consent: null, fenced: [] });
+    await b.step("prepare", { intent, consent: null, fenced: [], off: [] });
     const demoted = await a.run(["step", "demote"], JSON.stringify({ intent, to: b.member, fenced: [] }));
     assert.equal(demoted.code, 0, demoted.stderr);
     assert.match(
@@ -139,7 +139,7 @@ describe("agents and their operator, each agent a process with a real server", f
   it("goes on when whoever asked is gone", async () => {
     const intent = newIntent();
     await Promise.all(hosts.map((host) => host.step("announce", { intent })));
-    await b.step("prepare", { intent, consent: null, fenced: [] });
+    await b.step("prepare", { intent, consent: null, fenced: [], off: [] });
     const before = a.journal().length;
     const asking = spawn(process.execPath, [bundle, "step", "demote", "--socket", a.config.socket], {
       stdio: ["pipe", "ignore", "pipe"],

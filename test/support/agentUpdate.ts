@@ -41,7 +41,7 @@ export async function update(hosts: readonly AgentHost[], declared: Declared): P
   const others = active.filter((host) => host !== target);
 
   const plans = (await Promise.all(active.map((host) => host.step("announce", { intent })))) as (Prepared | null)[];
-  plans.push((await target.step("prepare", { intent, consent, fenced: membersOf(off) })) as Prepared);
+  plans.push((await target.step("prepare", { intent, consent, fenced: membersOf(off), off: [] })) as Prepared);
   // A fence proves something only about the claims that were there before it.
   const claims = plans.filter((plan) => plan?.plan === "claim");
   await Promise.all(off.map((host) => host.fence()));

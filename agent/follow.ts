@@ -77,7 +77,14 @@ export async function followsOn(node: Node): Promise<void> {
   if (leader === null || leader === me || memory.phase !== "standby" || !memory.my.joined) return;
   if (memory.my.arming.kind !== "none") return;
   const answer = await askWhoLeads(node, leader);
-  if (answer?.serving && answer.token.leader === leader) await follow(node, leader);
+  if (!answer?.serving || answer.token.leader !== leader) return;
+  // Data is given up by an update only.
+  if (isPrefix(await myHistory(node), await historyOf(node, leader))) await follow(node, leader);
+  else
+    node.log("does not follow on", {
+      leader,
+      why: "its data is no beginning of the leader's: an update lets it follow",
+    });
 }
 
 async function mayDoSo({ me, memory, hold }: Node, leader: Member, answer: Answer): Promise<void> {
@@ -106,6 +113,7 @@ async function makePrefix(node: Node, leader: Member, answer: Answer): Promise<F
   const { world, log } = node;
   const { postgres } = world;
   const hasData = (await postgres.control()) !== undefined;
+  if (hasData) log("compares", { leader });
   const theirs = await historyOf(node, leader);
   if (hasData) {
     const mine = await myHistory(node);
@@ -116,6 +124,7 @@ async function makePrefix(node: Node, leader: Member, answer: Answer): Promise<F
     // From here on the data may be nobody's: it has heard, and not joined.
     await hears(node, leader, answer);
     if (mayRewind(mine, theirs)) {
+      log("rewinds", { leader });
       try {
         await postgres.becomeCopyOf(leader, "rewind");
         if (await hasJoined(node, leader, answer)) return "rewound";
@@ -124,6 +133,7 @@ async function makePrefix(node: Node, leader: Member, answer: Answer): Promise<F
       }
     }
   }
+  log("copies", { leader, hasData });
   await postgres.becomeCopyOf(leader, "copy");
   if (await hasJoined(node, leader, answer)) return "copied";
   throw new Refused({ message: `${leader} has ceased to lead while it was copied`, hint: "run the update again" });

@@ -44,9 +44,10 @@ export async function guardRound(node: Node): Promise<boolean> {
   return startsIfItMay(node);
 }
 
-async function readLedger({ memory, ledger, hold, change }: Node): Promise<void> {
+async function readLedger({ memory, ledger, hold, change, log }: Node): Promise<void> {
   const asked = memory.my.inquiry;
   const reading = await ledger.read(memory.my.token.entry);
+  if (reading.kind === "unread") log("cannot read the ledger", { why: reading.why });
   await hold(async () => {
     // Standing down, adopting and starting end what was asked before.
     if (memory.my.inquiry === asked)
@@ -84,6 +85,8 @@ async function disarm(node: Node, armed: ReadonlyMap<Member, Arming>): Promise<v
   const asked = memory.my.inquiry;
   const whom = whomToDisarm(me, memory.my.token, asked, armed);
   if (whom.length === 0) return;
+  // Who would not start with these answers either is in nobody's way.
+  if (lostBy(await howToStart(node), await findMore(node))) return;
   log("asks to end armings", { whom });
   await countAnswers(node, asked, await askAll(node, whom, true));
 }
@@ -100,7 +103,10 @@ async function startsIfItMay(node: Node): Promise<boolean> {
     }
     const by = await goesAhead(node, await findMore(node));
     if (!by) return false;
-    await startWriting(node, by).catch((error) => log("could not start", { why: because(error) }));
+    await startWriting(node, by).catch((error) => {
+      memory.trouble = `${node.world.clock.wallTime()} could not start: ${because(error)}`;
+      log("could not start", { why: because(error) });
+    });
     return true;
   });
 }
@@ -113,8 +119,7 @@ async function goesAhead(node: Node, found: Found): Promise<"start" | "promotion
     explained(node, start);
     if (start.kind !== "lead" || memory.phase !== "down") return undefined;
     const by = await howToStart(node);
-    // Who is promoted for a change that it took has consented to what others have; who goes on with its own timeline has not.
-    const lost = by === "start" ? lostWal(found.mine, found.others) : undefined;
+    const lost = lostBy(by, found);
     if (lost) {
       explained(node, { kind: "stay", why: lost });
       return undefined;
@@ -142,6 +147,10 @@ interface Found {
   readonly mine: WalEnd;
   readonly others: readonly { readonly at: Member | "archive"; readonly end: WalEnd }[];
 }
+
+/** Who is promoted for a change that it took has consented to what others have; who goes on with its own timeline has not. */
+const lostBy = (by: "start" | "promotion", { mine, others }: Found) =>
+  by === "start" ? lostWal(mine, others) : undefined;
 
 async function findMore(node: Node): Promise<Found> {
   const { me, memory, world, log } = node;
@@ -174,6 +183,18 @@ export async function askAboutPromises(node: Node): Promise<void> {
       if (!memory.my.token.promises.includes(to) || !isVoid(me, node, answer)) continue;
       await change(released(memory.my, to));
       log("is free of a promise", { to });
+    }
+  });
+}
+
+/** These are off, and a leader that this node follows takes writes: what they were promised they do not take any more. */
+export async function isFreeOf({ me, memory, hold, change, log }: Node, off: readonly Member[]): Promise<void> {
+  await hold(async () => {
+    for (const to of off) {
+      const { token } = memory.my;
+      if (!token.promises.includes(to) || !promiseIsVoid(me, token, null, true)) continue;
+      await change(released(memory.my, to));
+      log("is free of a promise", { to, off: true });
     }
   });
 }

@@ -1,9 +1,10 @@
 /**
- * The agent of one host. Nothing on the hosts runs it yet: there `scripts/host/` decides who leads (docs/decisions/agent.md). `test/simulation/` runs
- * it from here.
+ * The agent of one host. No cluster of the program runs it yet: there `scripts/host/` decides who leads (docs/decisions/agent.md). `agent/real/agent.ts`
+ * runs it on a host, and `test/simulation/` in one process.
  */
 import { type Identity, type Log, makeNode, type Node, recall } from "./node.ts";
 import { reply } from "./replies.ts";
+import { type Report, report } from "./report.ts";
 import * as steps from "./steps.ts";
 import { look, settle } from "./supervisor.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -22,13 +23,29 @@ export interface Agent {
   readonly tell: (request: unknown) => Promise<void>;
   readonly adopt: (request: unknown) => Promise<void>;
   readonly status: () => ReturnType<typeof steps.status>;
+  /** The same and more: peers are asked, and the ledger is read. */
+  readonly report: () => Promise<Report>;
   /** Rejects when the agent has to end; it is then started anew. Never resolves. */
   readonly ended: Promise<never>;
 }
 
-/** Resolves when this node knows what it stands for, and answers. Rejects: it is to be started anew. */
-export async function startAgent(identity: Identity, world: Surroundings, log: Log): Promise<Agent> {
+/** An agent that is starting. */
+export interface Starting {
+  /** Resolves when this node knows what it stands for, and answers. Rejects: it is to be started anew. */
+  readonly started: Promise<Agent>;
+  /** What it can tell meanwhile. */
+  readonly report: () => Promise<Report>;
+}
+
+export function beginAgent(identity: Identity, world: Surroundings, log: Log): Starting {
   const node = makeNode(identity, world, log);
+  return { started: start(node, world), report: () => report(node, false) };
+}
+
+export const startAgent = (identity: Identity, world: Surroundings, log: Log): Promise<Agent> =>
+  beginAgent(identity, world, log).started;
+
+async function start(node: Node, world: Surroundings): Promise<Agent> {
   await recall(node);
   // What runs, and since when it was told to promote, is not known: nobody gets an answer before that is settled.
   await node.turn(() => settle(node));
@@ -47,6 +64,7 @@ export async function startAgent(identity: Identity, world: Surroundings, log: L
     tell: (request) => steps.tell(node, request),
     adopt: (request) => steps.adopt(node, request),
     status: () => steps.status(node),
+    report: () => report(node, true),
     ended: lookOn(node, pause.take),
   };
 }

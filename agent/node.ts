@@ -75,6 +75,8 @@ export interface Memory {
   source: Member | null;
   /** The id of the update that may take steps here. */
   intent: string | null;
+  /** What went wrong last, and when: for people. */
+  trouble: string | null;
   /** When this agent has to end: its disk did not say what it holds. */
   failed: Error | null;
 }
@@ -138,6 +140,7 @@ export function makeNode({ me, machine, ledgerKey }: Identity, world: Surroundin
     isQuiet: true,
     source: null,
     intent: null,
+    trouble: null,
     failed: null,
   };
   const isOver = () => memory.failed;

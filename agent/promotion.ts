@@ -51,8 +51,11 @@ export async function nowTakesWrites(node: Node): Promise<void> {
   await hold(async () => {
     memory.source = null;
     const { my, origins } = memory;
-    const isPromoted = my.promoted !== null && compare(my.promoted, my.token) === 0;
-    await change(takesWrites(my), isPromoted ? origins : begins(me, my.token, origins, await world.postgres.history()));
+    const history = await world.postgres.history();
+    // Whom somebody started as a standby is promoted once more for the change that it leads by: that begins a timeline, too.
+    const isOnSame = origins.at(-1)?.timeline === history.at(-1)?.timeline;
+    const goesOn = isOnSame && my.promoted !== null && compare(my.promoted, my.token) === 0;
+    await change(takesWrites(my), owned(me, my.token, goesOn ? origins : origins.filter(isBefore(history)), history));
     memory.phase = "serving";
   });
   log("takes writes", { token: changeOf(memory.my.token), timeline: memory.origins.at(-1)?.timeline });
@@ -61,13 +64,22 @@ export async function nowTakesWrites(node: Node): Promise<void> {
   void world.postgres.checkpoint().catch((error) => log("has no checkpoint yet", { why: because(error) }));
 }
 
-/** The last timeline is the one that this change has begun. Of others than those before it, this data has none, whatever its leaders had. */
-function begins(me: Member, token: Token, origins: readonly Origin[], history: readonly Timeline[]): readonly Origin[] {
-  const timeline = history.at(-1)?.timeline ?? 0;
-  const before = origins.filter(
-    (each) => each.timeline !== timeline && history.some((one) => one.timeline === each.timeline),
+const isBefore =
+  (history: readonly Timeline[]) =>
+  ({ timeline }: Origin): boolean =>
+    timeline !== history.at(-1)?.timeline;
+
+/**
+ * A timeline without an origin is this node's, by its present change: the last one, that it has begun; and one before of which nothing is known, such as
+ * one that was begun by hand. Else no follower's data would ever be a beginning of this node's. Of others than its own this data has none, whatever
+ * its leaders had.
+ */
+function owned(me: Member, token: Token, origins: readonly Origin[], history: readonly Timeline[]): readonly Origin[] {
+  const found = history.map(
+    ({ timeline }) =>
+      origins.find((each) => each.timeline === timeline) ?? { timeline, change: changeOf(token), by: me },
   );
-  return [...before, { timeline, change: changeOf(token), by: me }];
+  return found.length === origins.length && found.every((each, at) => each === origins[at]) ? origins : found;
 }
 
 async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
@@ -78,7 +90,7 @@ async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
 }
 
 /** Whether `pg_control` names the state of a primary. A crash leaves "in production". */
-const asPrimary = (state: ControlState): boolean =>
+export const asPrimary = (state: ControlState): boolean =>
   state === "in production" || state === "shut down" || state === "shutting down" || state === "in crash recovery";
 
 /** How it comes up, by the last run. */

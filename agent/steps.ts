@@ -22,7 +22,7 @@ import {
 } from "../model/leadership/index.ts";
 import { consentSchema, count, ledgerIdSchema, memberSchema, membersSchema } from "../model/leadership/schema.ts";
 import { askAll, askWhoLeads } from "./asking.ts";
-import { Refused, refused } from "./errors.ts";
+import { because, Refused, refused } from "./errors.ts";
 import {
   arm,
   askToStandDown,
@@ -35,7 +35,7 @@ import {
   writeClaim,
 } from "./failover.ts";
 import { type Followed, follow } from "./follow.ts";
-import { verdict } from "./guard.ts";
+import { isFreeOf, verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
 import { replaceLedger, takeOverWithoutLedger } from "./override.ts";
 import { type HandedOver, handOver, notWritten } from "./switchover.ts";
@@ -47,8 +47,8 @@ const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max
 export const stepSchemas = {
   announce: z.strictObject({ intent }),
   initialize: z.strictObject({ intent, ledger: ledgerIdSchema, members: membersSchema }),
-  /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. */
-  prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema }),
+  /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. `off`: who of them is proven to be already. */
+  prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema, off: membersSchema }),
   demote: z.strictObject({ intent, to: memberSchema, fenced }),
   promote: z.strictObject({ intent, fenced }),
   follow: z.strictObject({ intent, leader: memberSchema }),
@@ -82,7 +82,12 @@ export interface Promoted {
 
 /** Every request is data until its schema has let it in. */
 function checked<S extends keyof typeof stepSchemas>(step: S, request: unknown): StepRequest<S> {
-  return stepSchemas[step].parse(request) as StepRequest<S>;
+  const parsed = stepSchemas[step].safeParse(request);
+  if (parsed.success) return parsed.data as StepRequest<S>;
+  throw new Refused({
+    message: `the request of '${step}' is not of a form that this agent knows: ${because(z.prettifyError(parsed.error))}`,
+    hint: "run an update of this version, which brings the agent of this version to the host",
+  });
 }
 
 function requireIntent({ memory }: Node, wanted: string): void {
@@ -108,15 +113,20 @@ export async function announce(node: Node, request: unknown): Promise<Prepared |
   return memory.phase === "serving" && leads(node) ? prepareServing(node) : null;
 }
 
-/** The first primary of a new cluster. PostgreSQL's data is there (initdb), and has never run. */
+/** The first primary of a new cluster, with an empty database cluster where it has no data. */
 export async function initialize(node: Node, request: unknown): Promise<void> {
   const wanted = checked("initialize", request);
   requireIntent(node, wanted.intent);
-  const { me, memory, hold, change, log } = node;
+  const { me, memory, hold, turn, change, world, log } = node;
   const ledger = node.ledgerOf(wanted.ledger);
   const reading = await ledger.read(0);
   const decided = mayBegin(me, memory.my.token, reading);
   if (!decided.may) throw refused(decided.why, reading);
+  await turn(async () => {
+    if ((await world.postgres.control()) !== undefined) return;
+    log("makes a cluster");
+    await world.postgres.createCluster();
+  });
   let entry = decided.found;
   if (!entry) {
     const created = await ledger.begin(wanted.ledger, me, wanted.members);
@@ -134,7 +144,7 @@ export async function initialize(node: Node, request: unknown): Promise<void> {
 
 /** The declared primary is ready to take over the moment it may. */
 export async function prepare(node: Node, request: unknown): Promise<Prepared> {
-  const { intent, consent, fenced } = checked("prepare", request);
+  const { intent, consent, fenced, off } = checked("prepare", request);
   requireIntent(node, intent);
   requireOwnMachine(node);
   const { me, memory, hold, turn, world } = node;
@@ -144,7 +154,10 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
     ([peer, answer]) => answer.serving && answer.token.leader === peer && !fenced.includes(peer),
   )?.[0];
   await endOwnArming(node);
-  if (leader) await follow(node, leader);
+  if (leader) {
+    await follow(node, leader);
+    await isFreeOf(node, off);
+  }
   // One turn: nobody asks the archive again between the two.
   await turn(async () => {
     memory.isQuiet = true;

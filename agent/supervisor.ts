@@ -5,7 +5,7 @@ import { makeSure } from "./failover.ts";
 import { followsOn, startAsStandby } from "./follow.ts";
 import { askAboutPromises, guardRound } from "./guard.ts";
 import { hasAnswer, leads, type Node } from "./node.ts";
-import { nowTakesWrites, promote } from "./promotion.ts";
+import { asPrimary, nowTakesWrites, promote } from "./promotion.ts";
 import { takeOffer } from "./switchover.ts";
 
 /** One look. Whatever goes wrong is looked at again the next time. */
@@ -26,6 +26,7 @@ async function step(node: Node, what: string, work: () => Promise<unknown>): Pro
     await work();
   } catch (error) {
     if (node.memory.failed) throw node.memory.failed;
+    node.memory.trouble = `${node.world.clock.wallTime()} ${what}: ${because(error)}`;
     node.log("failed", { what, why: because(error) });
   }
 }
@@ -44,7 +45,7 @@ export async function settle(node: Node): Promise<void> {
   const seen = await postgres.running();
   switch (seen) {
     case "writes":
-      if (!leads(node)) memory.phase = "byHand";
+      if (!leads(node)) await isByHand(node);
       else if (memory.phase !== "serving") await nowTakesWrites(node);
       return;
     case "recovery":
@@ -73,13 +74,41 @@ async function standbyRuns(node: Node): Promise<void> {
   memory.phase = "standby";
 }
 
+async function isByHand(node: Node): Promise<void> {
+  const { memory, hold } = node;
+  if (memory.phase === "byHand") return;
+  await hold(async () => {
+    memory.phase = "byHand";
+    await disown(node);
+  });
+}
+
+/**
+ * Its last run was as a primary. Where it did not begin the last timeline by a change of its own, somebody promoted it: then this timeline has no origin,
+ * also where a leader's of the same number is kept for the time when its WAL comes; and the data is nobody's.
+ */
+async function disown({ me, memory, change, world, log }: Node): Promise<void> {
+  const { my, origins } = memory;
+  const timeline = (await world.postgres.history()).at(-1)?.timeline;
+  const origin = origins.find((each) => each.timeline === timeline);
+  const leads = my.token.leader === me;
+  if (origin?.by === me || !(origin || (my.joined && !leads))) return;
+  await change(
+    { ...my, joined: my.joined && leads },
+    origins.filter((each) => each !== origin),
+  );
+  log("was promoted by hand", { timeline });
+}
+
 async function isDown(node: Node): Promise<void> {
   const { memory, hold, change, world } = node;
-  if ((await world.postgres.control()) === undefined) {
+  const control = await world.postgres.control();
+  if (control === undefined) {
     memory.phase = "down";
     return;
   }
   await hold(async () => {
+    if (asPrimary(control.state)) await disown(node);
     const { phase } = memory;
     memory.phase = "down";
     memory.source = null;

@@ -110,6 +110,8 @@ export interface Postgres {
    */
   running(): Promise<"nothing" | "recovery" | "writes" | "unclear">;
 
+  /** Makes an empty database cluster, with the signal; there is no data directory. Rejects: there is none, or a whole one. */
+  createCluster(): Promise<void>;
   /** Puts `standby.signal` there; durable (file and directory) when it resolves. It may be there already. */
   putSignal(): Promise<void>;
   /** Takes it away; durable when it resolves. */
@@ -117,8 +119,8 @@ export interface Postgres {
   hasBackupLabel(): Promise<boolean>;
 
   /**
-   * Starts it with the signal in place; it receives from `upstream`, or from nobody. Slots of ours are dropped. Resolves once it replays. Rejects: see
-   * `running`.
+   * Puts the signal there, whatever became of it since it was last put (a promotion by hand takes it away), and starts it; it receives from
+   * `upstream`, or from nobody. Slots of ours are dropped. Resolves once it replays. Rejects: see `running`.
    */
   startStandby(upstream: Upstream | null): Promise<void>;
   /** Starts it where the signal was taken away. Resolves once it takes writes. Rejects: it may run, see `running`. */

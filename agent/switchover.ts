@@ -55,6 +55,7 @@ export async function handOver(node: Node, to: Member, isWanted: () => boolean):
     const arming = messages.offer(entry.number, entry.digest, secret, entry.base);
     if (!(await insist(node, to, arming, times.question)))
       throw silent(to, "has not said that it waits for this change");
+    node.log("checkpoints", { entry: entry.number });
     await node.world.postgres.checkpoint();
     const { segmentStart, ...end } = await stopForGood(node, entry, isWanted);
     node.memory.handsTo = { to, entry: entry.number, secret };

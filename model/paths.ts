@@ -17,6 +17,29 @@ export const hostFiles = {
   archiveCaCertificate: `${configDirectory}/tls/archive-ca.crt`,
 } as const;
 
+/** What the agent is told, and its keys: root's alone. `scripts/host/agent.sh` writes them. */
+const agentConfig = `${configDirectory}/agent`;
+export const agentFiles = {
+  config: `${agentConfig}/agent.json`,
+  ca: `${agentConfig}/ca.crt`,
+  certificate: `${agentConfig}/agent.crt`,
+  key: `${agentConfig}/agent.key`,
+  ledgerKey: `${agentConfig}/ledger.key`,
+  ledgerCredentials: `${agentConfig}/ledger-credentials.json`,
+  ledgerCa: `${agentConfig}/ledger-ca.crt`,
+} as const;
+
+/** Where steps and status are asked for. */
+export const agentSocket = "/run/understudy-agent/socket";
+
+/** By what lies here, `restore_command` and `archive_command` know what they may do: PostgreSQL reads it, root alone writes. Gone with a restart of the host. */
+export const walFlags = "/run/understudy-wal";
+
+/** What the agent keeps, on the data volume: root's alone. */
+export function agentDirectory(dataDirectory: string): string {
+  return `${dataDirectory}/agent`;
+}
+
 /** While it is there, the primary changes and the archive is not asked. It may hold settings that are meant for that time. Gone with a restart of the host. */
 export const handoverFlag = "/run/understudy-handover";
 

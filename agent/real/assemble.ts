@@ -1,5 +1,4 @@
 /** The five surroundings of a host, by its config. */
-import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nameOf } from "../../model/leadership/index.ts";
 import type { LedgerStorage, Surroundings } from "../surroundings.ts";
@@ -7,14 +6,15 @@ import { systemClock } from "./clock.ts";
 import { type AgentConfig, s3CredentialsSchema } from "./config.ts";
 import { readControl } from "./control.ts";
 import { directoryStorage } from "./directory.ts";
-import { readSmall } from "./files.ts";
+import { readSmall, replaceFile } from "./files.ts";
 import { openPeers } from "./peers.ts";
 import { pgbackrestFiles } from "./pgbackrest.ts";
 import { type RealPostgres, realPostgres } from "./postgres.ts";
-import { runAs } from "./programs.ts";
+import { runAs, type ServerUser } from "./programs.ts";
 import { s3Requests, s3Storage } from "./s3.ts";
 import { plainService, systemdService } from "./service.ts";
 import { fileStore, removePartials } from "./store.ts";
+import { userNamed } from "./users.ts";
 import { type WalArchive, walArchive } from "./walArchive.ts";
 import { directoryFiles } from "./walDirectory.ts";
 
@@ -49,7 +49,7 @@ async function ledgersOf({ ledger, otherLedgers }: AgentConfig): Promise<Surroun
   return (id) => others.get(id) ?? shared;
 }
 
-function archiveOf({ archive, archiveFlags, dataDirectory, user }: AgentConfig["postgres"]): WalArchive {
+function archiveOf({ archive, archiveFlags, dataDirectory }: AgentConfig["postgres"], user: ServerUser): WalArchive {
   const run = runAs(user);
   async function systemIdentifier(): Promise<string> {
     const control = await readControl(dataDirectory);
@@ -63,24 +63,28 @@ function archiveOf({ archive, archiveFlags, dataDirectory, user }: AgentConfig["
   return walArchive({ files, flags: archiveFlags, run, systemIdentifier });
 }
 
-function postgresOf({ node, peers, postgres }: AgentConfig): RealPostgres {
-  const { unit, log, standbyFile, archive: _, archiveFlags: __, ...given } = postgres;
-  const { binaries, dataDirectory, user } = given;
+const asRoot = runAs({ name: "root", home: "/root", uid: 0, gid: 0 });
+
+export async function postgresOf({ node, peers, postgres }: AgentConfig): Promise<RealPostgres> {
+  const { unit, log, configFile, standbyFile, user: named, archive: _, archiveFlags: __, ...given } = postgres;
+  const { binaries, dataDirectory } = given;
+  const user = typeof named === "string" ? await userNamed(named, asRoot) : named;
   const service =
     unit === undefined
-      ? plainService(binaries, dataDirectory, log ?? join(dirname(dataDirectory), "postgresql.log"), user)
-      : systemdService(unit, runAs({ name: "root", home: "/root", uid: 0, gid: 0 }));
+      ? plainService(binaries, dataDirectory, log ?? join(dirname(dataDirectory), "postgresql.log"), user, configFile)
+      : systemdService(unit, asRoot);
   return realPostgres({
     ...given,
+    user,
     me: node,
     service,
-    archive: archiveOf(postgres),
+    archive: archiveOf(postgres, user),
     conninfo(source) {
       const found = peers.nodes.find(({ member }) => member === source);
       if (!found) throw new Error(`${nameOf(source)} is no peer of this node`);
       return found.conninfo;
     },
-    writeStandbyFile: (text) => writeFile(standbyFile, text, { mode: 0o644 }),
+    writeStandbyFile: (text) => replaceFile(standbyFile, text, 0o644),
   });
 }
 
@@ -106,7 +110,7 @@ export async function assemble(config: AgentConfig, report: (what: string) => vo
     store: fileStore(state),
     ledger: await ledgersOf(config),
     peers: network,
-    postgres: postgresOf(config),
+    postgres: await postgresOf(config),
     clock: systemClock,
     port: network.port,
   };

@@ -40,10 +40,12 @@ const archive = z.discriminatedUnion("kind", [
 export const configSchema = z.strictObject({
   version: z.literal(1),
   node: memberSchema,
-  /** The machine's own id. */
-  machine: z.string().min(1).max(200),
+  /** The machine's own id. Absent: what the machine says. A file that lies on its disk would be copied with it. */
+  machine: z.string().min(1).max(200).exactOptional(),
   /** A directory of root's. */
   state: path,
+  /** Where steps and status are asked for: in a directory that root alone may enter. */
+  socket: path,
   /** A file with the stack's key. */
   ledgerKey: path,
   /** Where the cluster's ledger lies. */
@@ -68,13 +70,19 @@ export const configSchema = z.strictObject({
     dataDirectory: path,
     socketDirectory: path,
     port,
-    user: z.strictObject({ name: z.string().min(1).max(32), uid: z.int().min(1), gid: z.int().min(1), home: path }),
+    /** By name: as the host knows it. */
+    user: z.union([
+      z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/),
+      z.strictObject({ name: z.string().min(1).max(32), uid: z.int().min(1), gid: z.int().min(1), home: path }),
+    ]),
     /** Of systemd. Absent: the agent starts the server itself, and `log` is where that writes. */
     unit: z
       .string()
       .regex(/^[A-Za-z0-9:_.@-]{1,200}\.service$/)
       .exactOptional(),
     log: path.exactOptional(),
+    /** Without `unit`: what the server is started with, if its settings are not in the data directory. */
+    configFile: path.exactOptional(),
     standbyFile: path,
     standbySettings: z.record(z.string().regex(/^[a-z_]{1,63}$/), line),
     archive,

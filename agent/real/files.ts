@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, open, rm } from "node:fs/promises";
+import { chmod, type FileHandle, link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
@@ -100,6 +100,16 @@ async function linkOnce(partial: string, path: string): Promise<"created" | "exi
     if (hasCode(error, "EEXIST")) return "exists";
     throw error;
   }
+}
+
+/** A file of root's that others may read; whole, or as it was. `mode` holds whatever the umask. */
+export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const partial = `${path}.partial`;
+  await rm(partial, { force: true });
+  await writeNew(partial, text);
+  await chmod(partial, mode);
+  await rename(partial, path);
+  await syncDirectory(dirname(path));
 }
 
 /** Its content is there after a loss of power. One that has gone meanwhile needs it no more. */

@@ -9,7 +9,7 @@ import { type ControlFile, readControl } from "./control.ts";
 import { inDirectory, type OpenDirectory } from "./dataDirectory.ts";
 import { hasCode } from "./files.ts";
 import { runAs, type ServerUser } from "./programs.ts";
-import { becomeCopy } from "./rejoin.ts";
+import { becomeCopy, createCluster } from "./rejoin.ts";
 import { runningServer } from "./server.ts";
 import type { Service } from "./service.ts";
 import { queryOnce, type Session, standingSession } from "./session.ts";
@@ -171,6 +171,11 @@ export function realPostgres(options: ServerOptions): RealPostgres {
       if (!(await server.isNothing())) throw new Error("PostgreSQL runs");
       const text = signalText(major, settingsFor(null));
       await becomeCopy({ ...options, run, signal: { name: signal, text } }, source, how);
+    },
+    async createCluster() {
+      if ((await control()) !== undefined) throw new Error(`${dataDirectory} holds a database cluster already`);
+      const text = signalText(major, settingsFor(null));
+      await createCluster({ ...options, run, signal: { name: signal, text } });
     },
     async close() {
       await Promise.all([sql.close(), walsender.close()]);

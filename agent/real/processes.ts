@@ -6,9 +6,13 @@ import { hasCode, readSmall } from "./files.ts";
 
 /** A process that ends while it is looked at is none. */
 const goneToo = (error: unknown): undefined => {
-  if (hasCode(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return undefined;
+  if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
   throw error;
 };
+
+/** A server runs as the owner of its data. What others run need not be seen, and may not be. */
+const isOfOwner = async (pid: number, { uid }: BigIntStats): Promise<boolean> =>
+  (await stat(`/proc/${pid}`, { bigint: true }).catch(goneToo))?.uid === uid;
 
 const isPostgres = async (pid: number): Promise<boolean> => {
   const program = await readlink(`/proc/${pid}/exe`).catch(goneToo);
@@ -21,10 +25,12 @@ const worksIn = async (pid: number, directory: BigIntStats): Promise<boolean> =>
   return found !== undefined && found.ino === directory.ino && found.dev === directory.dev;
 };
 
-const directoryOf = (path: string): Promise<BigIntStats | undefined> => stat(path, { bigint: true }).catch(goneToo);
+const directoryOf = async (path: string): Promise<BigIntStats | undefined> =>
+  stat(path, { bigint: true }).catch(goneToo);
 
+/** @throws where this agent may not see what a process of the owner's runs: then nobody knows what runs */
 const serves = async (pid: number, directory: BigIntStats): Promise<boolean> =>
-  (await isPostgres(pid)) && (await worksIn(pid, directory));
+  (await isOfOwner(pid, directory)) && (await isPostgres(pid)) && (await worksIn(pid, directory));
 
 /**
  * Server processes of this data directory, by whatever they were started: each of them works in it, under the program `postgres`. What they have started

@@ -8,7 +8,7 @@ import { inDirectory } from "./dataDirectory.ts";
 import { hasCode, syncDirectory } from "./files.ts";
 import type { RunProgram, ServerUser } from "./programs.ts";
 
-interface Rejoining {
+interface Joining {
   readonly major: ServerMajorName;
   readonly binaries: string;
   readonly dataDirectory: string;
@@ -18,6 +18,8 @@ interface Rejoining {
   readonly signal: { readonly name: string; readonly text: string };
 }
 
+/** Milliseconds. */
+const initdbDeadline = 600_000;
 /** Milliseconds: a terabyte over a slow network. */
 const copyDeadline = 24 * 3600_000;
 /** Milliseconds: a checkpoint of a server that has just been promoted. */
@@ -38,12 +40,28 @@ async function move(from: string, to: string): Promise<void> {
   await syncDirectory(dirname(to));
 }
 
-export async function becomeCopy(node: Rejoining, source: Member, how: "rewind" | "copy"): Promise<void> {
+export async function becomeCopy(node: Joining, source: Member, how: "rewind" | "copy"): Promise<void> {
   const { dataDirectory } = node;
   const joining = `${dataDirectory}.joining`;
   await moveAside(joining);
   if (how === "rewind") await rewindAt(node, joining, source);
   else await copyTo(node, joining, source);
+  await putSignal(node, joining);
+  await move(joining, dataDirectory);
+}
+
+/** An empty database cluster, with the signal: no start takes it for a primary's. */
+export async function createCluster({
+  binaries,
+  dataDirectory,
+  run,
+  ...node
+}: Omit<Joining, "conninfo">): Promise<void> {
+  const joining = `${dataDirectory}.joining`;
+  await moveAside(joining);
+  const auth = ["--auth-local=peer", "--auth-host=scram-sha-256", "--username=postgres"];
+  const args = ["-D", joining, "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", ...auth];
+  await run(join(binaries, "initdb"), args, initdbDeadline);
   await putSignal(node, joining);
   await move(joining, dataDirectory);
 }
@@ -55,14 +73,14 @@ async function moveAside(path: string): Promise<void> {
   await move(path, aside);
 }
 
-const putSignal = ({ user, signal }: Rejoining, directory: string): Promise<void> =>
+const putSignal = ({ user, signal }: Pick<Joining, "user" | "signal">, directory: string): Promise<void> =>
   inDirectory(directory, user, (data) => data.put(signal.name, signal.text));
 
 /**
  * A rewind that ends before it has changed anything leaves the data as it was, with the signal. One that is cut off later leaves none under this
  * name: only a copy helps, and what is left of it is moved aside then.
  */
-async function rewindAt(node: Rejoining, joining: string, source: Member): Promise<void> {
+async function rewindAt(node: Joining, joining: string, source: Member): Promise<void> {
   const { binaries, dataDirectory, major, run, user, signal } = node;
   await move(dataDirectory, joining);
   // The server that pg_rewind would start to end a recovery leaves "shut down": a stop that never was.
@@ -90,7 +108,7 @@ async function rewindAt(node: Rejoining, joining: string, source: Member): Promi
   throw new Error("pg_rewind finds nothing to do, and there is");
 }
 
-async function copyTo(node: Rejoining, joining: string, source: Member): Promise<void> {
+async function copyTo(node: Joining, joining: string, source: Member): Promise<void> {
   const { binaries, dataDirectory, run } = node;
   await moveAside(dataDirectory);
   const args = ["-D", joining, "-d", node.conninfo(source), "-X", "stream", "-c", "fast", "--no-password"];

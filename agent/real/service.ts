@@ -43,13 +43,20 @@ export function systemdService(unit: string, run: RunProgram): Service {
 }
 
 /** A child of the agent's, for hosts without systemd: tests have some. It lives on when the agent ends. */
-export function plainService(binaries: string, dataDirectory: string, log: string, user: ServerUser): Service {
+export function plainService(
+  binaries: string,
+  dataDirectory: string,
+  log: string,
+  user: ServerUser,
+  configFile?: string,
+): Service {
+  const args = configFile === undefined ? ["-D", dataDirectory] : [`--config-file=${configFile}`];
   let child: number | undefined;
   return {
     async start() {
       const file = await open(log, "a", 0o600);
       try {
-        const started = spawn(join(binaries, "postgres"), ["-D", dataDirectory], {
+        const started = spawn(join(binaries, "postgres"), args, {
           ...asUser(user),
           cwd: "/",
           detached: true,

@@ -8,7 +8,15 @@ export interface HbaInput {
   readonly clientNetworks: readonly string[];
   /** Whether there are poolers: then clients come from every node, too. */
   readonly pooler?: boolean;
+  /** Whether an agent operates PostgreSQL: it is root, and comes in as the superuser (`agentIdent`). */
+  readonly agent?: boolean;
 }
+
+/** `/etc/understudy/pg_ident.conf` of a node with an agent. */
+export const agentIdent = `# Written by Understudy. Changes made here are lost.
+understudy root ${superuser}
+understudy ${superuser} ${superuser}
+`;
 
 /**
  * `/etc/understudy/pg_hba.conf`: the same on every node. The first line that fits decides, so that what is rejected for
@@ -16,10 +24,11 @@ export interface HbaInput {
  */
 export function renderHba(input: HbaInput): string {
   const nodes = [...new Set(input.nodeAddresses)].sort().map(hbaAddress);
+  const onHost = input.agent ? ["peer", "map=understudy"] : ["peer"];
   const lines: string[][] = [
     // The superuser: on the host itself, as the Unix user of that name.
-    ["local", "all", superuser, "peer"],
-    ["local", "replication", superuser, "peer"],
+    ["local", "all", superuser, ...onHost],
+    ["local", "replication", superuser, ...onHost],
     ["local", "all", replicationRole, "reject"],
     ["local", "all", "all", "scram-sha-256"],
     ["hostnossl", "all", "all", "all", "reject"],

@@ -117,7 +117,7 @@ trap '(($? == 0 || BASH_SUBSHELL > 0)) || on_error 1 $LINENO' EXIT
 set -E
 
 # Names of parameters whose values must never be shown.
-readonly secret_parameters='password|verifier|key|pgpass|pgbackrest_conf'
+readonly secret_parameters='password|verifier|key|pgpass|pgbackrest_conf|credentials'
 
 redact() {
   local line name value

@@ -75,7 +75,7 @@ export function testDirectory(): string {
 }
 
 /** Its programs, where the server's user may read them: links, since the cache may be root's alone. */
-function programsOf(directory: string, major: ServerMajorName | "full"): string {
+export function programsOf(directory: string, major: ServerMajorName | "full"): string {
   if (major === "full") return homes().get("full") as string;
   const home = join(directory, `programs-${major}`);
   if (!existsSync(home)) {
@@ -144,6 +144,11 @@ async function templateOf(bin: string, major: string, args: readonly string[]): 
   return data;
 }
 
+export const majorOf = (bin: string): ServerMajorName =>
+  /\) (9\.\d+|\d+)/.exec(
+    execFileSync(join(bin, "postgres"), ["--version"], { encoding: "utf8" }),
+  )?.[1] as ServerMajorName;
+
 /** A new cluster of this major, not started; with checksums up to 17, and without in 18, where they are what `initdb` does by itself. */
 export async function newServer(
   directory: string,
@@ -152,8 +157,7 @@ export async function newServer(
   initdb: readonly string[] = [],
 ): Promise<TestServer> {
   const bin = programsOf(directory, major);
-  const version = execFileSync(join(bin, "postgres"), ["--version"], { encoding: "utf8" });
-  const known = /\) (9\.\d+|\d+)/.exec(version)?.[1] as ServerMajorName;
+  const known = majorOf(bin);
   const checksums = Number(known) >= 18 ? "--no-data-checksums" : "-k";
   const data = join(directory, "pg", name);
   execFileSync("cp", ["-a", await templateOf(bin, major, [checksums, ...initdb]), data]);

@@ -135,6 +135,33 @@ export const bugs = {
     from: "  signal: false,\n  inquiry: noInquiry,\n  mayPromote: false,\n});",
     to: "  signal: false,\n  inquiry: noInquiry,\n  mayPromote: false,\n  promoted: changeOf(my.token),\n});",
   },
+  "a second promotion for one change has no origin": {
+    file: "agent/promotion.ts",
+    from: "const goesOn = isOnSame && my",
+    to: "const goesOn = my",
+  },
+  "a timeline of which nothing is known stays without an origin": {
+    file: "agent/promotion.ts",
+    from: "  return found.length === origins.length &&",
+    to: "  found = found.filter((each, at) => origins.includes(each) || at === history.length - 1);\n  return found.length === origins.length &&",
+    and: { from: "  const found = history.map(", to: "  let found = history.map(" },
+  },
+  "a promotion by hand keeps the leader's origin": {
+    file: "agent/supervisor.ts",
+    from: "if (asPrimary(control.state)) await disown(node);",
+    to: "",
+    and: { from: '    memory.phase = "byHand";\n    await disown(node);', to: '    memory.phase = "byHand";' },
+  },
+  "what was promised to the dead binds for good": {
+    file: "agent/steps.ts",
+    from: "    await isFreeOf(node, off);\n",
+    to: "",
+  },
+  "who has lost WAL ends armings": {
+    file: "agent/guard.ts",
+    from: "  if (lostBy(await howToStart(node), await findMore(node))) return;\n",
+    to: "",
+  },
   "a prefix is told by the timeline's number": {
     file: "model/leadership/follow.ts",
     from: "return a !== undefined && b !== undefined && compare(a.change, b.change) === 0 && a.by === b.by;",

@@ -1,9 +1,12 @@
-/** What goes wrong, and who does it. Which faults there are at all, and how often, differs from run to run. */
+/**
+ * What goes wrong, and who does it. Which faults there are at all, and how often, differs from run to run: where everything goes wrong at once,
+ * little else happens.
+ */
 import type { Hosts } from "./hosts.ts";
 import { isWritable } from "./invariants.ts";
 import { call, type Declared, update } from "./operator.ts";
-import { copyOfData, crashes, starts, stopsCleanly } from "./postgres.ts";
-import { type Host, newMember, noServer, tokenOf, trace, type World } from "./world.ts";
+import { copyOfData, crashes, promotesByHand, starts, stopsCleanly } from "./postgres.ts";
+import { type Host, moments, newMember, noServer, tokenOf, trace, type World } from "./world.ts";
 
 export interface Faults {
   readonly end: () => void;
@@ -35,8 +38,14 @@ const faults: Record<string, Fault> = {
     trace(world, host.name, "pg_ctl start, by hand");
     try {
       // With what is configured, which may be old.
-      starts(world, host, host.pg.upstream);
+      starts(world, host, host.pg.upstream, "start");
     } catch {}
+  },
+  somebodyPromotes: (world, _, host) => {
+    if (!host.power.isAlive || tokenOf(host).leader === host.member) return;
+    trace(world, host.name, "pg_ctl promote, by hand");
+    promotesByHand(world, host);
+    world.loop.after(world.random.between(1000, 60_000), () => stopsByHand(world, host));
   },
   somebodyStops: (world, _, host) => {
     if (!host.power.isAlive) return;
@@ -64,6 +73,22 @@ const faults: Record<string, Fault> = {
     world.archive.isSlow = !world.archive.isAway;
     trace(world, "archive:", world.archive.isAway ? "away" : "slow");
     world.loop.after(world.random.between(1000, 60_000), () => archiveComesBack(world));
+  },
+  archiveIsFar: (world, _, host) => {
+    host.archive = world.random.chance(0.5) ? "slow" : "away";
+    trace(world, host.name, "the archive is", host.archive);
+    world.loop.after(world.random.between(1000, 60_000), () => {
+      host.archive = "near";
+    });
+  },
+  hostIsSlow: (world, _, host) => {
+    const { random } = world;
+    if (random.chance(0.6)) host.slowness = random.between(2, 100);
+    if (random.chance(0.6)) host.slowDisk = random.between(2, 100);
+    trace(world, host.name, "is slow:", host.slowness, host.slowDisk);
+    world.loop.after(random.between(1000, 60_000), () => {
+      Object.assign(host, { slowness: 1, slowDisk: 1 });
+    });
   },
   clockJumps: (world, _, host) => {
     host.clock.offset += world.random.between(0, 200_000);
@@ -100,6 +125,25 @@ function archiveComesBack({ archive }: World): void {
   archive.isSlow = false;
 }
 
+/** Who was promoted by hand is stopped by hand: the program does not. */
+export function stopsByHand(world: World, host: Host): void {
+  if (host.pg.byHand !== "promotion") return;
+  trace(world, host.name, "pg_ctl stop, by who promoted it");
+  host.pg.orphan = false;
+  crashes(host, false);
+}
+
+/** Nothing goes wrong any more. */
+export function faultsStop(world: World): void {
+  Object.assign(world, { isCalm: true, crashes: null, appointed: null, late: null });
+  heals(world);
+  archiveComesBack(world);
+  for (const host of world.hosts) {
+    Object.assign(host, { archive: "near", slowness: 1, slowDisk: 1 });
+    stopsByHand(world, host);
+  }
+}
+
 /** What was on this disk only is gone by the disk's own fault. */
 function restores(world: World, host: Host): void {
   if (!host.snapshot) return;
@@ -111,54 +155,64 @@ function restores(world: World, host: Host): void {
   world.restores++;
 }
 
+export function beginsCrashes(world: World, hosts: Hosts): void {
+  const { random } = world;
+  world.crashes = (host, who = random.chance(0.3) ? "power" : "agent") => {
+    trace(world, host.name, "goes in the middle of a change:", who);
+    if (who === "power") faults.powerFails?.(world, hosts, host);
+    else {
+      faults.agentDies?.(world, hosts, host);
+      if (random.chance(0.2)) faults.postgresDies?.(world, hosts, host);
+    }
+  };
+}
+
 export function beginFaults(world: World, hosts: Hosts): Faults {
   const { random, loop } = world;
   let isOver = false;
   let updates = 0;
-  const present = Object.entries(faults).filter(() => random.chance(0.6));
-  const pause = random.between(1000, 20_000);
+  const share = random.pick([0.15, 0.4, 0.7]);
+  const present = Object.values(faults).filter(() => random.chance(share));
+  const pause = random.pick([1000, 4000, 15_000, 40_000]);
   const some = (most: number): number => (random.chance(0.4) ? 0 : random.fraction() * most);
-  world.chances = { loss: some(0.1), late: some(0.2), crash: some(0.06), fail: some(0.3), store: 0.001 + some(0.1) };
-  const operators = random.chance(0.6) ? 1 : 2;
-  const rest = random.between(500, 15_000);
-  world.crashes = (host) => {
-    const isHost = random.chance(0.3);
-    trace(world, host.name, "goes in the middle of a change");
-    (isHost ? faults.powerFails : faults.agentDies)?.(world, hosts, host);
-    if (!isHost && random.chance(0.2)) faults.postgresDies?.(world, hosts, host);
+  const at = Object.fromEntries(moments.filter(() => random.chance(0.15)).map((each) => [each, some(0.5)]));
+  world.chances = {
+    loss: some(0.1),
+    late: some(0.2),
+    crash: some(0.04),
+    at,
+    fail: some(0.3),
+    store: 0.001 + some(0.1),
   };
-  trace(
-    world,
-    "--- faults:",
-    present.map(([name]) => name),
-    "every",
-    pause,
-  );
+  beginsCrashes(world, hosts);
+  trace(world, "--- faults:", present.length, "every", pause, world.chances);
 
   const goesWrong = (): unknown => {
     if (isOver) return false;
     mayComeBack(world);
-    const [, fault] = random.pick(present.length > 0 ? present : Object.entries(faults));
-    fault(world, hosts, random.pick(world.hosts.filter(({ isRetired }) => !isRetired)));
+    random.pick(present)(world, hosts, random.pick(world.hosts.filter(({ isRetired }) => !isRetired)));
     loop.after(random.between(0, 2 * pause), goesWrong);
     return true;
   };
-  loop.after(random.between(0, pause), goesWrong);
+  if (present.length > 0) loop.after(random.between(0, pause), goesWrong);
 
   // They do not know of one another.
-  for (let operator = 0; operator < operators; operator++) {
+  for (let operators = random.chance(0.6) ? 1 : 2; operators > 0; operators--) {
+    const manner = mannerOf(world);
     const goesOn = async (): Promise<void> => {
       while (!isOver) {
         await new Promise<void>((resolve) => {
-          loop.after(random.between(200, 2 * rest), resolve);
+          loop.after(random.between(200, 2 * manner.rest), resolve);
         });
         if (isOver) return;
         updates++;
         const last = random.fraction();
-        if (last < 0.1) await changesMembers(world, hosts, () => isOver);
-        else if (last < 0.2 && world.archive.isAway) await overrides(world, hosts);
-        const isKilled = random.chance(0.15) ? () => random.chance(0.3) : () => isOver;
-        await update(world, hosts, declares(world), isKilled).catch((error: Error) =>
+        if (last < manner.members) await changesMembers(world, hosts, () => isOver);
+        else if (last > 0.9 && world.archive.isAway) await overrides(world, hosts);
+        const often = random.chance(manner.isKilled) ? 0.3 : 0;
+        const isKilled = (): boolean => isOver || random.chance(often);
+        const { pause } = manner;
+        await update(world, hosts, declares(world, manner), { isKilled, pause }).catch((error: Error) =>
           trace(world, "operator: update fails:", error.message),
         );
       }
@@ -170,27 +224,61 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
     updates: () => updates,
     end: () => {
       isOver = true;
-      world.isCalm = true;
-      world.crashes = null;
-      heals(world);
-      archiveComesBack(world);
+      faultsStop(world);
     },
   };
 }
 
-function declares({ hosts, random }: World): Declared {
+/** How an operator of this run works. */
+interface Style {
+  /** Milliseconds: between two updates on average, and between two steps at most. */
+  readonly rest: number;
+  readonly pause: number;
+  /** How often it sees that a host cannot be reached, and says so. */
+  readonly sees: number;
+  /** How often it fences the primary, and another one. */
+  readonly fencesPrimary: number;
+  readonly fences: number;
+  readonly absent: number;
+  readonly consents: number;
+  readonly isKilled: number;
+  readonly members: number;
+}
+
+function mannerOf({ random }: World): Style {
+  return {
+    rest: random.pick([500, 3000, 12_000]),
+    pause: random.pick([0, 0, 500, 5000]),
+    sees: random.pick([0.3, 0.9, 1]),
+    fencesPrimary: random.pick([0, 0.05, 0.35]),
+    fences: random.pick([0, 0.1, 0.3]),
+    absent: random.pick([0, 0.1, 0.3]),
+    consents: random.pick([0.3, 0.7, 1]),
+    isKilled: random.pick([0, 0.15, 0.4]),
+    members: random.pick([0, 0, 0.1]),
+  };
+}
+
+function declares({ hosts, random }: World, style: Style): Declared {
   const present = hosts.filter(({ isRetired }) => !isRetired);
-  const primary = random.pick(present).name;
-  const others = present.filter(({ name }) => name !== primary);
-  const isFenced = (host: Host): boolean => random.chance(!host.power.isAlive ? 0.7 : isWritable(host) ? 0.35 : 0.1);
-  const fenced = others.filter(isFenced).map(({ name }) => name);
-  const absent = others.filter(({ name }) => !fenced.includes(name) && random.chance(0.1)).map(({ name }) => name);
+  const isThere = (host: Host): boolean => host.power.isAlive && host.agent !== null;
+  const reached = present.filter(isThere);
+  const primary = random.pick(reached.length > 0 && random.chance(style.sees) ? reached : present).name;
+  const fenced: string[] = [];
+  const absent: string[] = [];
+  for (const host of present) {
+    if (host.name === primary) continue;
+    const isSeen = !isThere(host) && random.chance(style.sees);
+    const fences = isSeen ? 0.7 : isWritable(host) ? style.fencesPrimary : style.fences;
+    if (random.chance(fences)) fenced.push(host.name);
+    else if (isSeen || random.chance(style.absent)) absent.push(host.name);
+  }
   return {
     primary,
     fenced,
     absent,
     retired: hosts.filter(({ isRetired }) => isRetired).map(({ name }) => name),
-    consent: random.chance(0.7) ? { lossUnknown: true } : null,
+    consent: random.chance(style.consents) ? { lossUnknown: true } : null,
   };
 }
 
@@ -223,9 +311,6 @@ function destroyed(world: World, host: Host, tag: string): void {
   if (!isElsewhere) world.acked.delete(tag);
 }
 
-/** Worlds in which an override is under way: nobody who is kept off for it comes back before it is clear what became of it. */
-const overriding = new WeakSet<World>();
-
 /** The archive is lost, and the primary too: whoever cannot be reached is switched off, and kept off until the ledger knows. */
 async function overrides(world: World, hosts: Hosts): Promise<void> {
   const { random } = world;
@@ -241,17 +326,18 @@ async function overrides(world: World, hosts: Hosts): Promise<void> {
   const nodes = present.map(({ member }) => member).sort();
   const keptOff = off.map(({ member }) => member).sort();
   trace(world, "operator: override", target.name, keptOff);
-  overriding.add(world);
+  world.overrides++;
+  world.overriding++;
   await call(world, target, "announce", { intent })
     .then(() => call(world, target, "override", { intent, nodes, keptOff }))
-    .catch((error: Error) => trace(world, "operator: override fails:", error.message))
-    .finally(() => overriding.delete(world));
+    .catch((error: Error) => trace(world, "operator: override fails:", error.message));
+  world.overriding--;
 }
 
 /** Who was switched off for an override may come back once the ledger knows, or once it is clear that nobody took it. */
 export function mayComeBack(world: World): void {
   const kept = world.hosts.filter(({ isKeptOff }) => isKeptOff);
-  if (kept.length === 0 || overriding.has(world)) return;
+  if (kept.length === 0 || world.overriding > 0) return;
   const others = world.hosts.filter((host) => !host.isKeptOff);
   const isOpen = others.some((host) => tokenOf(host).overrides > 0 || isArmed(host));
   const isPromised = others.some((host) => tokenOf(host).promises.length > 0);

@@ -4,9 +4,9 @@ import { entriesOf, type Host, tokenOf, trace, violated, type World } from "./wo
 
 export const isWritable = ({ power, pg }: Host): boolean => power.isAlive && (pg.state === "primary" || pg.orphan);
 
-/** Never two that take writes. */
+/** Never two that take writes, but for who was promoted by hand. */
 export function checkWriters(world: World): void {
-  const writers = world.hosts.filter(isWritable);
+  const writers = world.hosts.filter((host) => isWritable(host) && host.pg.byHand !== "promotion");
   if (writers.length > 1) violated(world, `two take writes: ${writers.map(({ name }) => name).join(" and ")}`);
 }
 
@@ -19,6 +19,7 @@ export function acknowledges(world: World, host: Host, tag: string): void {
 /** A node begins to take writes: what was acknowledged before is there, or its loss was consented to in an entry that led past it. */
 export function becameWritable(world: World, host: Host): void {
   checkWriters(world);
+  if (host.pg.byHand === "promotion") return;
   const there = new Set(host.disk.data?.log.map(({ tag }) => tag));
   const token = tokenOf(host);
   const lost = [...world.acked.values()].filter(({ tag }) => !there.has(tag));
@@ -33,6 +34,29 @@ export function becameWritable(world: World, host: Host): void {
     world.acked.delete(commit.tag);
   }
   trace(world, host.name, "has led past", lost.length, "commits");
+}
+
+/**
+ * What a node says is so. It may have begun to take writes meanwhile, or have ceased: what counts is what did so all the time. Of what somebody
+ * else started or promoted it hears a little later; but it stands down, and promises, only where it has looked.
+ */
+export function checksReply(world: World, host: Host): (kind: string, reply: unknown) => void {
+  const { pg, power } = host;
+  const took = isWritable(host);
+  return (kind, reply) => {
+    if (!took || host.pg !== pg || host.power !== power || !isWritable(host)) return;
+    const said = reply as { kind: string; answer?: { serving: boolean } };
+    if ((kind === "standDown" || kind === "promise") && said.kind === "done")
+      violated(world, `${host.name} stands down, and takes writes`);
+    if (said.answer?.serving === false && pg.byHand === null)
+      violated(world, `${host.name} says that it takes no writes, and does`);
+  };
+}
+
+/** Somebody starts it without the signal: then its agent has let it go ahead. */
+export function checksStart(world: World, host: Host, phase: string): void {
+  if (phase !== "starting" && phase !== "serving")
+    violated(world, `${host.name} is started, and its agent has not let it`);
 }
 
 /** By the author of a claim that knew of the change under which it was acknowledged, or that had its leader fenced. */

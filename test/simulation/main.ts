@@ -1,7 +1,7 @@
 /**
  * npm run simulate -- [--seed N] [--steps M] [--length L]   fresh seeds, or from N on, until M steps have run
  * npm run simulate -- --seed N --trace                      replays one, and tells what happens
- * npm run simulate -- --bug NAME | --bug all                puts a bug back, and tells after how many steps it is found
+ * npm run simulate -- --bug NAME | --bug all                puts a bug back, and tells after how many steps it is found; fails where it is not
  */
 import { parseArgs } from "node:util";
 import { startAgent } from "../../agent/main.ts";
@@ -27,6 +27,7 @@ if (values.bug !== undefined) {
     const { steps, seeds, violation, trace } = await withBug(name, (start) => runMany(seed, most, length, start));
     if (values.trace) console.log(trace.join("\n"));
     console.log(`| ${name} | ${violation ?? "**not found**"} | ${steps} | ${seeds} |`);
+    if (violation === null) process.exitCode = 1;
   }
 } else {
   const began = Date.now();

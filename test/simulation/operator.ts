@@ -1,7 +1,7 @@
 /** People and CI: updates with what is declared, each a sequence of steps that may be cut off anywhere. */
 import type { Prepared } from "../../agent/steps.ts";
 import type { Consent, Member } from "../../model/leadership/index.ts";
-import { membersOf } from "../../model/leadership/index.ts";
+import { membersOf as membersBy } from "../../model/leadership/index.ts";
 import type { Hosts } from "./hosts.ts";
 import { entriesOf, type Host, trace, type World } from "./world.ts";
 
@@ -15,6 +15,16 @@ export interface Declared {
 }
 
 type Step = "announce" | "prepare" | "demote" | "promote" | "follow" | "members" | "override" | "initialize";
+
+const membersOf = (hosts: readonly Host[]): Member[] => hosts.map(({ member }) => member).sort();
+
+/** Some time, up to this. */
+async function waits({ loop, random }: World, most: number): Promise<void> {
+  if (most > 0)
+    await new Promise<void>((resolve) => {
+      loop.after(random.between(0, most), resolve);
+    });
+}
 
 /** One step on one host. What is thrown says nothing of what it did, unless the host itself says so. */
 export async function call<T>(world: World, host: Host, step: Step, request: object): Promise<T> {
@@ -50,8 +60,21 @@ export async function call<T>(world: World, host: Host, step: Step, request: obj
   });
 }
 
-/** `isKilled`: looked at between two steps. Throws where a step fails. */
-export async function update(world: World, hosts: Hosts, declared: Declared, isKilled: () => boolean): Promise<void> {
+/** How an operator works: looked at between two steps. */
+export interface Manner {
+  readonly isKilled?: () => boolean;
+  /** Milliseconds, at most: between two steps, and once the target is prepared. */
+  readonly pause?: number;
+  readonly thinks?: number;
+}
+
+/** Throws where a step fails. */
+export async function update(
+  world: World,
+  hosts: Hosts,
+  declared: Declared,
+  { isKilled = () => false, pause = 0, thinks = pause }: Manner = {},
+): Promise<void> {
   const intent = Buffer.from(world.random.bytes(8)).toString("hex");
   const named = (name: string): Host => world.hosts.find((host) => host.name === name) as Host;
   const target = named(declared.primary);
@@ -60,6 +83,7 @@ export async function update(world: World, hosts: Hosts, declared: Declared, isK
   const active = world.hosts.filter((host) => !isLeft(host));
   const others = active.filter((host) => host !== target);
   const go = async <T>(host: Host, step: Step, request: object): Promise<T> => {
+    await waits(world, pause);
     if (isKilled()) throw new Error("the update was killed");
     return call(world, host, step, { intent, ...request });
   };
@@ -70,8 +94,10 @@ export async function update(world: World, hosts: Hosts, declared: Declared, isK
   const announced = await Promise.all(active.map((host) => go<Prepared | null>(host, "announce", {})));
   const plan = await go<Prepared>(target, "prepare", {
     consent: declared.consent,
-    fenced: declared.fenced.map((name) => named(name).member).sort(),
+    fenced: membersOf(declared.fenced.map(named)),
+    off: membersOf(declared.fenced.map(named).filter(({ power }) => !power.isAlive)),
   });
+  await waits(world, thinks);
   if (isKilled()) throw new Error("the update was killed");
   const proofs = () =>
     [plan, ...announced].flatMap((each) =>
@@ -109,7 +135,7 @@ async function setMembers(
   for (const host of gone) hosts.powerOff(host);
   const list = world.hosts.filter((host) => !gone.includes(host)).map(({ member }) => member);
   const end = entriesOf(world).at(-1);
-  if (end && String(membersOf(end)) === String([...list].sort())) return;
+  if (end && String(membersBy(end)) === String([...list].sort())) return;
   const proven = new Set([...gone.map(({ member }) => member), ...world.destroyed]);
   await go(target, "members", { list: [...list].sort(), gone: [...proven].sort() });
 }

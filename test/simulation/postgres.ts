@@ -5,13 +5,15 @@
  */
 import type { Postgres, Timeline } from "../../agent/surroundings.ts";
 import type { Origin, WalEnd } from "../../model/leadership/index.ts";
-import { acknowledges, becameWritable, isWritable } from "./invariants.ts";
+import { acknowledges, becameWritable, checksStart, isWritable } from "./invariants.ts";
 import {
   type Data,
   type Host,
   hostOf,
+  isArchiveAway,
   isCut,
   type Life,
+  type Moment,
   noServer,
   operation,
   trace,
@@ -41,6 +43,7 @@ export const newData = (): Data => ({
   state: "shut down",
   checkpoint: { timeline: 1, lsn: 0n },
   begun: null,
+  isByHand: false,
 });
 
 export const copyOfData = (data: Data): Data => ({ ...data, log: data.log.slice() });
@@ -62,12 +65,20 @@ const requireData = ({ disk }: Host): Data => {
 // --- what it does by itself
 
 /** Whoever starts it, in whatever way. */
-export function starts(world: World, host: Host, upstream: Host["pg"]["upstream"]): void {
+export function starts(
+  world: World,
+  host: Host,
+  upstream: Host["pg"]["upstream"],
+  byHand: "start" | null = null,
+): void {
   const { pg } = host;
   if (pg.isHidden || pg.orphan || pg.state !== "down") throw new Error("it does not start");
   const data = requireData(host);
   const { power } = host;
+  if (byHand && !data.signal && !data.isByHand && host.agent) checksStart(world, host, host.agent.status().phase);
+  host.starts++;
   pg.upstream = upstream;
+  pg.byHand = byHand && !data.signal && data.isByHand ? "promotion" : byHand;
   if (data.signal) {
     pg.state = "recovery";
     data.state = "in archive recovery";
@@ -104,15 +115,24 @@ function promotes(world: World, host: Host): void {
     const data = requireData(host);
     const next = 1 + Math.max(pg.knownTimeline, ...data.log.map(({ timeline }) => timeline));
     data.signal = false;
+    data.isByHand = pg.byHand === "promotion";
     takesWrites(world, host, "timeline", next);
     return true;
   });
+}
+
+/** `pg_ctl promote`, by somebody who asks nobody. */
+export function promotesByHand(world: World, host: Host): void {
+  if (host.pg.state !== "recovery") return;
+  host.pg.byHand = "promotion";
+  promotes(world, host);
 }
 
 export function crashes(host: Host, leavesBackend: boolean): void {
   const { pg } = host;
   pg.orphan = pg.orphan || (leavesBackend && pg.state === "primary");
   pg.state = "down";
+  if (!pg.orphan) pg.byHand = null;
 }
 
 /** A fast stop, by whomever. */
@@ -121,8 +141,8 @@ export function stopsCleanly(world: World, host: Host): void {
   const data = requireData(host);
   if (pg.state === "recovery") {
     pg.state = "down";
+    pg.byHand = null;
     data.state = "shut down in recovery";
-    data.log.length = Math.max(pg.replayed, 1);
     data.synced = data.log.length;
     checkpointed(data);
     return;
@@ -136,6 +156,7 @@ export function stopsCleanly(world: World, host: Host): void {
   world.loop.after(lingers, () => {
     if (!power.isAlive || pg.state !== "stopping") return false;
     pg.state = "down";
+    pg.byHand = null;
     return true;
   });
 }
@@ -149,14 +170,14 @@ export function traffic(world: World): void {
     if (!data) continue;
     if (isWritable(host) && random.chance(0.3)) commits(world, host, data);
     if (host.pg.state === "recovery") receives(world, host, data);
-    if (host.pg.state === "primary" && !world.archive.isAway && random.chance(0.3)) archives(world, data);
+    if (host.pg.state === "primary" && !isArchiveAway(world, host) && random.chance(0.3)) archives(world, data);
   }
 }
 
 function commits(world: World, host: Host, data: Data): void {
   const tag = `commit${world.serial}`;
   write(world, data, "commit");
-  acknowledges(world, host, tag);
+  if (host.pg.byHand !== "promotion") acknowledges(world, host, tag);
 }
 
 function receives(world: World, host: Host, data: Data): void {
@@ -167,13 +188,24 @@ function receives(world: World, host: Host, data: Data): void {
   if (source && theirs && canStream(world, host, source) && fitsFor(data, theirs)) {
     const isWhole = theirs.log.length - data.log.length < 3 || random.chance(0.5);
     const next = theirs.log.slice(data.log.length, isWhole ? undefined : data.log.length + 2);
-    // A disk that goes back within one change is seen only if somebody who has more of its WAL can be asked.
-    if (next.length > 0 && world.restores === 0 && !isSame(data.log, theirs.log))
-      violated(world, `${host.name} goes on with other WAL than it has, of ${source.name}`);
+    if (next.length > 0 && !isSame(data.log, theirs.log)) isMixed(world, host, source, data.log, theirs.log);
     data.log.push(...next);
   }
   if (random.chance(0.7)) pg.replayed = data.log.length;
   if (random.chance(0.15)) data.synced = data.log.length;
+}
+
+/** A disk that goes back within one change is seen only if somebody who has more of its WAL can be asked: what that leads to is its own fault. */
+function isMixed(
+  world: World,
+  host: Host,
+  source: Host,
+  log: readonly WalRecord[],
+  theirs: readonly WalRecord[],
+): void {
+  if (world.restores === 0) violated(world, `${host.name} goes on with other WAL than it has, of ${source.name}`);
+  const there = new Set(log.map(({ tag }) => tag));
+  for (const { tag } of theirs.slice(0, log.length)) if (!there.has(tag)) world.acked.delete(tag);
 }
 
 function canStream(world: World, host: Host, source: Host): boolean {
@@ -213,12 +245,13 @@ function refuses(why: string): never {
 export function postgresOf(world: World, host: Host, life: Life): Postgres {
   const { random } = world;
   const { pg } = host;
-  const op = <T>(low: number, high: number, effect: () => T): Promise<T> => operation(world, life, low, high, effect);
+  const op = <T>(low: number, high: number, effect: () => T): Promise<T> =>
+    operation(world, life, low, high * host.slowness, effect);
   const changes = (of: Partial<Data>): void => {
     Object.assign(requireData(host), of);
   };
-  const change = <T>(low: number, high: number, effect: () => T): Promise<T> =>
-    operation(world, life, low, high, effect, host);
+  const change = <T>(moment: Moment, low: number, high: number, effect: () => T): Promise<T> =>
+    operation(world, life, low, high * host.slowness, effect, { host, moment });
   const fails = (): boolean => !world.isCalm && random.chance(world.chances.fail);
   const waitFor = async (isSo: () => boolean, ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 200) {
@@ -241,23 +274,30 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         if (pg.state === "down") return "nothing";
         return pg.state === "recovery" ? "recovery" : pg.state === "primary" ? "writes" : "unclear";
       }),
-    putSignal: () => change(1, 5, () => changes({ signal: true })),
-    removeSignal: () => change(1, 5, () => changes({ signal: false })),
+    createCluster: () =>
+      op(0, 2, () => {
+        throw new Error("hosts of the simulation have data from the beginning");
+      }),
+    putSignal: () => change("signal", 1, 5, () => changes({ signal: true })),
+    removeSignal: () => change("signal", 1, 5, () => changes({ signal: false })),
     hasBackupLabel: () => op(0, 2, () => false),
     startStandby: async (upstream) => {
       if (fails()) return op(10, 500, () => refuses("it did not start"));
-      await change(50, 500, () => starts(world, host, upstream));
+      await change("start", 50, 500, () => {
+        changes({ signal: true });
+        starts(world, host, upstream);
+      });
       await waitFor(() => pg.state === "recovery", 2000);
     },
     startPrimary: async () => {
       if (fails()) return op(10, 500, () => refuses("it did not start"));
-      await change(50, 500, () => starts(world, host, null));
+      await change("start", 50, 500, () => starts(world, host, null));
       if (fails()) throw new Error("it has not said yet that it takes writes");
       await waitFor(() => pg.state === "primary", 5000);
     },
     promote: async () => {
       if (fails()) return op(10, 500, () => refuses("it could not be told"));
-      await change(1, 20, () => {
+      await change("promotion", 1, 20, () => {
         if (pg.state !== "recovery") throw new Error("it is not in recovery");
         promotes(world, host);
       });
@@ -266,19 +306,20 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
     keepSlots: (begun) => op(5, 50, () => changes({ begun })),
     fetchHistories: () =>
       op(10, 200, () => {
-        if (world.archive.isAway) throw new Error("the archive does not answer");
+        if (isArchiveAway(world, host)) throw new Error("the archive does not answer");
         pg.knownTimeline = Math.max(0, ...world.archive.wal.keys());
       }),
     askArchive: () => op(0, 5, () => undefined),
     checkpoint: () => op(10, 200, () => undefined),
     stopCleanly: async () => {
       if (fails()) return op(10, 500, () => refuses("the stop hangs"));
-      await change(10, 300, () => stopsCleanly(world, host));
+      await change("stop", 10, 300, () => stopsCleanly(world, host));
     },
     stopAtOnce: () =>
-      change(10, 300, () => {
+      change("kill", 10, 300, () => {
         pg.state = "down";
         pg.orphan = false;
+        pg.byHand = null;
       }),
     replayEnd: () =>
       op(0, 5, () => {
@@ -296,7 +337,7 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
       }),
     archivedEnd: (timeline) =>
       op(5, 50, () => {
-        if (world.archive.isAway) throw new Error("the archive does not answer");
+        if (isArchiveAway(world, host)) throw new Error("the archive does not answer");
         const held = world.archive.wal.get(timeline);
         return held ? BigInt(held.length) : undefined;
       }),
@@ -335,7 +376,8 @@ async function becomesCopyOf(
   how: "rewind" | "copy",
 ): Promise<void> {
   const { pg } = host;
-  const op = <T>(low: number, high: number, effect: () => T): Promise<T> => operation(world, life, low, high, effect);
+  const op = <T>(low: number, high: number, effect: () => T): Promise<T> =>
+    operation(world, life, low, high * host.slowness, effect);
   await op(10, 100, () => {
     if (pg.state !== "down" || pg.orphan) throw new Error("it runs");
     pg.isHidden = true;
@@ -351,7 +393,16 @@ async function becomesCopyOf(
     const { data: mine } = host.disk;
     if (isThere && theirs) {
       const log = how === "rewind" && mine ? rewound(mine.log, theirs.log) : theirs.log.slice();
-      host.disk.data = { ...theirs, log, signal: true, synced: log.length, state: "in archive recovery", begun: null };
+      if (log.some(({ tag }, at) => tag !== theirs.log[at]?.tag)) isMixed(world, host, from, log, theirs.log);
+      host.disk.data = {
+        ...theirs,
+        log,
+        signal: true,
+        synced: log.length,
+        state: "in archive recovery",
+        begun: null,
+        isByHand: false,
+      };
       Object.assign(pg, noServer(), { upstream: pg.upstream, replayed: log.length });
     }
     if (host.disk.data) host.disk.data.signal = true;

@@ -8,6 +8,7 @@ import { type Hosts, hostsOf, type StartAgent } from "./hosts.ts";
 import { checkWriters, isWritable } from "./invariants.ts";
 import { call, type Declared, update } from "./operator.ts";
 import { newData, traffic } from "./postgres.ts";
+import { playScenes } from "./scenes.ts";
 import { entriesOf, type Host, makeWorld, tokenOf, trace, violated, type World } from "./world.ts";
 
 export interface Outcome {
@@ -47,8 +48,10 @@ export async function run(
   await makesCluster(world, hosts, goes);
   const begun = driver.steps;
   world.isCalm = false;
-  const faults = beginFaults(world, hosts);
-  await goes(() => driver.steps - begun >= faulty, Number.POSITIVE_INFINITY);
+  const isWalk = world.random.chance(0.35);
+  const faults = isWalk ? beginFaults(world, hosts) : playScenes(world, hosts);
+  const most = isWalk ? faulty : faulty / 2;
+  await goes(() => driver.steps - begun >= most, Number.POSITIVE_INFINITY);
   if (!world.violation) await endsWell(world, hosts, goes, faults.end);
   const entries = entriesOf(world).length;
   return {
@@ -145,6 +148,7 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   for (const host of present) if (!off.includes(host)) hosts.powerOn(host);
   // Until whatever was begun has come to its end: armings, stops, late messages and creates.
   await waits(world, goes, 140_000);
+  if (off.length === 0) servesByItself(world);
   const targets = present.filter((host) => !off.includes(host));
   if (targets.length === 0) return;
   const target = random.pick(targets);
@@ -157,19 +161,11 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
     retired,
     consent: null,
   };
-  const first = await done(
-    world,
-    goes,
-    update(world, hosts, declared, () => false),
-  );
+  const first = await done(world, goes, update(world, hosts, declared));
   if (first !== null) {
     trace(world, "--- the first update says:", first);
     await waits(world, goes, 130_000);
-    const second = await done(
-      world,
-      goes,
-      update(world, hosts, { ...declared, consent: { lossUnknown: true } }, () => false),
-    );
+    const second = await done(world, goes, update(world, hosts, { ...declared, consent: { lossUnknown: true } }));
     if (second !== null)
       return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
   }
@@ -179,13 +175,16 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   for (const host of off) Object.assign(host, { isKeptOff: false });
   for (const host of off) hosts.powerOn(host);
   await waits(world, goes, 60_000);
-  const third = await done(
-    world,
-    goes,
-    update(world, hosts, { ...declared, fenced: [] }, () => false),
-  );
+  const third = await done(world, goes, update(world, hosts, { ...declared, fenced: [] }));
   if (third !== null) return violated(world, `an update does not take back who was dead: ${third}`);
   await isAsDeclared(world, goes, target, present);
+}
+
+/** All are there again: somebody serves, and no update was needed. */
+function servesByItself(world: World): void {
+  // A disk that went back, who was destroyed, and an override leave what an update has to decide.
+  if (world.restores > 0 || world.overrides > 0 || world.destroyed.length > 0) return;
+  if (!world.hosts.some(isWritable)) violated(world, "nothing goes wrong any more, and nobody takes writes by itself");
 }
 
 /** A target has to be a member that has followed a leader as one; where somebody serves, an update makes up for that. */
@@ -206,11 +205,21 @@ async function isAsDeclared(world: World, goes: Goes, target: Host, present: rea
   const isSo = (): boolean => isWritable(target) && present.every((host) => host === target || follows(host));
   const end = world.loop.now() + 30_000;
   await goes(() => isSo() || world.loop.now() > end, MOST_STEPS);
-  if (world.violation || isSo()) return;
+  if (world.violation) return;
+  if (isSo()) return staysSo(world, goes, present);
   const says = present.map(
     (host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`,
   );
   violated(world, `${target.name} is the primary, and it is not as declared: ${says.join(", ")}`);
+}
+
+/** It is so for good: nobody starts PostgreSQL anew, or copies data again and again. */
+async function staysSo(world: World, goes: Goes, present: readonly Host[]): Promise<void> {
+  await waits(world, goes, 15_000);
+  const before = present.map(({ starts }) => starts);
+  await waits(world, goes, 25_000);
+  for (const [at, { name, starts }] of present.entries())
+    if (starts !== before[at]) violated(world, `${name} is as declared, and is started anew`);
 }
 
 /** Within what traffic writes at a time. */

@@ -1,7 +1,8 @@
 /** The five interfaces of one agent in the simulated world, for as long as that agent lives. */
 import type { Clock, Json, LedgerStorage, Peers, Store, Surroundings } from "../../agent/surroundings.ts";
+import { checksReply } from "./invariants.ts";
 import { postgresOf } from "./postgres.ts";
-import { type Host, hostOf, isCut, type Life, operation, type World } from "./world.ts";
+import { type Host, hostOf, isArchiveAway, isCut, type Life, operation, type World } from "./world.ts";
 
 export const surroundingsOf = (world: World, host: Host, life: Life): Surroundings => ({
   store: storeOf(world, host, life),
@@ -20,13 +21,13 @@ const storeOf = (world: World, host: Host, life: Life): Store => ({
       world,
       life,
       1,
-      20,
+      20 * host.slowDisk,
       () => {
         if (isFull && world.random.chance(0.5)) throw new Error("no space left on device");
         host.disk.files.set(name, text);
         if (isFull) throw new Error("the directory could not be synced");
       },
-      host,
+      { host, moment: name === "standing.json" ? "token" : "intent" },
     );
   },
 });
@@ -34,9 +35,9 @@ const storeOf = (world: World, host: Host, life: Life): Store => ({
 /** A lost reply, a client that tries again, a create that lands later, an archive that is away. */
 function storageOf(world: World, host: Host, life: Life): LedgerStorage {
   const { archive, random, loop } = world;
-  const ms = (): [number, number] => (archive.isSlow ? [500, 6000] : [5, 80]);
+  const ms = (): [number, number] => (archive.isSlow || host.archive === "slow" ? [500, 6000] : [5, 80]);
   const requireStore = (): void => {
-    if (archive.isAway) throw new Error("the store does not answer");
+    if (isArchiveAway(world, host)) throw new Error("the store does not answer");
   };
   const make = (key: string, bytes: Uint8Array): "created" | "exists" => {
     if (archive.objects.has(key)) return "exists";
@@ -62,7 +63,7 @@ function storageOf(world: World, host: Host, life: Life): LedgerStorage {
           if (fate < 2) throw new Error("the connection was reset");
           return fate < 3 ? "exists" : made;
         },
-        host,
+        { host, moment: "entry" },
       );
     },
     get: (key) => {
@@ -79,7 +80,9 @@ function storageOf(world: World, host: Host, life: Life): LedgerStorage {
 /** Messages are lost, come twice, late, in any order; so do replies. */
 function peersOf(world: World, host: Host, life: Life): Peers {
   const { random, loop } = world;
-  const latency = (): number => {
+  const latency = (from: Host, to: Host, kind: string): number => {
+    const late = world.late?.(from, to, kind) ?? null;
+    if (late !== null) return late;
     if (world.isCalm) return random.between(1, 5);
     return random.chance(world.chances.late) ? random.between(200, 20_000) : random.between(1, 40);
   };
@@ -99,21 +102,25 @@ function peersOf(world: World, host: Host, life: Life): Peers {
         const target = hostOf(world, to);
         if (!target || isLost(host, target)) return;
         const sent = JSON.stringify(request);
+        const { kind } = request as { kind: string };
         const arrives = (): boolean => {
           const { handler, agentLife, power } = target;
           if (!power.isAlive || !agentLife.isAlive || !handler || target.member !== to) return false;
+          const checks = checksReply(world, target);
           handler(host.member, JSON.parse(sent) as never).then(
             (reply) => {
-              if (!agentLife.isAlive || isLost(target, host)) return;
+              if (!agentLife.isAlive) return;
+              checks(kind, reply);
+              if (isLost(target, host)) return;
               const said = JSON.stringify(reply);
-              loop.after(latency(), () => end(() => resolve(JSON.parse(said) as Json)));
+              loop.after(latency(target, host, kind), () => end(() => resolve(JSON.parse(said) as Json)));
             },
             () => undefined,
           );
           return true;
         };
-        loop.after(latency(), arrives);
-        if (!world.isCalm && random.chance(world.chances.loss)) loop.after(latency() * 3, arrives);
+        loop.after(latency(host, target, kind), arrives);
+        if (!world.isCalm && random.chance(world.chances.loss)) loop.after(latency(host, target, kind) * 3, arrives);
       }),
     serve: (handler) => {
       host.handler = handler as Host["handler"];

@@ -30,6 +30,8 @@ export interface Data {
   checkpoint: WalEnd;
   /** What the slots for followers carry. */
   begun: Origin | null;
+  /** It was promoted by hand, and is nobody else's since. */
+  isByHand: boolean;
 }
 
 export interface Disk {
@@ -41,6 +43,8 @@ export interface Disk {
 export interface Server {
   state: "down" | "starting" | "recovery" | "promoting" | "primary" | "stopping";
   orphan: boolean;
+  /** Somebody started it, or promoted it, past the agent. */
+  byHand: "start" | "promotion" | null;
   /** The directory is under another name: no start finds it. */
   isHidden: boolean;
   upstream: Upstream | null;
@@ -64,8 +68,15 @@ export interface Host {
   handler: ((from: Member, request: never) => Promise<unknown>) | null;
   disk: Disk;
   pg: Server;
+  /** How often PostgreSQL was started. */
+  starts: number;
   clock: { offset: number };
   snapshot: Disk | null;
+  /** How far the archive is away from this host; `archive` says how it is for all. */
+  archive: "near" | "slow" | "away";
+  /** Its programs, and its disk, take so many times as long. */
+  slowness: number;
+  slowDisk: number;
   /** Kept off for an override. */
   isKeptOff: boolean;
   isRetired: boolean;
@@ -84,6 +95,18 @@ export interface Archive {
   isSlow: boolean;
 }
 
+/** What an agent changes, one thing at a time: where a crash does most. */
+export const moments = ["token", "intent", "entry", "signal", "start", "promotion", "stop", "kill"] as const;
+export type Moment = (typeof moments)[number];
+
+/** A crash that is to come. `who`: the host's power, or its agent. */
+export interface Appointed {
+  readonly host: Host;
+  readonly moment: Moment;
+  readonly when: "before" | "behind";
+  readonly who: "power" | "agent";
+}
+
 /** How often what goes wrong by itself, in this run. */
 export interface Chances {
   /** A message or a reply is lost; is late. */
@@ -91,6 +114,8 @@ export interface Chances {
   readonly late: number;
   /** An agent or a host goes at the very moment when it changes something. */
   readonly crash: number;
+  /** The same, on top, for one kind of change. */
+  readonly at: Partial<Record<Moment, number>>;
   /** PostgreSQL does not start, stop or promote as it was told. */
   readonly fail: number;
   /** A request to the archive goes wrong. */
@@ -112,10 +137,16 @@ export interface World {
   readonly fencedSince: Map<Member, number>;
   /** Retired, and proven not to come back. */
   readonly destroyed: Member[];
+  /** How many overrides are under way: who is kept off for one stays off. */
+  overriding: number;
   restores: number;
+  overrides: number;
   chances: Chances;
   /** An agent, or its host, goes. */
-  crashes: ((host: Host) => void) | null;
+  crashes: ((host: Host, who?: Appointed["who"]) => void) | null;
+  appointed: Appointed | null;
+  /** How late a message of this kind is, or the reply to one, by who sends it. null: as usual. */
+  late: ((from: Host, to: Host, kind: string) => number | null) | null;
   violation: string | null;
   serial: number;
   readonly trace: string[];
@@ -125,11 +156,14 @@ export interface World {
 export const noServer = (): Server => ({
   state: "down",
   orphan: false,
+  byHand: null,
   isHidden: false,
   upstream: null,
   replayed: 0,
   knownTimeline: 0,
 });
+
+export const noChances: Chances = { loss: 0, late: 0, crash: 0, at: {}, fail: 0, store: 0 };
 
 const emptyDisk = (): Disk => ({ files: new Map(), data: null });
 
@@ -150,8 +184,12 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
       handler: null,
       disk: emptyDisk(),
       pg: noServer(),
+      starts: 0,
       clock: { offset: random.between(0, 1e6) },
       snapshot: null,
+      archive: "near",
+      slowness: 1,
+      slowDisk: 1,
       isKeptOff: false,
       isRetired: false,
     }),
@@ -167,9 +205,13 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     acked: new Map(),
     fencedSince: new Map(),
     destroyed: [],
+    overriding: 0,
     restores: 0,
-    chances: { loss: 0, late: 0, crash: 0, fail: 0, store: 0 },
+    overrides: 0,
+    chances: noChances,
     crashes: null,
+    appointed: null,
+    late: null,
     violation: null,
     serial: 0,
     trace: [],
@@ -190,6 +232,7 @@ export function trace(world: World, ...words: readonly unknown[]): void {
 }
 
 export function violated(world: World, what: string): void {
+  if (world.violation !== null) return;
   trace(world, "VIOLATION", what);
   for (const { name, pg, disk, power, agentLife } of world.hosts)
     trace(world, name, {
@@ -198,7 +241,7 @@ export function violated(world: World, what: string): void {
       agent: agentLife.isAlive,
       data: disk.data && { ...disk.data, log: disk.data.log.length, end: disk.data.log.at(-1) },
     });
-  world.violation ??= what;
+  world.violation = what;
 }
 
 /**
@@ -211,14 +254,14 @@ export function operation<T>(
   low: number,
   high: number,
   effect: () => T,
-  changes?: Host,
+  changes?: { readonly host: Host; readonly moment: Moment },
 ): Promise<T> {
   const { loop, random } = world;
   return new Promise((resolve, reject) => {
     loop.after(random.between(low, high), () => {
       if (!life.isAlive) return false;
-      const crashes = changes && !world.isCalm && random.chance(world.chances.crash) ? random.between(1, 2) : 0;
-      if (crashes === 1) world.crashes?.(changes as Host);
+      const crash = changes && crashAt(world, changes.host, changes.moment);
+      if (crash?.when === "before") world.crashes?.(crash.host, crash.who);
       if (!life.isAlive) return true;
       let ends: () => void;
       try {
@@ -227,7 +270,7 @@ export function operation<T>(
       } catch (error) {
         ends = () => reject(error as Error);
       }
-      if (crashes === 2) world.crashes?.(changes as Host);
+      if (crash?.when === "behind") world.crashes?.(crash.host, crash.who);
       if (world.isCalm || random.chance(0.7)) {
         if (life.isAlive) ends();
       } else loop.after(random.between(0, high), () => (life.isAlive ? ends() : false));
@@ -236,8 +279,23 @@ export function operation<T>(
   });
 }
 
+type Crash = Pick<Appointed, "host" | "when"> & { readonly who?: Appointed["who"] };
+
+function crashAt(world: World, host: Host, moment: Moment): Crash | undefined {
+  const { isCalm, appointed, chances, random } = world;
+  if (appointed?.host === host && appointed.moment === moment) {
+    world.appointed = null;
+    return appointed;
+  }
+  const chance = chances.crash + (chances.at[moment] ?? 0);
+  if (isCalm || chance === 0 || !random.chance(chance)) return undefined;
+  return { host, when: random.chance(0.5) ? "before" : "behind" };
+}
+
 export const hostOf = (world: World, member: Member): Host | undefined =>
   world.hosts.find((host) => host.member === member);
+
+export const isArchiveAway = ({ archive }: World, host: Host): boolean => archive.isAway || host.archive === "away";
 
 export const isCut = (cut: ReadonlySet<string>, from: Host, to: Host): boolean => cut.has(`${from.name}>${to.name}`);
 

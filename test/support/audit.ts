@@ -16,9 +16,14 @@ import {
   type WriteError,
 } from "./auditLogic.ts";
 import type { AuditOptions, Reply, Request } from "./auditProcess.ts";
-import type { DockerCluster, Outputs } from "./dockerCluster.ts";
+import type { DockerCluster, NodeOutput, Outputs } from "./dockerCluster.ts";
 import { REPOSITORY } from "./pulumiStack.ts";
 import { until } from "./until.ts";
+
+/** Where an audit writes, and as whom: of a stack's outputs. */
+export type Audited = Pick<Outputs, "primaryUri" | "caCertificate"> & {
+  readonly nodes: Readonly<Record<string, Pick<NodeOutput, "address" | "port">>>;
+};
 
 export interface AuditChoices {
   /** One URI that all writers go through, such as a pooler's. @default each node directly */
@@ -45,7 +50,7 @@ export class Audit {
   }
 
   /** Makes the table `audit` anew in the stack's first database and starts to write; resolves after the first row. */
-  static async start(outputs: Outputs, choices: AuditChoices = {}): Promise<Audit> {
+  static async start(outputs: Audited, choices: AuditChoices = {}): Promise<Audit> {
     const options = optionsOf(outputs, choices);
     const { writable, rest } = await writableNode(options);
     await writable.query("drop table if exists audit");
@@ -132,7 +137,7 @@ export class Audit {
   }
 }
 
-function optionsOf(outputs: Outputs, { uri, writers = 4, paceMs = 5 }: AuditChoices): AuditOptions {
+function optionsOf(outputs: Audited, { uri, writers = 4, paceMs = 5 }: AuditChoices): AuditOptions {
   const { username, password, pathname } = new URL(outputs.primaryUri);
   return {
     nodes: Object.entries(outputs.nodes).map(([name, { address, port }]) => ({ name, host: address, port })),

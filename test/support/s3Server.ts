@@ -73,6 +73,13 @@ export class S3Server {
       .map((path) => path.replace(root, ""));
   }
 
+  /** Off: as a power cut would. On: it serves when this resolves. */
+  async power(to: "on" | "off"): Promise<void> {
+    const { prefix } = this.#hosts;
+    if (to === "off") execFileSync("docker", ["kill", `${prefix}-${name}`], { stdio: "ignore" });
+    else await script("host", ["start", prefix, name, "--unit", "understudy-s3"]);
+  }
+
   async remove(): Promise<void> {
     await script("host", ["delete", this.#hosts.prefix, name, "--kill"]);
     await script("volume", ["delete", this.#hosts.prefix, `${name}-data`]);

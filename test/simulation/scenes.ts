@@ -1,0 +1,358 @@
+/**
+ * Runs that are steered to where a bug would show, and left to chance from there: who, when, how slow, and what breaks in between. What takes three
+ * things within some milliseconds does not come by itself. Each scene is one that the search or a real system has had.
+ */
+import { beginsCrashes, type Faults, faultsStop, stopsByHand } from "./faults.ts";
+import type { Hosts } from "./hosts.ts";
+import { isWritable } from "./invariants.ts";
+import { type Declared, update } from "./operator.ts";
+import { crashes, promotesByHand } from "./postgres.ts";
+import { entriesOf, type Host, moments, noChances, tokenOf, trace, type World } from "./world.ts";
+
+/** The primary, and the two others in any order. */
+interface Cast {
+  readonly world: World;
+  readonly hosts: Hosts;
+  readonly primary: Host;
+  readonly one: Host;
+  readonly other: Host;
+  /** What goes wrong from here on, as long as the scene lasts. */
+  readonly breaks: {
+    readonly power: (host: Host) => void;
+    readonly agent: (host: Host) => void;
+    readonly postgres: (host: Host, leavesBackend?: boolean) => void;
+    readonly byHand: (host: Host) => void;
+  };
+  readonly isOver: () => boolean;
+}
+
+const wait = ({ loop }: World, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    loop.after(ms, resolve);
+  });
+
+async function until(world: World, ms: number, isSo: () => boolean): Promise<boolean> {
+  const end = world.loop.now() + ms;
+  while (!isSo()) {
+    if (world.loop.now() >= end) return false;
+    await wait(world, world.random.between(2, 20));
+  }
+  return true;
+}
+
+const leadsByToken = (host: Host): boolean => tokenOf(host).leader === host.member;
+const names = (...hosts: readonly Host[]): string[] => hosts.map(({ name }) => name);
+
+async function updates(
+  { world, hosts, isOver }: Pick<Cast, "world" | "hosts" | "isOver">,
+  primary: Host,
+  { fenced = [], absent = [], pause = 0, thinks = pause }: Partial<Operator> = {},
+): Promise<boolean> {
+  const declared: Declared = {
+    primary: primary.name,
+    fenced: names(...fenced),
+    absent: names(...absent),
+    retired: [],
+    consent: { lossUnknown: true },
+  };
+  try {
+    await update(world, hosts, declared, { pause, thinks, isKilled: isOver });
+    return true;
+  } catch (error) {
+    trace(world, "operator: update fails:", (error as Error).message);
+    return false;
+  }
+}
+
+interface Operator {
+  readonly fenced: readonly Host[];
+  readonly absent: readonly Host[];
+  readonly pause: number;
+  readonly thinks: number;
+}
+
+/** Hosts that go come back a little later, as long as the scene lasts. */
+function comeBack({ world, hosts, isOver }: Cast, most: number): void {
+  const looks = (): boolean => {
+    if (isOver()) return false;
+    for (const host of world.hosts)
+      if (!host.power.isAlive)
+        world.loop.after(world.random.between(50, most), () => {
+          if (!isOver()) hosts.powerOn(host);
+        });
+    world.loop.after(most, looks);
+    return true;
+  };
+  looks();
+}
+
+/** A crash at one moment of a change, of one who takes part. */
+function appoints({ world }: Cast, ...hosts: readonly Host[]): void {
+  const { random } = world;
+  world.appointed = {
+    host: random.pick(hosts),
+    moment: random.chance(0.7)
+      ? random.pick(["token", "promotion", "promotion", "promotion", "stop"])
+      : random.pick(moments),
+    when: random.chance(0.7) ? "behind" : "before",
+    who: random.chance(0.5) ? "power" : "agent",
+  };
+}
+
+function isSlow({ random }: World, host: Host): void {
+  host.slowness = random.pick([1, 1, 5, 20, 100]);
+  host.slowDisk = random.pick([1, 5, 50]);
+}
+
+const scenes: Record<string, (cast: Cast) => Promise<void>> = {
+  /** A planned change, or a failover; somebody goes in the middle. */
+  crashInAChange: async (cast) => {
+    const { world, primary, one } = cast;
+    const { random } = world;
+    one.slowness = random.pick([1, 1, 5]);
+    one.slowDisk = random.pick([1, 5, 100]);
+    comeBack(cast, random.pick([1000, 10_000]));
+    appoints(cast, one, one, one, primary);
+    const isPlanned = random.chance(0.7);
+    await updates(cast, one, { fenced: isPlanned ? [] : [primary] });
+    await wait(world, random.between(0, 4000));
+  },
+
+  /** Two operators who do not know of one another, with two targets. */
+  rivals: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random, archive } = world;
+    comeBack(cast, random.pick([300, 3000, 20_000]));
+    if (random.chance(0.3)) breaks.power(primary);
+    archive.isSlow = random.chance(0.2);
+    for (const host of world.hosts) if (random.chance(0.3)) isSlow(world, host);
+    const pause = random.pick([200, 1500, 8000, 25_000]);
+    const operator = async (target: Host, rival: Host): Promise<void> => {
+      const fenced = random.chance(0.5) ? [primary] : [];
+      const isFenced = random.chance(0.4);
+      const isAbsent = random.chance(0.7);
+      if (isFenced) fenced.push(rival);
+      await wait(world, random.between(0, 5000));
+      await updates(cast, target, { fenced, absent: isAbsent && !isFenced ? [rival] : [], pause });
+    };
+    const breakSome = async (): Promise<void> => {
+      for (let times = random.between(0, 3); times > 0; times--) {
+        await wait(world, random.between(0, 10_000));
+        const host = random.pick(world.hosts);
+        if (random.chance(0.6)) breaks.postgres(host, random.chance(0.2));
+        else breaks.power(host);
+      }
+    };
+    await Promise.all([operator(one, other), operator(other, one), breakSome()]);
+  },
+
+  /** A leader that is down asks, from afar and late, while another one takes over. */
+  lateGuard: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    primary.archive = random.pick(["slow", "away"]);
+    const latest = primary.archive === "away" ? 1900 : random.pick([100, 1900]);
+    world.late = (_, to, kind) => (to === primary && kind === "question" ? random.between(0, latest) : null);
+    breaks.postgres(primary);
+    await wait(world, random.between(0, primary.archive === "slow" ? 12_000 : 3000));
+    await updates(cast, one, { absent: random.chance(0.3) ? [other] : [] });
+    await wait(world, random.between(0, 8000));
+  },
+
+  /** The word that it has stopped comes when it counts for nothing any more. */
+  lateStop: async (cast) => {
+    const { world, breaks, primary, one } = cast;
+    const { random } = world;
+    const late = random.between(3000, 45_000);
+    let isSent = false;
+    world.late = (from, to, kind) => {
+      if (kind !== "stopped" || from !== primary || to !== one) return null;
+      isSent = true;
+      return random.between(late, 2 * late);
+    };
+    const goesOn = updates(cast, one);
+    if (await until(world, 20_000, () => isSent)) {
+      await wait(world, random.between(0, 300));
+      world.cutWal.add(`${primary.name}>${one.name}`);
+      breaks.agent(primary);
+    }
+    await goesOn;
+    world.late = null;
+    for (let times = 0; times < 4 && !isWritable(one); times++) {
+      await wait(world, random.between(500, 15_000));
+      await updates(cast, one);
+    }
+  },
+
+  /** Somebody promotes a standby by hand, and another one takes over. */
+  byHand: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    const first = random.pick(["power", "postgres", "none"]);
+    if (first === "power") breaks.power(primary);
+    if (first === "postgres") breaks.postgres(primary, random.chance(0.3));
+    const entries = entriesOf(world).length;
+    const goesOn = updates(cast, one, { fenced: random.chance(0.8) ? [primary] : [], thinks: 500 });
+    await until(world, 10_000, () => entriesOf(world).length > entries);
+    breaks.byHand(other);
+    await goesOn;
+    await wait(world, random.between(0, 5000));
+    stopsByHand(world, other);
+  },
+
+  /** Who has just taken a change is slow, or starts anew, and the next one takes over. */
+  twiceInARow: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    comeBack(cast, random.pick([300, 2000]));
+    const isClaim = random.chance(0.5);
+    isSlow(world, one);
+    if (isClaim) breaks.power(primary);
+    if (random.chance(0.7)) appoints(cast, one);
+    const first = updates(cast, one, { fenced: isClaim ? [primary] : [], absent: [other] });
+    await until(world, 30_000, () => leadsByToken(one));
+    await until(world, 5000, () => one.agent !== null);
+    await wait(world, random.between(0, random.pick([300, 3000])));
+    const second = updates(cast, other, { absent: [primary], pause: random.pick([0, 300]) });
+    await Promise.all([first, second]);
+  },
+
+  /** Who has claimed is fenced by the next one, and comes back before it is told to take. */
+  comesBackArmed: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    comeBack(cast, random.pick([300, 2000]));
+    breaks.power(primary);
+    const entries = entriesOf(world).length;
+    const first = updates(cast, one, { fenced: [primary], absent: [other], thinks: random.pick([8000, 15_000]) });
+    await until(world, 10_000, () => entriesOf(world).length > entries);
+    await Promise.all([first, updates(cast, other, { fenced: [primary, one] })]);
+  },
+
+  /** A planned change, and beside it somebody claims, who does not know. Both come to their end. */
+  claimBesideAnOffer: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random, archive } = world;
+    archive.isSlow = random.chance(0.5);
+    primary.slowness = random.pick([1, 1, 5, 20]);
+    const spread = archive.isSlow ? 12_000 : 1200;
+    const planned = async (): Promise<void> => {
+      await wait(world, random.between(0, spread));
+      await updates(cast, one, { absent: [other] });
+    };
+    const claims = async (): Promise<void> => {
+      await wait(world, random.between(0, spread));
+      await updates(cast, other, { fenced: [primary], absent: [one], thinks: random.pick([4000, 10_000, 30_000]) });
+    };
+    const dies = async (): Promise<void> => {
+      if (random.chance(0.5) || !(await until(world, 40_000, () => isWritable(one)))) return;
+      await wait(world, random.between(0, 6000));
+      breaks.postgres(one);
+    };
+    await Promise.all([planned(), claims(), dies()]);
+  },
+
+  /** Two claims: the second one asks the first one's author to stand down while that one takes. */
+  overlapping: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    breaks.power(primary);
+    isSlow(world, one);
+    const entries = entriesOf(world).length;
+    const first = updates(cast, one, { fenced: [primary], absent: [other], pause: 1500 });
+    await until(world, 10_000, () => entriesOf(world).length > entries);
+    await wait(world, random.between(0, 1500));
+    const second = updates(cast, other, { fenced: [primary], absent: [one], pause: random.pick([0, 500, 5000]) });
+    if (random.chance(0.3)) {
+      await until(world, 20_000, () => isWritable(one));
+      await wait(world, random.between(0, 2000));
+      breaks.postgres(one);
+    }
+    await Promise.all([first, second]);
+  },
+};
+
+const often = ["crashInAChange", "crashInAChange", "lateGuard"];
+const firstOften = ["claimBesideAnOffer"];
+const first = ["claimBesideAnOffer", "comesBackArmed", "rivals", "crashInAChange", "lateGuard", "lateStop"];
+
+/** All are there, one of them leads and two follow: by themselves, or by updates. */
+async function allIsWell(world: World, hosts: Hosts, isOver: () => boolean): Promise<Cast | null> {
+  const { random } = world;
+  for (const host of world.hosts) hosts.powerOn(host);
+  while (!isOver()) {
+    const follows = (host: Host, primary: Host): boolean =>
+      host.agent !== null &&
+      host.pg.state === "recovery" &&
+      host.pg.upstream?.leader === primary.member &&
+      tokenOf(host).entry === tokenOf(primary).entry;
+    const isSo = (): boolean => {
+      const primary = world.hosts.find((host) => isWritable(host) && leadsByToken(host));
+      return primary !== undefined && world.hosts.every((host) => host === primary || follows(host, primary));
+    };
+    if (await until(world, 15_000, isSo)) {
+      const primary = world.hosts.find((host) => isWritable(host)) as Host;
+      const standbys = world.hosts.filter((host) => host !== primary);
+      const one = random.pick(standbys);
+      const other = standbys.find((host) => host !== one) as Host;
+      return { world, hosts, primary, one, other, breaks: breaksOf(world, hosts, isOver), isOver };
+    }
+    await updates({ world, hosts, isOver }, random.pick(world.hosts));
+  }
+  return null;
+}
+
+function breaksOf(world: World, hosts: Hosts, isOver: () => boolean): Cast["breaks"] {
+  const breaks =
+    <A extends unknown[]>(what: string, how: (host: Host, ...rest: A) => void) =>
+    (host: Host, ...rest: A): void => {
+      if (isOver()) return;
+      trace(world, host.name, what);
+      how(host, ...rest);
+    };
+  return {
+    power: breaks("its power fails", hosts.powerOff),
+    agent: breaks("its agent dies", (host) => {
+      hosts.killsAgent(host);
+      world.loop.after(world.random.between(100, 1000), () => hosts.startsAgent(host));
+    }),
+    postgres: breaks("PostgreSQL dies", (host, leavesBackend = false) => crashes(host, leavesBackend)),
+    byHand: breaks("pg_ctl promote, by hand", (host) => promotesByHand(world, host)),
+  };
+}
+
+/** Scene after scene, each from a cluster that is well, until it is told to end. */
+export function playScenes(world: World, hosts: Hosts): Faults {
+  const { random } = world;
+  let isOver = false;
+  let played = 0;
+  const goesOn = async (): Promise<void> => {
+    while (true) {
+      let isPlayed = false;
+      const cast = await allIsWell(world, hosts, () => isOver || isPlayed);
+      if (!cast || isOver) return;
+      // Whom the ledger has never named has to be asked by nobody: that is so only in the beginning.
+      const [some, all] = played === 0 ? [firstOften, first] : [often, Object.keys(scenes)];
+      const name = random.pick(random.chance(0.5) ? some : all);
+      const scene = scenes[name] as (cast: Cast) => Promise<void>;
+      trace(world, "--- scene:", name, ...names(cast.primary, cast.one, cast.other));
+      world.isCalm = false;
+      world.chances = { ...noChances, store: random.pick([0, 0, 0.03, 0.2]) };
+      if (random.chance(0.3)) world.chances = { ...world.chances, loss: 0.03, late: 0.05, crash: 0.005 };
+      beginsCrashes(world, hosts);
+      played++;
+      await scene(cast);
+      isPlayed = true;
+      if (isOver) return;
+      faultsStop(world);
+    }
+  };
+  void goesOn();
+  return {
+    updates: () => played,
+    end: () => {
+      isOver = true;
+      faultsStop(world);
+    },
+  };
+}

@@ -21,7 +21,7 @@ describe("simulation of three agents", function () {
 
   it("does the same for the same seed", async () => {
     const outcomes = [];
-    for (let time = 0; time < 2; time++) outcomes.push(await run(7, { steps: 3000, keepsTrace: true }, startAgent));
+    for (let time = 0; time < 2; time++) outcomes.push(await run(7, { ...length, keepsTrace: true }, startAgent));
     const [first, second] = outcomes;
     assert.ok(first && first.trace.length > 100);
     assert.deepEqual(second, first);
@@ -31,7 +31,7 @@ describe("simulation of three agents", function () {
     "absent members are not asked",
     "the target takes what it has replayed at least",
     "it stands down while it promotes",
-    "an arming survives a restart",
+    "the signal is removed before the verdict",
   ] as const)
     it(`finds that ${name}`, async function () {
       const { violation, steps } = await withBug(name, (start) => runMany(1, 200_000, length, start));

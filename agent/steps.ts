@@ -14,7 +14,7 @@ import {
   mayRetire,
   membersOf,
   nameOf,
-  noInquiry,
+  newInquiry,
   ownLedger,
   retiredBy,
   told,
@@ -332,7 +332,7 @@ export async function adopt(node: Node, request: unknown): Promise<void> {
       });
     if (isServing(memory)) throw refused({ kind: "serves", node: me });
     // Another object: what is on disk is written anew, by this machine.
-    await change({ ...memory.my, token: { ...memory.my.token }, inquiry: noInquiry });
+    await change({ ...memory.my, token: { ...memory.my.token }, inquiry: newInquiry() });
     memory.otherMachine = null;
     log("adopts another machine's data", { machine });
   });

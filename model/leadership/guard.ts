@@ -25,6 +25,9 @@ export const noInquiry: Inquiry = {
   again: nobody,
 };
 
+/** Another object each time: what comes late, and was asked for an inquiry that has ended, is told by identity. */
+export const newInquiry = (): Inquiry => ({ ...noInquiry });
+
 export type Heard =
   /** Somebody else leads, by a later change: believed at once. */
   | { readonly kind: "adopt"; readonly token: Token }

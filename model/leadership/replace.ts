@@ -8,7 +8,7 @@
  */
 import type { Answers } from "./answer.ts";
 import { type Change, changeOf } from "./change.ts";
-import { noInquiry } from "./guard.ts";
+import { newInquiry } from "./guard.ts";
 import { type Consent, type Draft, type Entry, initialEntry, last, type Reading } from "./ledger.ts";
 import { type Member, type Members, sorted } from "./member.ts";
 import { overrideAbove, tokenOfOverride } from "./override.ts";
@@ -124,7 +124,7 @@ export const told = (my: Standing, theirs: Token): Standing => ({
   token: bound(theirs, [], undefined),
   joined: false,
   promoted: null,
-  inquiry: noInquiry,
+  inquiry: newInquiry(),
   mayPromote: false,
   signal: true,
 });

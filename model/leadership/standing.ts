@@ -4,7 +4,7 @@
  */
 import { type Arming, notArmed } from "./answer.ts";
 import { type Change, changeOf, compare } from "./change.ts";
-import { type Inquiry, ledgerRead, noInquiry } from "./guard.ts";
+import { type Inquiry, ledgerRead, newInquiry, noInquiry } from "./guard.ts";
 import { type Entry, membersOf, type Reading } from "./ledger.ts";
 import { excluding, including, type Member, nobody } from "./member.ts";
 import { adopt, bound, type Token } from "./token.ts";
@@ -66,7 +66,7 @@ export const offered = (my: Standing, reading: Reading): Standing => ({
 export const stoodDown = (my: Standing): Standing => ({
   ...my,
   arming: notArmed,
-  inquiry: noInquiry,
+  inquiry: newInquiry(),
   mayPromote: false,
   signal: true,
 });
@@ -80,7 +80,7 @@ export const promised = (my: Standing, to: Member): Standing => ({
 /** What was read of a ledger that it does not heed any more says nothing of the one that it heeds then. */
 export function released(my: Standing, from: Member): Standing {
   const token = bound(my.token, excluding(my.token.promises, from), my.token.successor);
-  return { ...my, token, inquiry: token.successor === my.token.successor ? my.inquiry : noInquiry };
+  return { ...my, token, inquiry: token.successor === my.token.successor ? my.inquiry : newInquiry() };
 }
 
 /** It hears who leads. */
@@ -88,7 +88,7 @@ export const adopted = (my: Standing, theirs: Token): Standing => ({
   ...my,
   token: adopt(my.token, theirs),
   joined: my.joined && compare(my.token, theirs) === 0 && my.token.leader === theirs.leader,
-  inquiry: noInquiry,
+  inquiry: newInquiry(),
   mayPromote: false,
   signal: true,
 });
@@ -107,7 +107,7 @@ function took(my: Standing, token: Token, running: Running): Standing {
     // A primary goes on with the same data; a standby has to be promoted; one that is down passes the guard.
     promoted: running === "serving" ? changeOf(token) : my.promoted,
     arming: notArmed,
-    inquiry: noInquiry,
+    inquiry: newInquiry(),
     mayPromote: running === "standby",
   };
 }
@@ -142,7 +142,7 @@ export const led = (my: Standing): Standing => startsWriting({ ...my, token: bou
 export const startsWriting = (my: Standing): Standing => ({
   ...my,
   signal: false,
-  inquiry: noInquiry,
+  inquiry: newInquiry(),
   mayPromote: false,
 });
 

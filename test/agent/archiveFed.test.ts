@@ -43,7 +43,7 @@ describe("a target that is fed by the archive", function () {
   }
 
   async function handOver(): Promise<void> {
-    assert.deepEqual(await cluster.call(b, "prepare", { consent: null, fenced: [] }), {
+    assert.deepEqual(await cluster.call(b, "prepare", { consent: null, fenced: [], off: [] }), {
       plan: "planned",
       from: a.me,
     });
@@ -87,7 +87,7 @@ describe("a target that is fed by the archive", function () {
     await fill(1, 10);
     blockArchive();
     await fill(11, 20);
-    await cluster.call(b, "prepare", { consent: null, fenced: [] });
+    await cluster.call(b, "prepare", { consent: null, fenced: [], off: [] });
     const handed = cluster.call<HandedOver>(a, "demote", { to: b.me, fenced: [] });
     await until("the stop", 30, () => isTold(b, "is told that the primary has stopped"));
     b.isCutOff = true;

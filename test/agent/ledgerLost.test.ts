@@ -47,7 +47,7 @@ describe("when the ledger or a machine is lost", function () {
     until(`${count} rows on ${node.server.name}`, 30, async () => (await rows(node)) === count);
 
   async function switchover(from: ClusterNode, to: ClusterNode): Promise<void> {
-    await cluster.call(to, "prepare", { consent: null, fenced: [] });
+    await cluster.call(to, "prepare", { consent: null, fenced: [], off: [] });
     const handed = await cluster.call<HandedOver>(from, "demote", { to: to.me, fenced: [] });
     assert.equal(handed.kind, "taken", to.events.slice(-20).join("\n"));
     await cluster.call(to, "promote", { fenced: [] });
@@ -58,7 +58,7 @@ describe("when the ledger or a machine is lost", function () {
     lose();
     await assert.rejects(
       cluster
-        .call(b, "prepare", { consent: null, fenced: [] })
+        .call(b, "prepare", { consent: null, fenced: [], off: [] })
         .then(() => cluster.call(a, "demote", { to: b.me, fenced: [] })),
       /cannot be read/,
     );
@@ -151,7 +151,10 @@ describe("when the ledger or a machine is lost", function () {
     await cluster.start(a, { machine: "a-2" });
     await cluster.call(a, "announce", {});
     assert.match(statusOf(a)?.message ?? "", /last used on another machine \(a; this is a-2\)/);
-    await assert.rejects(cluster.call(a, "prepare", { consent: { lossUnknown: true }, fenced: [] }), /another machine/);
+    await assert.rejects(
+      cluster.call(a, "prepare", { consent: { lossUnknown: true }, fenced: [], off: [] }),
+      /another machine/,
+    );
     await assert.rejects(cluster.call(a, "adopt", { machine: "z" }), /last used on the machine a, and not on z/);
     assert.notEqual(await a.postgres.running(), "writes");
     await cluster.call(a, "adopt", { machine: "a" });
@@ -175,6 +178,7 @@ describe("when the ledger or a machine is lost", function () {
     const plan = await cluster.call<{ entry: number; over: readonly string[] }>(b, "prepare", {
       consent: { lossUnknown: true },
       fenced: [a.me],
+      off: [],
     });
     assert.deepEqual(plan.over, [a.me]);
     await cluster.call(b, "promote", { fenced: [{ node: a.me, entry: plan.entry }] });

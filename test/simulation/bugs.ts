@@ -107,7 +107,7 @@ export const bugs = {
   },
   "the target takes what it has replayed at least": {
     file: "model/leadership/offer.ts",
-    from: "if (replayed.timeline !== end.timeline || replayed.lsn !== end.lsn)",
+    from: "if (replayed.timeline !== end.timeline || !isWhole)",
     to: "if (replayed.lsn > end.lsn)",
   },
   "WAL is not synced before the token": {

@@ -51,7 +51,7 @@ export async function update(hosts: readonly AgentHost[], declared: Declared): P
   await target.step("promote", { intent, fenced: proofs });
   const follow = () => Promise.all(others.map((host) => host.step("follow", { intent, leader: target.member })));
   await follow();
-  await target.step("members", { intent, list: membersOf(hosts) });
+  await target.step("members", { intent, list: membersOf(hosts), gone: [] });
   await follow();
 }
 

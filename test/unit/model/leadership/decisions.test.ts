@@ -24,6 +24,7 @@ import {
   type Reading,
   type Standing,
   startBy,
+  stoodDown,
   type Token,
   unread,
 } from "../../../../model/leadership/index.ts";
@@ -65,6 +66,15 @@ const token: Token = {
   promises: [],
 };
 const read = (...entries: readonly Entry[]): Reading => ({ kind: "read", entries });
+
+describe("an inquiry", () => {
+  it("is another one each time that a node stands down", () => {
+    const before = stoodDown({ inquiry: noInquiry } as Standing);
+    assert.notEqual(before.inquiry, noInquiry);
+    assert.notEqual(stoodDown(before).inquiry, before.inquiry);
+    assert.deepEqual(before.inquiry, noInquiry);
+  });
+});
 
 describe("whether a reading is of the node's own ledger", () => {
   const cases: [string, Reading, string][] = [

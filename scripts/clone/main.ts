@@ -69,17 +69,8 @@ export async function clone(argv: readonly string[], world: CloneWorld): Promise
     const { RESTORE_ACCESS_KEY: accessKey, RESTORE_SECRET_KEY: secretKey } = world.env;
     for (const [path, value] of Object.entries({ accessKey, secretKey })) {
       if (!value) continue;
-      await pulumi(world, [
-        "config",
-        "set",
-        "--stack",
-        name,
-        "--secret",
-        "--path",
-        "--",
-        `restore.from.${path}`,
-        value,
-      ]);
+      // By standard input: arguments can be read by everybody on this machine.
+      await pulumi(world, ["config", "set", "--stack", name, "--secret", "--path", `restore.from.${path}`], value);
     }
     return (await world.up(name)) === 0 ? 0 : 1;
   } catch (error) {
@@ -168,8 +159,8 @@ async function declared(world: CloneWorld, from: string): Promise<Readonly<Recor
   );
 }
 
-async function pulumi(world: CloneWorld, args: readonly string[]): Promise<void> {
-  const { exitCode, stderr } = await world.runPulumi([...args, "--non-interactive"]);
+async function pulumi(world: CloneWorld, args: readonly string[], input?: string): Promise<void> {
+  const { exitCode, stderr } = await world.runPulumi(args, input);
   if (exitCode === 0) return;
   const said = stderr.split("\n").find((line) => line.startsWith("error: "));
   throw new UsageError(

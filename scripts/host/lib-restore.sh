@@ -15,7 +15,7 @@ begin_work() {
 work_server() {
   local postmaster=''
   { read -r postmaster <"$work/postmaster.pid"; } 2>/dev/null || return 1
-  is_pid "$postmaster" && [[ $(readlink "/proc/$postmaster/cwd") == "$work" ]] && printf '%s' "$postmaster"
+  is_pid "$postmaster" && [[ $(as_postgres readlink "/proc/$postmaster/cwd") == "$work" ]] && printf '%s' "$postmaster"
 }
 
 # stop_work fast|immediate

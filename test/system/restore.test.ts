@@ -34,7 +34,11 @@ class Writer {
 
   constructor(cluster: DockerCluster) {
     this.#cluster = cluster;
-    cluster.sql(this.node, "create table commits (value int primary key); create table noise (n int, t text)", "app");
+    cluster.sql(
+      this.node,
+      "create table commits (value int primary key); grant select on commits to app; create table noise (n int, t text)",
+      "app",
+    );
   }
 
   commit(times = 1): Commit {

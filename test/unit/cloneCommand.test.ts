@@ -18,8 +18,8 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
   const write = (text: string) => said.push(text);
   const world: CloneWorld = {
     ...{ stdout: { write }, stderr: { write }, env },
-    runPulumi: async (args) => {
-      const line = args.filter((word) => word !== "--non-interactive").join(" ");
+    runPulumi: async (args, input) => {
+      const line = [...args, ...(input === undefined ? [] : ["<", input])].join(" ");
       asked.push(line);
       if (failing !== "" && line.startsWith(failing)) {
         return { exitCode: 255, stdout: "", stderr: "error: stack 'pr-17' already exists\n" };
@@ -73,8 +73,8 @@ describe("npm run clone", () => {
       "nodes.node-a.memory 2GB",
     ])
       assert.ok(lines.includes(line), lines.join("\n"));
-    for (const line of ["accessKey AK", "secretKey SK"])
-      assert.ok(asked.includes(`config set --stack pr-17 --secret --path -- restore.from.${line}`), line);
+    for (const line of ["accessKey < AK", "secretKey < SK"])
+      assert.ok(asked.includes(`config set --stack pr-17 --secret --path restore.from.${line}`), line);
   });
 
   it("says what is wrong before anything is made", async () => {

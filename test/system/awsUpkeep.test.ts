@@ -20,7 +20,7 @@ const nodes = {
 const bare = { account, region, operatorNetworks: ["198.18.0.0/15"], network: { cidr: someNetwork() } } as const;
 
 /** What keeps a stack in order: keys that are exchanged, images that grow old, a state that is older than AWS, what a killed update left. */
-describe("the target aws over time", () => {
+describe("the target aws over time [full]", () => {
   let cluster: AwsCluster;
   /** What is declared of `aws`: with the keys that the stack has by now. */
   let aws: typeof bare & { readonly keys?: { readonly operator: readonly string[]; readonly host: readonly string[] } };

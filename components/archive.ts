@@ -1,4 +1,5 @@
-import { type Output, output, type Resource, secret, unsecret } from "@pulumi/pulumi";
+import { all, type Output, output, type Resource, secret, unsecret } from "@pulumi/pulumi";
+import type { RestoreFrom } from "../model/archive/source.ts";
 import type { ClusterConfig } from "../model/config/config.ts";
 import { hostFiles } from "../model/paths.ts";
 import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
@@ -21,6 +22,8 @@ export interface Archive {
     readonly prefix: string;
     readonly stanza: string;
   }>;
+  /** How another stack reads it, but for its key: a secret. */
+  readonly reader: Output<Omit<RestoreFrom, "key">>;
   /** What has to be there before a node may ask for it. */
   readonly ready: readonly Resource[];
 }
@@ -48,6 +51,7 @@ export function archiveOf(config: ClusterConfig, secrets: ClusterSecrets, server
         caCertificate: server.signedBy === "stack" ? secrets.caCertificate : output(""),
         id: output(identify(archive.bucket, server.endpoint)),
         description: output(describe(archive.bucket, server.endpoint)),
+        reader: secret(ownReader(config, server, secrets)),
         ready: server.ready,
       };
     }
@@ -62,10 +66,32 @@ export function archiveOf(config: ClusterConfig, secrets: ClusterSecrets, server
         caCertificate: unsecret(known.apply(({ caCertificate }) => caCertificate ?? "")),
         id: unsecret(known.apply(({ bucket, endpoint }) => identify(bucket, endpoint))),
         description: unsecret(known.apply(({ bucket, endpoint }) => describe(bucket, endpoint))),
+        // Without credentials: those that it has here may write.
+        reader: secret(
+          known.apply(({ endpoint, bucket, prefix, region, uriStyle, caCertificate, verifyTls }) => ({
+            ...{ endpoint: `https://${endpoint.host}:${endpoint.port}`, bucket, prefix, region, uriStyle, verifyTls },
+            ...{ caCertificate: caCertificate ?? "", stanza: config.clusterName },
+          })),
+        ),
         ready: [],
       };
     }
     default:
       return archive satisfies never;
   }
+}
+
+function ownReader(
+  { archive, clusterName }: ClusterConfig,
+  { endpoint, access, signedBy, reader }: ArchiveServer,
+  secrets: ClusterSecrets,
+): Output<Omit<RestoreFrom, "key">> {
+  return all([
+    ...([given(archive), access, signedBy === "stack" ? secrets.caCertificate : ""] as const),
+    all([reader?.accessKey, reader?.secretKey]),
+  ]).apply(([{ bucket, prefix, region }, { uriStyle, verifyTls }, caCertificate, [accessKey, secretKey]]) => ({
+    ...{ endpoint: `https://${reader?.host ?? endpoint.host}:${endpoint.port}`, bucket, prefix, region },
+    ...{ uriStyle, verifyTls, caCertificate, stanza: clusterName },
+    ...(reader === undefined ? {} : { accessKey, secretKey, container: reader.container }),
+  }));
 }

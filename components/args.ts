@@ -648,6 +648,15 @@ export interface CommonArgs {
    */
   readonly archive?: ArchiveArgs;
   /**
+   * What a new cluster is made from: another one's archive, up to a moment. Used once, by the update that makes the
+   * cluster.
+   *
+   * Rule: must be an object. A change: refused on a cluster that exists; taken off, it changes nothing.
+   *
+   * @default none: an empty cluster is made
+   */
+  readonly restore?: RestoreArgs;
+  /**
    * Databases to make, by name. The stack's connection URIs are for the first of them by name, as its owner.
    *
    * Rule: must be an object: database name to options. A change: databases are made; one that is taken off the list is
@@ -899,6 +908,231 @@ export interface ArchiveScheduleArgs {
    * @default "Mon..Sat *-*-* 02:00"
    */
   readonly incremental?: string;
+}
+
+/**
+ * What a new cluster is made from: another one's archive, up to a moment. Used once, by the update that makes the
+ * cluster.
+ */
+export interface RestoreArgs {
+  /**
+   * The archive that the data come from.
+   *
+   * Rule: must be an object. A change: refused on a cluster that exists.
+   */
+  readonly from: RestoreFromArgs;
+  /**
+   * Up to where it is recovered: `latest`, or one of the keys below.
+   *
+   * Rule: must be latest, or an object with one of time, lsn, xid, name and backup. A change: refused on a cluster that
+   * exists.
+   *
+   * @default latest: all WAL that the archive has
+   */
+  readonly target?: "latest" | RestoreTargetArgs;
+  /**
+   * Whether what is at `time`, `lsn` or `xid` itself is still recovered.
+   *
+   * Rule: must be true or false. A change: refused on a cluster that exists.
+   *
+   * @default true
+   */
+  readonly inclusive?: boolean;
+  /**
+   * The timeline that is followed to its end, or to the target.
+   *
+   * Rule: must be the number of a timeline. A change: refused on a cluster that exists.
+   *
+   * @default the newest one; with `target.backup` its own
+   */
+  readonly timeline?: number;
+  /**
+   * The backup that recovery begins with.
+   *
+   * Rule: must be the label of a backup. A change: refused on a cluster that exists.
+   *
+   * @default the newest one that ends before the target; with `target.xid` and `target.name`, whose time nobody knows,
+   * the oldest
+   */
+  readonly backup?: string;
+  /**
+   * SQL that is run before anybody can connect, as the superuser: database name to the path of a file on the operator's
+   * machine. What fails ends the update, and nothing of the data is served.
+   *
+   * Rule: must be an object: database name to the path of a file. A change: none once the cluster is made; before that,
+   * the next update goes by it.
+   *
+   * @default none
+   */
+  readonly sql?: Readonly<Record<string, string>>;
+}
+
+/** The archive that the data come from. */
+export interface RestoreFromArgs {
+  /**
+   * Stack whose archive it is: its output `restoreFrom` has the keys below, but for credentials of an archive that the
+   * stack did not make itself.
+   *
+   * Rule: must be the name of a stack: name, or organization/project/name. A change: none once the cluster is made;
+   * before that, the next update goes by it.
+   *
+   * @default none: the keys below say where the archive is
+   */
+  readonly stack?: string;
+  /**
+   * S3 endpoint of the source's archive, reached over HTTPS.
+   *
+   * Rule: must be host, host:port or https://host[:port]. A change: none once the cluster is made; before that, the next
+   * update goes by it.
+   *
+   * @default none; required without `stack`
+   */
+  readonly endpoint?: Input<string>;
+  /**
+   * Bucket of the source's archive.
+   *
+   * Rule: must be a name that S3 allows. A change: none once the cluster is made; before that, the next update goes by
+   * it.
+   *
+   * @default none; required without `stack`
+   */
+  readonly bucket?: Input<string>;
+  /**
+   * Folder within the bucket.
+   *
+   * Rule: must be a path of letters, digits and '!', '_', '.', '-' without '.' and '..'. A change: none once the cluster
+   * is made; before that, the next update goes by it.
+   *
+   * @default the bucket's top
+   */
+  readonly prefix?: string;
+  /**
+   * Region of the bucket.
+   *
+   * Rule: must be the name of a region. A change: none once the cluster is made; before that, the next update goes by
+   * it.
+   *
+   * @default "us-east-1"
+   */
+  readonly region?: Input<string>;
+  /**
+   * Access key for the source's archive. Best one that may only read: nothing is ever written there. It becomes a
+   * secret.
+   *
+   * Rule: must be printable ASCII without blanks. A change: none once the cluster is made; before that, the next update
+   * goes by it.
+   *
+   * @default none; required, but with the `stack` of an S3 server that the target `docker` made
+   */
+  readonly accessKey?: Input<string>;
+  /**
+   * Secret key that goes with `accessKey`. It becomes a secret.
+   *
+   * Rule: must be printable ASCII without blanks. A change: none once the cluster is made; before that, the next update
+   * goes by it.
+   *
+   * @default none; required, but with the `stack` of an S3 server that the target `docker` made
+   */
+  readonly secretKey?: Input<string>;
+  /**
+   * Whether the bucket's name stands in the path or in front of the endpoint's host name.
+   *
+   * Rule: must be one of path, host. A change: none once the cluster is made; before that, the next update goes by it.
+   *
+   * @default `host` for endpoints of AWS, else `path`
+   */
+  readonly uriStyle?: "path" | "host";
+  /**
+   * File on the operator's machine with the CA certificate (PEM) of the endpoint.
+   *
+   * Rule: must be the path of a file. A change: none once the cluster is made; before that, the next update goes by it.
+   *
+   * @default the hosts' own trust store
+   */
+  readonly caFile?: string;
+  /**
+   * The CA certificate (PEM) of the endpoint itself; instead of `caFile`.
+   *
+   * Rule: must be a certificate in PEM format. A change: none once the cluster is made; before that, the next update
+   * goes by it.
+   *
+   * @default what is in `caFile`
+   */
+  readonly caCertificate?: Input<string>;
+  /**
+   * Whether the endpoint's certificate is checked.
+   *
+   * Rule: must be true or false. A change: none once the cluster is made; before that, the next update goes by it.
+   *
+   * @default true
+   */
+  readonly verifyTls?: boolean;
+  /**
+   * pgBackRest's stanza: the source's `clusterName`.
+   *
+   * Rule: must be 1 to 40 lower-case letters, digits and inner hyphens. A change: none once the cluster is made; before
+   * that, the next update goes by it.
+   *
+   * @default none; required without `stack`
+   */
+  readonly stanza?: Input<string>;
+  /**
+   * What the source's archive is encrypted with: the output `archiveKey` of its stack. It becomes a secret.
+   *
+   * Rule: must be printable ASCII without blanks. A change: none once the cluster is made; before that, the next update
+   * goes by it.
+   *
+   * @default none: it is not encrypted
+   */
+  readonly key?: Input<string>;
+}
+
+/** Up to where it is recovered: `latest`, or one of the keys below. */
+export interface RestoreTargetArgs {
+  /**
+   * A moment: ISO 8601, with a zone.
+   *
+   * Rule: must be a time with a zone. A change: none once the cluster is made; before that, the next update goes by it.
+   *
+   * @default none
+   */
+  readonly time?: string;
+  /**
+   * A position in the WAL, as `pg_current_wal_lsn()` gives it.
+   *
+   * Rule: must be a position in the WAL. A change: none once the cluster is made; before that, the next update goes by
+   * it.
+   *
+   * @default none
+   */
+  readonly lsn?: string;
+  /**
+   * A transaction, as `pg_current_xact_id()` gives it.
+   *
+   * Rule: must be the number of a transaction. A change: none once the cluster is made; before that, the next update
+   * goes by it.
+   *
+   * @default none
+   */
+  readonly xid?: string;
+  /**
+   * A point that was named before, by `pg_create_restore_point('…')`.
+   *
+   * Rule: must be 1 to 63 characters of printable ASCII. A change: none once the cluster is made; before that, the next
+   * update goes by it.
+   *
+   * @default none
+   */
+  readonly name?: string;
+  /**
+   * A backup, and no WAL that came after it.
+   *
+   * Rule: must be the label of a backup. A change: none once the cluster is made; before that, the next update goes by
+   * it.
+   *
+   * @default none
+   */
+  readonly backup?: string;
 }
 
 /** PgBouncer on every node: clients of any node are led to the primary, or to the standbys. */

@@ -32,6 +32,7 @@ import { lookupParameters, NodePooler, pauseParameters, resumeParameters } from 
 import { previewed } from "./preflightHook.ts";
 import { command } from "./programs.ts";
 import { RemoteStep } from "./remoteStep.ts";
+import { restoring } from "./restore.ts";
 import type { Fence, Machine } from "./targets/machine.ts";
 import { hostsFor, machineOf } from "./targets/machines.ts";
 import { Update } from "./update.ts";
@@ -96,7 +97,7 @@ export class PostgresCluster extends ClusterPart {
     const members = clusterMembers(config, nodes, target.absent, update, parent);
     const configured = nodes.map((node) => node.configure(members));
     const restarted = restarts(nodes, configured, update, parent);
-    const { pooler } = config;
+    const { pooler, restore: toRestore } = config;
     const pooled = pooler
       ? nodes.map(
           (node) =>
@@ -160,6 +161,16 @@ export class PostgresCluster extends ClusterPart {
     const fresh = asked.apply((known) => (known.fresh ? "yes" : "no"));
     const kind = asked.apply((known) => known.kind);
 
+    const restored =
+      toRestore &&
+      restoring(
+        {
+          ...{ config: { ...config, restore: toRestore }, update, target, archive, primary: declaredPrimary },
+          ...{ fresh: asked.apply((known) => known.fresh), intent: intent.intentId, after: preflight },
+        },
+        parent,
+      );
+
     const released = asked.apply((known) => known.released.join(" "));
     const announced = everywhere((node) =>
       // Another archive is one more thing to know: announce lets the node believe it, and archive makes its first backup.
@@ -218,18 +229,23 @@ export class PostgresCluster extends ClusterPart {
       ),
     );
 
+    // Beside the place of the data, which `promote` gives them.
+    const restore =
+      restored && step("restore", declaredPrimary, { fresh, ...restored.parameters }, [restored.step, ...announced]);
+
     const promote = step(
       "promote",
       declaredPrimary,
       {
         fresh,
+        restore_id: restored?.id ?? "",
         slots: slotNames,
         armed: prepare.outcome,
         fenced: fencedParameter(fenced),
         replication_verifier: verifier(secrets, replicationRole, secrets.replicationPassword),
         monitor_verifier: verifier(secrets, monitorRole, secrets.monitorPassword),
       },
-      [...demotions, ...fenced.map((fence) => fence.step)],
+      [...demotions, ...fenced.map((fence) => fence.step), ...(restore ? [restore] : [])],
       "as primary",
     );
     const promoted = reported("promote", promote.outcome, promoteOutcome);

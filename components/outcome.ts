@@ -1,10 +1,11 @@
 import { type Output, RunError } from "@pulumi/pulumi";
 import type * as z from "zod";
+import { sourceOutcome } from "../model/archive/restorePlan.ts";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { installedHost } from "../model/installedHost.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { preflightOutcome } from "../model/preflight/index.ts";
-import { prepareOutcome, promoteOutcome, receiptOutcome } from "../model/receipt.ts";
+import { prepareOutcome, promoteOutcome, receiptOutcome, restoreOutcome } from "../model/receipt.ts";
 import type { StoredStep } from "./stackState.ts";
 
 /** What the step `name` reported, checked. A step whose stored outcome does not fit runs again: see `outcomesFit`. */
@@ -25,6 +26,8 @@ export function outcomesFit(config: ClusterConfig, stored: (step: string) => Sto
     preflight: preflightOutcome,
     prepare: prepareOutcome,
     promote: promoteOutcome,
+    source: sourceOutcome,
+    restore: restoreOutcome,
     receipt: receiptOutcome,
     ...Object.fromEntries(nodesOf(config).map(({ name }) => [`install-${name}`, installedHost])),
   };

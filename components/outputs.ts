@@ -1,4 +1,5 @@
 import { all, secret } from "@pulumi/pulumi";
+import type { RestoreFrom } from "../model/archive/source.ts";
 import { nodesOf } from "../model/config/config.ts";
 import type { Endpoint } from "../model/host.ts";
 import { monitorRole, slotName } from "../model/names.ts";
@@ -79,6 +80,9 @@ export function stackOutputs(cluster: PostgresCluster) {
       encrypted,
     })),
     archiveKey: cluster.encryption.key,
+    restoreFrom: secret(
+      all([cluster.archive.reader, cluster.encryption.key]).apply(([reader, key]): RestoreFrom => ({ ...reader, key })),
+    ),
     ...(cluster.made === undefined ? {} : { [config.target]: cluster.made }),
     caCertificate: cluster.caCertificate,
     handover: cluster.handover,

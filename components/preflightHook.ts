@@ -83,21 +83,38 @@ async function look(args: PreviewedPreflight, found: ResourceHookArgs): Promise<
 
 /** Runs the step's own script, in a process of its own: it has the SSH client, which the program has no use for. */
 async function preview(input: PreflightInput, previous: string | undefined): Promise<PreviewedVerdict> {
-  const child = spawn(process.execPath, [pathOf("steps/preflight.ts"), "preview"], {
+  const env = previous === undefined ? {} : { PULUMI_COMMAND_STDOUT: previous };
+  const { exitCode, stdout, said } = await runInPreview("steps/preflight.ts", input, { env, say });
+  if (exitCode !== 0)
+    throw new Error(`preflight could not look at the hosts: ${said.at(-1) ?? `exit code ${exitCode}`}`);
+  return JSON.parse(stdout) as PreviewedVerdict;
+}
+
+interface InPreview {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes one line of progress. */
+  readonly say?: (line: string) => void;
+}
+
+/** Runs the program of a step with the word `preview`. */
+export async function runInPreview(
+  program: string,
+  input: object,
+  { env = {}, say: take }: InPreview = {},
+): Promise<{ exitCode: number | null; stdout: string; said: readonly string[] }> {
+  const child = spawn(process.execPath, [pathOf(program), "preview"], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, ...(previous === undefined ? {} : { PULUMI_COMMAND_STDOUT: previous }) },
+    env: { ...process.env, ...env },
   });
   const said: string[] = [];
   createInterface({ input: child.stderr }).on("line", (line) => {
     said.push(line);
-    say(line);
+    take?.(line);
   });
   const ended = new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
   child.stdin.on("error", () => {}).end(JSON.stringify(input));
-  const [answer, exitCode] = await Promise.all([text(child.stdout), ended]);
-  if (exitCode !== 0)
-    throw new Error(`preflight could not look at the hosts: ${said.at(-1) ?? `exit code ${exitCode}`}`);
-  return JSON.parse(answer) as PreviewedVerdict;
+  const [stdout, exitCode] = await Promise.all([text(child.stdout), ended]);
+  return { exitCode, stdout, said };
 }
 
 /** A host that is still to be made has nothing to say. */
@@ -119,7 +136,7 @@ function warn(line: string): void {
 }
 
 /** The value of an input, or undefined where only the update will tell. */
-async function known<T>(input: Input<T> | undefined): Promise<T | undefined> {
+export async function known<T>(input: Input<T> | undefined): Promise<T | undefined> {
   if (input === undefined) return undefined;
   const value = output(input) as unknown as Output<T> & { isKnown: Promise<boolean>; promise(): Promise<T> };
   return (await value.isKnown) ? value.promise() : undefined;

@@ -63,12 +63,23 @@ export function poolerFiles(kind: "primary" | "standbys") {
 /** What PostgreSQL calls for each WAL file; put in place by `install`. */
 export const archiveCommand = "/usr/local/lib/understudy/pgbackrest-push";
 
+/** What PostgreSQL calls for each WAL file of the archive that a new cluster is made from; put in place by `install`. */
+export const restoreCommand = "/usr/local/lib/understudy/restore-get";
+
+/** What a restore needs for as long as it runs: how the source's archive is read, and the socket of the server that recovers. Gone with a restart of the host. */
+export const restoreDirectory = "/run/understudy-restore";
+
 /** Directory of PostgreSQL's Unix-domain sockets: Debian's. */
 export const socketDirectory = "/run/postgresql";
 
 /** PGDATA below a node's data directory. */
 export function pgdata(dataDirectory: string, major: number): string {
   return `${dataDirectory}/${major}/data`;
+}
+
+/** What is restored, until it is whole. */
+export function unfinishedRestore(dataDirectory: string, major: number): string {
+  return `${pgdata(dataDirectory, major)}.restore`;
 }
 
 /**

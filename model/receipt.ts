@@ -117,6 +117,19 @@ export interface PromoteOutcome {
   readonly timeline: number;
   /** Number of the change of primary that made it so; 1 is its making. */
   readonly epoch: number;
+  /** What the cluster was made from, as `restoreId` names it; "": from nothing. */
+  readonly restored: string;
+}
+
+/** What `restore.sh` reports. */
+export interface RestoreOutcome {
+  /** no: nothing had to be. */
+  readonly restored: "yes" | "no";
+  readonly backup: string;
+  /** Where the recovery ended. */
+  readonly lsn: string;
+  /** When the last transaction was that it has, as PostgreSQL writes it; "": there was none. */
+  readonly at: string;
 }
 
 /** A row of the table `understudy.handover`, which goes where the data go. */
@@ -204,6 +217,15 @@ export const promoteOutcome: z.ZodType<PromoteOutcome> = z.object({
   systemIdentifier: z.string().regex(/^\d{1,20}$/),
   timeline: z.int().positive(),
   epoch: epoch.min(1),
+  // Earlier versions restored nothing.
+  restored: text.default(""),
+});
+
+export const restoreOutcome: z.ZodType<RestoreOutcome> = z.object({
+  restored: z.enum(["yes", "no"]),
+  backup: text,
+  lsn: text,
+  at: text,
 });
 
 const storedChange: z.ZodType<StoredChange> = z.object({

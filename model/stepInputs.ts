@@ -1,6 +1,7 @@
 /**
  * What the steps that run on the operator's machine get on their standard input, as JSON: made by `components/`, read by `scripts/steps/`.
  */
+import type { Asked } from "./archive/restorePlan.ts";
 import type { VolumeConfig } from "./aws/volume.ts";
 import type { FenceWord } from "./config/fenceWord.ts";
 import type { Host, SshConnection } from "./host.ts";
@@ -101,6 +102,16 @@ export interface PreflightInput extends Omit<Declared, "recorded"> {
   readonly hosts: readonly Host[];
   /** Absent ones, as far as there is a host to ask. */
   readonly absent: readonly Host[];
+}
+
+/** What the step `source` gets on its standard input: a secret as a whole. */
+export interface SourceStepInput {
+  /** The declared primary. */
+  readonly host: Host;
+  readonly fresh: boolean;
+  readonly asked: Asked;
+  /** Of `backups.sh`. */
+  readonly parameters: Readonly<Record<"source_pgbackrest_conf" | "source_stanza" | "source_ca_crt", string>>;
 }
 
 /** What the step `restart` gets on its standard input. */

@@ -89,6 +89,13 @@ export const steps = {
     followsRoles: true,
     makesTrue: "nothing stands against what is asked; no role was touched before this line",
   },
+  source: {
+    on: "operator's machine",
+    only: "with `restore`",
+    after: ["preflight"],
+    followsRoles: true,
+    makesTrue: "of a new cluster: it is known from which backup of the other archive the target can be reached",
+  },
   announce: {
     formerly: "claim",
     on: "every node",
@@ -121,11 +128,20 @@ export const steps = {
     followsRoles: true,
     makesTrue: "this node has stepped down if it was primary and is not declared to be: checkpoint, fast stop",
   },
+  restore: {
+    on: "declared primary",
+    only: "with `restore`",
+    lock: "roles",
+    after: ["source", "announce"],
+    followsRoles: true,
+    makesTrue:
+      "of a new cluster: its data are restored and recovered beside their place, and nothing in them is the source's",
+  },
   promote: {
     formerly: "lead",
     on: "declared primary",
     lock: "roles",
-    after: ["demote"],
+    after: ["demote", "restore"],
     followsRoles: true,
     makesTrue: "this node is the one writable primary, proven, with a slot for each streaming standby",
   },

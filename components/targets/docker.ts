@@ -11,8 +11,10 @@ import {
   type Resource,
   runtime,
   secret,
+  unsecret,
 } from "@pulumi/pulumi";
 import * as z from "zod";
+import type { ArchiveSource } from "../../model/archive/source.ts";
 import {
   type DockerClusterConfig,
   type DockerNodeConfig,
@@ -48,8 +50,8 @@ export function dockerPrefix(opts: CustomResourceOptions): string {
 }
 
 interface DockerStepArgs {
-  readonly create: string;
-  readonly delete?: string;
+  readonly create: Input<string>;
+  readonly delete?: Input<string>;
   readonly stdin?: Output<string>;
   readonly environment?: Readonly<Record<string, Output<string>>>;
   /** @default true, as the plugin has it */
@@ -78,6 +80,28 @@ export function dockerStack(config: DockerClusterConfig, update: Update, opts: C
     { ...opts, deleteBeforeReplace: true },
   );
   return { update, prefix, network, deletionProtection: config.deletionProtection };
+}
+
+/** The archive server of another stack, which a new cluster is made from, on the network of this one. */
+export function sourceNetwork(
+  stack: DockerStack,
+  source: Output<Pick<ArchiveSource, "container" | "endpoint">>,
+  opts: CustomResourceOptions,
+): Resource {
+  const container = unsecret(source.apply((known) => known.container));
+  const alias = unsecret(source.apply(({ endpoint }) => endpoint.host));
+  const where = all([container, alias]);
+  return new DockerStep(
+    "source-network",
+    stack.update,
+    {
+      create: where.apply(([name, host]) =>
+        name === "" ? "true" : script("network", "join", stack.prefix, name, host),
+      ),
+      delete: container.apply((name) => (name === "" ? "true" : script("network", "leave", stack.prefix, name))),
+    },
+    { ...opts, dependsOn: [stack.network], deleteBeforeReplace: true },
+  );
 }
 
 /** A file that a host has from before its first boot on. */

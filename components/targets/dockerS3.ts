@@ -4,7 +4,7 @@ import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
 import { type ClusterSecrets, certificate, password, sshKeyPair } from "../clusterSecrets.ts";
 import { ClusterPart } from "../part.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
-import type { ArchiveServer } from "./machine.ts";
+import type { ArchiveReader, ArchiveServer } from "./machine.ts";
 
 export interface DockerS3Args {
   readonly stack: DockerStack;
@@ -28,6 +28,7 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
   readonly secretKey: Output<string>;
   readonly access: Output<ArchiveAccess>;
   readonly signedBy = "stack";
+  readonly reader: ArchiveReader;
   readonly ready: readonly Resource[];
 
   constructor(name: string, { stack, bucket, secrets }: DockerS3Args, opts?: ComponentResourceOptions) {
@@ -35,9 +36,16 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
     const parent = { parent: this };
     this.accessKey = password("archive-access-key", parent);
     this.secretKey = password("archive-secret-key", parent);
+    this.reader = {
+      host: `archive.${stack.prefix.replace(/[^a-z0-9-]/g, "-").slice(0, 60)}.internal`,
+      container: `${stack.prefix}-archive_s3`,
+      accessKey: password("archive-reader-access-key", parent),
+      secretKey: password("archive-reader-secret-key", parent),
+    };
+    const names = [this.endpoint.host, this.reader.host];
     const tls = certificate(
       "archive-certificate",
-      { ca: secrets.ca, commonName: this.endpoint.host, hosts: [this.endpoint.host, "127.0.0.1", "localhost"] },
+      { ca: secrets.ca, commonName: this.endpoint.host, hosts: [...names, "127.0.0.1", "localhost"] },
       parent,
     );
     const host = new DockerHost(
@@ -48,12 +56,13 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
         image: "s3",
         memoryBytes: 512 * 1024 * 1024,
         ports: [22, this.endpoint.port],
-        aliases: [this.endpoint.host],
+        aliases: names,
         files: [
           ...loginFiles(secrets.operator, sshKeyPair("archive-host-key", parent)),
           { path: "/etc/understudy/s3/server.crt", mode: "644", content: tls.certificate },
           { path: "/etc/understudy/s3/server.key", mode: "600", content: tls.privateKey },
-          { path: "/etc/understudy/s3/users.json", mode: "600", content: s3Users(this.accessKey, this.secretKey) },
+          { path: "/etc/understudy/s3/users.json", mode: "600", content: s3Users(this) },
+          { path: "/etc/understudy/s3/policy", mode: "600", content: readerPolicy(this.reader, bucket) },
           { path: "/etc/understudy/s3/buckets", mode: "644", content: `${bucket}\n` },
         ],
         unit: "understudy-s3",
@@ -79,11 +88,33 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
   }
 }
 
-/** The server's account file: one account that may do everything in the buckets. */
-function s3Users(accessKey: Output<string>, secretKey: Output<string>): Output<string> {
-  return all([accessKey, secretKey]).apply(([access, secret]) =>
-    JSON.stringify({
-      accessAccounts: { [access]: { access, secret, role: "admin", userID: 0, groupID: 0, projectID: 0 } },
-    }),
+/** The server's account file: one account that may do everything in the buckets, and one that may do what a policy lets it. */
+function s3Users({ accessKey, secretKey, reader }: DockerS3): Output<string> {
+  return all([accessKey, secretKey, reader.accessKey, reader.secretKey]).apply(
+    ([access, secret, readerAccess, readerSecret]) => {
+      const ids = { userID: 0, groupID: 0, projectID: 0 };
+      return JSON.stringify({
+        accessAccounts: {
+          [access]: { access, secret, role: "admin", ...ids },
+          [readerAccess]: { access: readerAccess, secret: readerSecret, role: "user", ...ids },
+        },
+      });
+    },
   );
+}
+
+/** Of the bucket: the reader reads and lists. */
+function readerPolicy({ accessKey }: ArchiveReader, bucket: string): Output<string> {
+  return accessKey.apply((reader) => {
+    const allow = (Action: string, Resource: string) => ({
+      Effect: "Allow",
+      Principal: { AWS: [reader] },
+      Action: [Action],
+      Resource: [Resource],
+    });
+    return JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [allow("s3:ListBucket", `arn:aws:s3:::${bucket}`), allow("s3:GetObject", `arn:aws:s3:::${bucket}/*`)],
+    });
+  });
 }

@@ -1,5 +1,6 @@
 import type { types } from "@pulumi/command";
 import type { Input, Output, Resource } from "@pulumi/pulumi";
+import type { ArchiveSource } from "../../model/archive/source.ts";
 import type { Endpoint } from "../../model/host.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
 
@@ -75,7 +76,18 @@ export interface ArchiveServer {
   readonly access: Output<ArchiveAccess>;
   /** Whose certificate it has. */
   readonly signedBy: "stack" | "public";
+  /** How other stacks of this machine read it: by an account that may do nothing else; undefined: they need credentials of the user's. */
+  readonly reader?: ArchiveReader;
   readonly ready: readonly Resource[];
+}
+
+export interface ArchiveReader {
+  /** A name that is not the same in every stack. */
+  readonly host: string;
+  /** Name of its container. */
+  readonly container: string;
+  readonly accessKey: Output<string>;
+  readonly secretKey: Output<string>;
 }
 
 /** What a fence is made for. */
@@ -112,6 +124,8 @@ export interface Hosts {
   readonly absent: readonly Machine[];
   /** The archive's server, where the stack makes one of its own. */
   readonly archiveServer: ArchiveServer | undefined;
+  /** Lets the hosts reach the archive that the cluster is made from, where that is a container on this machine. */
+  reachSource?(source: Output<ArchiveSource>): readonly Resource[];
   /** Stops what is to be fenced, and proves it. */
   fences(change: FenceChange): readonly Fence[];
   /** Lets what the target has beside the hosts, such as a DNS name, lead to the primary, as soon as that is known to lead. */

@@ -3,7 +3,7 @@ import type { ClusterConfig } from "../../model/config/config.ts";
 import type { ClusterSecrets } from "../clusterSecrets.ts";
 import type { Update } from "../update.ts";
 import { AwsTarget } from "./aws/target.ts";
-import { dockerFences, dockerMachines, dockerStack } from "./docker.ts";
+import { dockerFences, dockerMachines, dockerStack, sourceNetwork } from "./docker.ts";
 import { DockerS3 } from "./dockerS3.ts";
 import type { Hosts, Machine, Machines } from "./machine.ts";
 import { sshFences, sshMachines } from "./ssh.ts";
@@ -25,6 +25,7 @@ export function hostsFor(
           archive.server === "own"
             ? new DockerS3("archive", { stack, bucket: archive.bucket, secrets }, opts)
             : undefined,
+        reachSource: (source) => [sourceNetwork(stack, source, opts)],
         fences: (change) => dockerFences(config, stack, secrets, change, opts),
       };
     }

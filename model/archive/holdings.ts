@@ -23,6 +23,8 @@ export interface HeldBackup {
   /** The WAL that it needs to be consistent. */
   readonly first: SegmentNumber;
   readonly last: SegmentNumber;
+  /** Where it ends; undefined: its pgBackRest (before 2.36) does not say. */
+  readonly stopLsn: string | undefined;
   /** The data that it restores. */
   readonly dataBytes: number;
   /** What it takes in the archive by itself, compressed. */
@@ -33,13 +35,17 @@ export interface HeldBackup {
   readonly error: boolean;
 }
 
+export type Lineage = readonly { readonly timeline: number; readonly until: SegmentNumber | undefined }[];
+
 /** What the archive holds of one cluster. */
 export interface Holdings {
   /** Oldest first. */
   readonly backups: readonly HeldBackup[];
   readonly wal: readonly WalRange[];
   /** Where each timeline that this cluster has come along ends, oldest first; the present one has no end. */
-  readonly lineage: readonly { readonly timeline: number; readonly until: SegmentNumber | undefined }[];
+  readonly lineage: Lineage;
+  /** Of every timeline whose history is known, the timelines that it has come along, itself last. */
+  readonly lineages: ReadonlyMap<number, Lineage>;
   readonly schedules: readonly Schedule[];
   readonly encrypted: boolean;
   readonly walSegmentBytes: number;
@@ -47,6 +53,7 @@ export interface Holdings {
 
 const seconds = z.number().min(0).max(253_402_300_799);
 const segmentName = z.string().regex(/^[0-9A-F]{24}$/);
+const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i);
 
 const info = z.array(
   z.object({
@@ -59,6 +66,7 @@ const info = z.array(
           type: text,
           timestamp: z.object({ start: seconds, stop: seconds }),
           archive: z.object({ start: segmentName.nullable(), stop: segmentName.nullable() }),
+          lsn: z.object({ stop: lsn.nullish() }).nullish(),
           database: z.object({ id: number, "repo-key": number.default(1) }),
           info: z.object({ size: number, repository: z.object({ delta: number.default(0) }) }),
           error: z.boolean().nullish(),
@@ -92,9 +100,7 @@ const schema = z.object({
     .array(
       z.object({
         timeline: number,
-        parents: z
-          .array(z.object({ timeline: number, until: z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/) }))
-          .max(most),
+        parents: z.array(z.object({ timeline: number, until: lsn })).max(most),
       }),
     )
     .max(most),
@@ -122,16 +128,14 @@ export function parseHoldings(printed: string, stanza: string): Holdings | undef
     timeline: number;
     parents: readonly { timeline: number; until: string }[];
   });
-  const segmentOf = (lsn: string) => {
-    const [high = "0", low = "0"] = lsn.split("/");
-    return (
-      Number.parseInt(high, 16) * (2 ** 32 / walSegmentBytes) + Math.floor(Number.parseInt(low, 16) / walSegmentBytes)
-    );
-  };
+  const lineageOf = (timeline: number, parents: (typeof newest)["parents"]): Lineage => [
+    ...parents.map((parent) => ({ timeline: parent.timeline, until: segmentOf(parent.until, walSegmentBytes) })),
+    { timeline, until: undefined },
+  ];
   return {
     backups: held
       .flatMap(({ backup }) => backup)
-      .flatMap(({ label, type, timestamp, archive, database, info: size, error }) =>
+      .flatMap(({ label, type, timestamp, archive, lsn: position, database, info: size, error }) =>
         archive.start === null || archive.stop === null
           ? []
           : [
@@ -143,6 +147,7 @@ export function parseHoldings(printed: string, stanza: string): Holdings | undef
                 timeline: timelineOf(archive.start),
                 first: numberOf(archive.start),
                 last: numberOf(archive.stop),
+                stopLsn: position?.stop ?? undefined,
                 dataBytes: size.size,
                 archiveBytes: size.repository.delta,
                 repository: database["repo-key"],
@@ -152,14 +157,55 @@ export function parseHoldings(printed: string, stanza: string): Holdings | undef
       )
       .sort((a, b) => a.finishedAt.getTime() - b.finishedAt.getTime()),
     wal,
-    lineage: [
-      ...newest.parents.map(({ timeline, until }) => ({ timeline, until: segmentOf(until) })),
-      { timeline: newest.timeline, until: undefined },
-    ],
+    lineage: lineageOf(newest.timeline, newest.parents),
+    lineages: new Map(known.histories.map(({ timeline, parents }) => [timeline, lineageOf(timeline, parents)])),
     schedules,
     encrypted: held.some(({ cipher }) => cipher !== undefined && cipher !== "none"),
     walSegmentBytes,
   };
+}
+
+/** The WAL file that a position is in. */
+export function segmentOf(position: string, walSegmentBytes: number): SegmentNumber {
+  const [high = "0", low = "0"] = position.split("/");
+  return (
+    Number.parseInt(high, 16) * (2 ** 32 / walSegmentBytes) + Math.floor(Number.parseInt(low, 16) / walSegmentBytes)
+  );
+}
+
+/** What an archive holds of one cluster, as a host sees it that is none of that cluster's. */
+export interface SourceHoldings extends Holdings {
+  /** All that the archive has. */
+  readonly stanzas: readonly string[];
+  /** PostgreSQL's major version; undefined: the stanza is not there. */
+  readonly major: number | undefined;
+  /** When the last WAL file of each timeline reached the archive. */
+  readonly arrivals: ReadonlyMap<number, Date>;
+}
+
+const sourceSchema = z.object({
+  info: z.array(
+    z.object({ name: z.string(), db: z.array(z.object({ version: z.string().regex(/^[\d.]{1,10}$/) })).default([]) }),
+  ),
+  stanzas: z.array(text).max(most),
+  arrivals: z.array(z.object({ timeline: number, at: seconds })).max(most),
+});
+
+/** Parses what `understudy backups <node> source` printed. Undefined where it is something else. */
+export function parseSourceHoldings(printed: string, stanza: string): SourceHoldings | undefined {
+  const raw = parseJson(printed);
+  const known = sourceSchema.safeParse(raw).data;
+  if (known === undefined) return undefined;
+  const holdings = parseHoldings(printed, stanza);
+  const version = known.info.find(({ name }) => name === stanza)?.db.at(-1)?.version;
+  return (
+    holdings && {
+      ...holdings,
+      stanzas: known.stanzas,
+      major: version === undefined ? undefined : Number.parseInt(version, 10),
+      arrivals: new Map(known.arrivals.map(({ timeline, at }) => [timeline, new Date(at * 1000)])),
+    }
+  );
 }
 
 /** As PostgreSQL names a WAL file. */

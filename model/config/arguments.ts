@@ -56,7 +56,7 @@ function innerName(name: string, key: string): string {
 }
 
 function field(name: string, key: string, option: Option): string {
-  const type = option.options ? `${innerName(name, key)}Args` : typeOf(option);
+  const type = option.options && !option.type ? `${innerName(name, key)}Args` : typeOf(option);
   const secret = option.secret ? " It becomes a secret." : "";
   const lines = [
     `${option.description}${secret}`,

@@ -52,6 +52,59 @@ interface ClusterBase {
   readonly clientCaFile: string;
   /** Undefined: there are no poolers. */
   readonly pooler: PoolerConfig | undefined;
+  /** What the cluster is made from; undefined: from nothing. */
+  readonly restore: RestoreConfig | undefined;
+}
+
+/** Another cluster's archive, up to a moment. */
+export interface RestoreConfig {
+  readonly from: RestoreSource;
+  readonly target: Moment;
+  /** Whether what is at the target itself is still recovered. */
+  readonly inclusive: boolean;
+  /** Undefined: the newest one. */
+  readonly timeline: number | undefined;
+  /** Label of the backup that recovery begins with; undefined: the program chooses. */
+  readonly backup: string | undefined;
+  /** SQL that is run before anybody can connect, by database. */
+  readonly sql: Readonly<Record<string, string>>;
+}
+
+/** Up to where a cluster is recovered, as config says it. */
+export type Moment =
+  | { readonly kind: "latest" }
+  | { readonly kind: "time" | "lsn" | "xid" | "name" | "backup"; readonly value: string };
+
+/** The archive that is read, and never written to: the output of a stack says where it is, or config. */
+export type RestoreSource = StackSource | GivenSource;
+
+export interface StackSource {
+  readonly kind: "stack";
+  readonly stack: string;
+  /** A secret; undefined: the stack's output has it. */
+  readonly accessKey: Given<string> | undefined;
+  /** A secret. */
+  readonly secretKey: Given<string> | undefined;
+}
+
+export interface GivenSource {
+  readonly kind: "given";
+  readonly endpoint: Given<{ readonly host: string; readonly port: number }>;
+  readonly bucket: Given<string>;
+  /** Without slashes at its ends. */
+  readonly prefix: string;
+  readonly region: Given<string>;
+  /** A secret. */
+  readonly accessKey: Given<string>;
+  /** A secret. */
+  readonly secretKey: Given<string>;
+  readonly uriStyle: Given<"path" | "host">;
+  /** PEM; "": the hosts' own trust store does. */
+  readonly caCertificate: Given<string>;
+  readonly verifyTls: boolean;
+  readonly stanza: Given<string>;
+  /** What it is encrypted with, a secret; "": it is not. */
+  readonly key: Given<string>;
 }
 
 /** The two PgBouncers of each node: one leads to the primary, one to the standbys. */

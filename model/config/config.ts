@@ -10,6 +10,7 @@ import { readAccounts } from "./read/accounts.ts";
 import { readArchive } from "./read/archive.ts";
 import { readNodes } from "./read/nodes.ts";
 import { readPooler } from "./read/pooler.ts";
+import { readRestore } from "./read/restore.ts";
 import { asObject, readOptions } from "./schema/option.ts";
 import { formerKeys, topOptions } from "./schema/topOptions.ts";
 import { targets } from "./targets/registry.ts";
@@ -48,6 +49,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     { target: top.target, own: target.ownArchive(clusterName), readFile: context.readFile },
     problems,
   );
+  const restore = readRestore(top.restore, context, problems);
   const accounts = readAccounts(top.databases, top.users, major, problems);
   const accept = readAccept(top.accept, problems);
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
@@ -77,6 +79,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     clientNetworks,
     clientCaFile: top.clientCaFile ?? `understudy-${clusterName}-ca.crt`,
     pooler,
+    restore,
     ...target.extra,
   } as ClusterConfig;
 }

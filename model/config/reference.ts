@@ -52,6 +52,8 @@ export function renderConfigReference(): string {
     ]),
     "## Archive",
     table("archive.", archive),
+    "## Restore\n\nHow it is used: [recovery.md](recovery.md). `restore.target` may also be the word `latest`.",
+    table("restore.", topOptions.restore.options),
     "## AWS\n\nOf the target `aws` alone: [aws.md](aws.md) says what is made of it.",
     table("aws.", topOptions.aws.options),
     "## Pooler\n\nHow it works: [decisions/pooler.md](decisions/pooler.md).",

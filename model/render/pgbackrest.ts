@@ -1,8 +1,17 @@
+import type { ArchiveSource } from "../archive/source.ts";
 import type { ArchiveConfig, NodeConfig } from "../config/clusterConfig.ts";
 import type { Known } from "../config/later.ts";
 import type { PostgresMajor } from "../majors.ts";
 import { superuser } from "../names.ts";
-import { handoverFlag, hostFiles, pgdata, socketDirectory, spoolDirectory } from "../paths.ts";
+import {
+  handoverFlag,
+  hostFiles,
+  pgdata,
+  restoreDirectory,
+  socketDirectory,
+  spoolDirectory,
+  unfinishedRestore,
+} from "../paths.ts";
 
 /** How the archive is reached, whoever serves it: with keys, which are secrets, or as the role that the host has. */
 export type ArchiveAccess = ArchiveServer & (ArchiveKeys | ArchiveRole);
@@ -36,6 +45,8 @@ export interface PgbackrestInput {
   /** Version of pgBackRest on the host, as `install` reports it ("2.55.1"). */
   readonly version: string;
 }
+
+const header = "# Written by Understudy. Changes made here are lost.\n";
 
 /** Whether pgBackRest `version` is at least `major`.`minor`. */
 function knows(version: string, major: number, minor: number): boolean {
@@ -73,7 +84,7 @@ export const agentRestoreCommand = (flags: string, pgbackrest: string): string =
 export function renderPgbackrestConf(input: PgbackrestInput): string {
   const spool = spoolDirectory(input.node.dataDirectory);
   return [
-    "# Written by Understudy. Changes made here are lost.\n",
+    header,
     section("global", {
       ...repository(input.archive, input.access),
       ...(input.key === "" ? {} : { "repo1-cipher-pass": input.key, "repo1-cipher-type": "aes-256-cbc" }),
@@ -89,7 +100,7 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
       "log-level-console": "off",
       "log-level-file": "info",
       "log-level-stderr": "warn",
-      "process-max": String(Math.min(Math.max(Math.floor(input.cpus / 2), 1), 8)),
+      "process-max": processes(input.cpus),
       "spool-path": spool,
       "start-fast": "y",
     }),
@@ -110,12 +121,52 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
   ].join("\n");
 }
 
+export interface SourceInput {
+  readonly source: ArchiveSource;
+  readonly major: number;
+  readonly dataDirectory: string;
+  readonly cpus: number;
+}
+
+/** How a new cluster reads the archive that it is made from: a secret as a whole. It has no way to write there: no command of ours that writes is given this file. */
+export function renderSourceConf({ source, major, dataDirectory, cpus }: SourceInput): string {
+  const { caCertificate, key, stanza } = source;
+  const access = { ...source, caFile: caCertificate === "" ? undefined : sourceCaFile };
+  return [
+    header,
+    section("global", {
+      ...place(source, access),
+      ...(key === "" ? {} : { "repo1-cipher-pass": key, "repo1-cipher-type": "aes-256-cbc" }),
+      "lock-path": `${restoreDirectory}/lock`,
+      "log-level-console": "off",
+      "log-level-file": "info",
+      "log-level-stderr": "warn",
+      "process-max": processes(cpus),
+      "spool-path": `${spoolDirectory(dataDirectory)}/restore`,
+    }),
+    section("global:archive-get", { "archive-async": "y", "process-max": processes(cpus) }),
+    section(stanza, { "pg1-path": unfinishedRestore(dataDirectory, major) }),
+  ].join("\n");
+}
+
+/** On the host. */
+const sourceCaFile = `${restoreDirectory}/ca.crt`;
+
 function repository(archive: Known<ArchiveConfig>, access: ArchiveAccess): Readonly<Record<string, string>> {
   const { differential } = archive.retention;
   return {
-    "repo1-path": `/${archive.prefix}`,
+    ...place(archive, access),
     "repo1-retention-full": String(archive.retention.full),
     ...(differential === undefined ? {} : { "repo1-retention-diff": String(differential) }),
+  };
+}
+
+function place(
+  archive: Pick<Known<ArchiveConfig>, "prefix" | "bucket" | "region">,
+  access: ArchiveAccess,
+): Readonly<Record<string, string>> {
+  return {
+    "repo1-path": `/${archive.prefix}`,
     "repo1-s3-bucket": archive.bucket,
     "repo1-s3-endpoint": access.endpoint.host,
     ...("role" in access
@@ -128,6 +179,10 @@ function repository(archive: Known<ArchiveConfig>, access: ArchiveAccess): Reado
     "repo1-storage-verify-tls": access.verifyTls ? "y" : "n",
     "repo1-type": "s3",
   };
+}
+
+function processes(cpus: number): string {
+  return String(Math.min(Math.max(Math.floor(cpus / 2), 1), 8));
 }
 
 function section(name: string, options: Readonly<Record<string, string>>): string {

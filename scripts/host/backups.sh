@@ -2,7 +2,17 @@
 # backups <node>            the archive's own account of its backups: `pgbackrest info` as JSON
 # backups <node> due        the same as {"info","schedules"}: when the next backup of each scheduled kind was or is due after the last one
 # backups <node> wal        and with "wal": the ranges of WAL files that the archive holds, and "histories": where timelines end, as this node knows it
+# backups <node> source     the same of another archive, which a new cluster is made from; with "stanzas", and "arrivals": when the last WAL file of each
+#                           timeline came. Parameters: source_pgbackrest_conf source_stanza source_ca_crt
 
+if [[ ${1:-} == source ]]; then
+  # shellcheck source=lib-restore.sh
+  . "$here/lib-restore.sh"
+  run_directory=/run/understudy-restore
+  begin_work "$source_pgbackrest_conf" "$source_stanza"
+  archive_option=restore.from
+  [[ -z $source_ca_crt ]] || printf '%s' "$source_ca_crt" | write_file "$run_directory/ca.crt" root:root 644 || true
+fi
 held=$(require_archive info --output=json | tr -d '\n')
 if [[ -z ${1:-} ]]; then
   printf '%s\n' "$held" >&3
@@ -53,9 +63,13 @@ ranges() {
   [[ -z $first ]] || printf '%s %s\n' "$first" "$last"
 }
 
+# Sets `listed`: the names of all that the archive has beside backups.
+list_archive() {
+  listed=$(require_archive repo-ls "archive/${archive_stanza:-$stanza}" --recurse)
+}
+
 wal_held() {
-  local listed id json='' row
-  listed=$(require_archive repo-ls "archive/$stanza" --recurse)
+  local id json='' row
   while IFS= read -r id; do
     [[ -n $id ]] || continue
     json+=",{\"id\":\"$id\",\"ranges\":["
@@ -81,10 +95,62 @@ histories() {
   printf '[%s]' "${json#,}"
 }
 
-if [[ $1 == due ]]; then
-  result 'info#' "$held" 'schedules#' "[${schedules#,}]"
-else
-  segment_size=16777216
-  ! has_data || segment_size=$(checked number "$(control_value 'Bytes per WAL segment')")
-  result 'info#' "$held" 'schedules#' "[${schedules#,}]" 'walSegmentBytes#' "$segment_size" 'wal#' "$(wal_held)" 'histories#' "$(histories)"
-fi
+# Of another cluster nobody here knows how large its WAL files are: where the second part of their names counts up, the third has begun anew.
+guessed_segment_size() {
+  local parts last
+  parts=$(sed -nE 's#.*/[0-9A-F]{8}([0-9A-F]{8})([0-9A-F]{8})-.*#\1 \2#p' <<<"$listed" | sort -u)
+  last=$(cut -d' ' -f2 <<<"$parts" | sort | tail -n 1)
+  if [[ -z $last || $(cut -d' ' -f1 <<<"$parts" | sort -u | wc -l) == 1 ]]; then
+    printf 16777216
+  else
+    printf '%d' $((0x100000000 / (16#$last + 1)))
+  fi
+}
+
+# The history files that the archive has, as `histories` prints those of this node.
+archived_histories() {
+  local id file json='' timeline until parents
+  id=$(sed -nE 's#^([0-9]{1,4}-[0-9]{1,4})/.*#\1#p' <<<"$listed" | sort -uV | tail -n 1)
+  while read -r file; do
+    [[ -n $file ]] || continue
+    json+=",{\"timeline\":$((16#${file%.history})),\"parents\":["
+    parents=''
+    while read -r timeline until _; do
+      if is_number "$timeline" && is_lsn "$until"; then parents+=",{\"timeline\":$timeline,\"until\":\"$until\"}"; fi
+    done < <(require_archive repo-get "archive/$archive_stanza/$id/$file" </dev/null)
+    json+="${parents#,}]}"
+  done < <(sed -nE "s#^$id/([0-9A-F]{8}\.history)\$#\1#p" <<<"$listed" | sort -u)
+  printf '[%s]' "${json#,}"
+}
+
+arrivals() {
+  local json='' timeline at
+  while read -r timeline at; do
+    json+=",{\"timeline\":$((16#$timeline)),\"at\":$at}"
+  done < <(require_archive repo-ls "archive/$archive_stanza" --recurse --output=json | tr '}' '\n' |
+    sed -nE 's#.*/([0-9A-F]{8})[0-9A-F]{16}-[^"]*":\{.*"time":([0-9]{1,11}).*#\1 \2#p' |
+    awk '$2 > last[$1] + 0 { last[$1] = $2 } END { for (timeline in last) print timeline, last[timeline] }')
+  printf '[%s]' "${json#,}"
+}
+
+case $1 in
+  due) result 'info#' "$held" 'schedules#' "[${schedules#,}]" ;;
+  source)
+    stanzas=$(require_archive repo-ls archive | grep -xE '[A-Za-z0-9._-]{1,100}' || true)
+    listed='' came='[]' known='[]'
+    if grep -qxF "$archive_stanza" <<<"$stanzas"; then
+      list_archive
+      came=$(arrivals)
+      known=$(archived_histories)
+    fi
+    segment_size=$(guessed_segment_size)
+    result 'info#' "$held" 'schedules#' '[]' 'walSegmentBytes#' "$segment_size" 'wal#' "$(wal_held)" 'histories#' "$known" \
+      'arrivals#' "$came" 'stanzas#' "[$(awk 'NF { printf "%s\"%s\"", n++ ? "," : "", $1 }' <<<"$stanzas")]"
+    ;;
+  *)
+    segment_size=16777216
+    ! has_data || segment_size=$(checked number "$(control_value 'Bytes per WAL segment')")
+    list_archive
+    result 'info#' "$held" 'schedules#' "[${schedules#,}]" 'walSegmentBytes#' "$segment_size" 'wal#' "$(wal_held)" 'histories#' "$(histories)"
+    ;;
+esac

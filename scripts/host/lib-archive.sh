@@ -1,9 +1,12 @@
 # shellcheck shell=bash
 # pgBackRest, and what is wrong with the archive in the user's words. Sourced by lib.sh.
 
+# The archive that is worked with: this cluster's own, until a step that restores says another one. `archive_option`: what says so in config.
+archive_conf=$etc/pgbackrest.conf archive_stanza='' archive_option=archive
+
 # as_archiver SECONDS COMMAND…: pgBackRest, for a bounded time; 0: for as long as it takes.
 as_archiver() {
-  as_postgres env PGOPTIONS="$superuser_options" timeout "$1" pgbackrest --config="$etc/pgbackrest.conf" --stanza="$stanza" "${@:2}"
+  as_postgres env PGOPTIONS="$superuser_options" timeout "$1" pgbackrest --config="$archive_conf" --stanza="${archive_stanza:-$stanza}" "${@:2}"
 }
 
 # require_archive COMMAND…: runs pgBackRest; says in the user's terms what is wrong with the archive when it fails.
@@ -34,11 +37,11 @@ require_archive() {
 # pgBackRest itself tries for minutes before it says that nobody answers. Sets `endpoint`, and `message` to why not.
 archive_answers() {
   local host port
-  host=$(sed -n 's/^repo1-s3-endpoint=//p' "$etc/pgbackrest.conf")
-  port=$(sed -n 's/^repo1-storage-port=//p' "$etc/pgbackrest.conf")
+  host=$(sed -n 's/^repo1-s3-endpoint=//p' "$archive_conf")
+  port=$(sed -n 's/^repo1-storage-port=//p' "$archive_conf")
   # The file is of the user who archives.
   [[ $host =~ ^[][A-Za-z0-9.:-]{1,255}$ && ${port:-443} =~ ^[0-9]{1,5}$ ]] ||
-    refuse "there is no endpoint in $etc/pgbackrest.conf" "Run 'pulumi up' without --target: the step configure writes it."
+    refuse "there is no endpoint in $archive_conf" "Run 'pulumi up' without --target: the step configure writes it."
   endpoint=$host:${port:-443}
   message=$(connects 5 "${host//[][]/}" "${port:-443}")
 }
@@ -49,7 +52,7 @@ require_archive_answers() {
     if ((SECONDS - begin >= 10)); then
       refuse "the archive cannot be reached from this node
 $(indented <<<"$endpoint: ${message:-no answer}" | head -n 1)" \
-        "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again."
+        "Check $archive_option.endpoint, and that this node may reach it; then run 'pulumi up' again."
     fi
     sleep 0.5
   done
@@ -63,6 +66,16 @@ create_stanza() {
     "See 'ps -ef | grep archive-push' on the host, then run 'pulumi up' again."
   require_archive stanza-create
   exec 8>&-
+}
+
+# Before a cluster is made. Not in a condition: there an archive that does not answer would count as one that holds nothing.
+require_empty_archive() {
+  local held
+  held=$(require_archive info --output=json)
+  if grep -q '"system-id"' <<<"$held"; then
+    refuse "the archive already holds a cluster under stanza '$stanza'" \
+      "Use another clusterName, bucket or prefix; or restore that cluster. No database was made."
+  fi
 }
 
 # What the archiver met in the last minutes, and what of it still runs.
@@ -80,26 +93,31 @@ refuse_archive() {
   case $output in
     *'with 403'* | *AccessDenied* | *InvalidAccessKeyId* | *SignatureDoesNotMatch*)
       refuse "the archive refuses the credentials
-$detail" "Check archive.accessKey and archive.secretKey, then run 'pulumi up' again." ;;
+$detail" "Check $archive_option.accessKey and $archive_option.secretKey, then run 'pulumi up' again." ;;
     *'with 404'* | *NoSuchBucket*)
       refuse "the archive's bucket does not exist
-$detail" "Create the bucket, or correct archive.bucket and archive.endpoint." ;;
+$detail" "Create the bucket, or correct $archive_option.bucket and $archive_option.endpoint." ;;
     *'[082]'*)
       refuse "WAL does not reach the archive
 $detail
 $(archiver_log)" "See 'journalctl -u $unit' and /var/log/pgbackrest on the host, then run 'pulumi up' again." ;;
-    *CryptoError*)
+    # A file that is decrypted with another key is no JSON.
+    *CryptoError* | *'[FormatError] unable to load info file'*)
       refuse "what is in the archive is encrypted with another key, or not as declared
-$detail" "Look at archive.encrypted, archive.prefix and clusterName: another cluster may have this place in the bucket." ;;
+$detail" "$(if [[ $archive_option == archive ]]; then
+        echo 'Look at archive.encrypted, archive.prefix and clusterName: another cluster may have this place in the bucket.'
+      else
+        echo "Set $archive_option.key to the output archiveKey of the source's stack; look at bucket and prefix, too."
+      fi)" ;;
     *'unable to find hostname'*)
       refuse "the archive's certificate does not name the endpoint
-$detail" "Set archive.endpoint to a name that the server's certificate has, or give the server one that names this endpoint." ;;
+$detail" "Set $archive_option.endpoint to a name that the server's certificate has, or give the server one that names this endpoint." ;;
     *CERTIFICATE* | *certificate*)
       refuse "the archive's certificate is not trusted
-$detail" "Set archive.caFile to the certificate authority of the endpoint." ;;
+$detail" "Set $archive_option.caFile to the certificate authority of the endpoint." ;;
     *HostConnectError* | *'unable to connect'* | *'unable to get address'* | *timeout*)
       refuse "the archive cannot be reached from this node
-$detail" "Check archive.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
+$detail" "Check $archive_option.endpoint, and that this node may reach it; then run 'pulumi up' again." ;;
     *)
       refuse "pgBackRest $1 failed
 $detail" "Look at /var/log/understudy/$step.log on the host, then run 'pulumi up' again." ;;

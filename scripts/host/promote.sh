@@ -2,43 +2,59 @@
 # This node is the one writable primary, with a physical slot of ours for each of its followers.
 #
 # parameters: intent slots (of its followers, separated by spaces) fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
+#             restore_id (what a new cluster is made from, as `restore` has left it; empty: from nothing)
 #             armed (what `prepare` reported)
 #             fenced (nodes that are proven to be off, a line each: name, intent of the proof, address, SSH port, PostgreSQL's port)
-# outcome: {"primary","from","systemIdentifier","timeline","epoch"}
+# outcome: {"primary","from","systemIdentifier","timeline","epoch","restored"}: restored is the restore_id, once the cluster is made from it
 
 require_intent
 require_volume
 
 # Killed half-way, initdb leaves a directory of its own name; it becomes PGDATA only when it is whole.
 initialize() {
-  local unfinished=$pgdata.initdb held
-  [[ $fresh == yes ]] || refuse "this node has no data, but the cluster is not new" \
-    "Restore the data volume of $node, or make a node that has data the primary: pulumi config set primary <node>"
-  # Not in a condition: there an archive that does not answer would count as one that holds nothing.
-  held=$(require_archive info --output=json)
-  if grep -q '"system-id"' <<<"$held"; then
-    refuse "the archive already holds a cluster under stanza '$stanza'" \
-      "Use another clusterName, bucket or prefix; or restore that cluster. No database was made."
-  fi
+  local unfinished=$pgdata.initdb
+  require_empty_archive
   require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
-  as_postgres rm -rf "$unfinished"
+  as_postgres rm -rf "$unfinished" "$pgdata.restore"
   say "initdb"
   attempt "initdb failed" "See the lines above; then run 'pulumi up' again." \
     as_postgres "$pgbin/initdb" -D "$unfinished" --data-checksums --auth-local=peer --auth-host=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 --username=postgres
+  become_data "$unfinished"
+}
+
+# What `restore` has made whole. The way to the source's archive goes with it.
+take_restored() {
+  local known=''
+  [[ ! -f $pgdata.restore.whole ]] || read -r known _ <"$pgdata.restore.whole"
+  [[ $known == "$restore_id" && -d $pgdata.restore ]] || refuse "the data that this cluster is to be made from are not restored on this node" \
+    "Run 'pulumi up' again; without --target and --exclude."
+  require_empty_archive
+  printf '%s\n' "$restore_id" | write_file "$state/restored" root:root 600 || true
+  become_data "$pgdata.restore"
+}
+
+# become_data DIRECTORY: this node leads with them from now on.
+become_data() {
   lock_token
   put_token 1 '' "$node" leads
   unlock_token
   printf '1\n' | write_file "$state/joined" root:root 600 || true
-  as_postgres mv "$unfinished" "$pgdata"
+  as_postgres mv "$1" "$pgdata"
   as_postgres sync "${pgdata%/*}"
 }
 
 made=no decided_now=no
 if ! has_data; then
-  initialize
+  [[ $fresh == yes ]] || refuse "this node has no data, but the cluster is not new" \
+    "Restore the data volume of $node, or make a node that has data the primary: pulumi config set primary <node>"
+  if [[ -n $restore_id ]]; then take_restored; else initialize; fi
   made=yes
 fi
+restored=$(cat "$state/restored" 2>/dev/null || true)
+[[ -z $restored || -z $restore_id || $restored == "$restore_id" ]] ||
+  refuse "this cluster was made from something else than 'restore' says now" "Set 'restore' back, or remove it: pulumi config rm restore. Another target is another cluster."
+rm -rf "$pgdata.restore.whole" /run/understudy-restore "$data_directory/spool/restore"
 
 # --- a change of primary ---------------------------------------------------------------------------------------------
 
@@ -179,4 +195,5 @@ read_token
 result primary "$node" from "${token_from#-}" \
   systemIdentifier "$(control_value 'Database system identifier')" \
   'timeline#' "$(timeline_now)" \
-  'epoch#' "$token_epoch"
+  'epoch#' "$token_epoch" \
+  restored "$restore_id"

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { type Monitoring, parseMonitoring } from "../../model/status/sources.ts";
 
 /** Runs the Pulumi CLI. Tests put their own in its place. */
-export type RunPulumi = (args: readonly string[]) => Promise<PulumiResult>;
+/** @param input what it reads from standard input. @default nothing */
+export type RunPulumi = (args: readonly string[], input?: string) => Promise<PulumiResult>;
 
 export interface PulumiResult {
   readonly exitCode: number;
@@ -78,10 +79,11 @@ function parseOutputs(text: string): Record<string, unknown> | undefined {
 }
 
 /** `./scripts/pulumi`. What it says is kept, and shown at once only when it takes long (it may have to build the CLI). */
-export const runProjectPulumi: RunPulumi = (args) =>
+export const runProjectPulumi: RunPulumi = (args, input = "") =>
   new Promise((resolve, reject) => {
     const path = fileURLToPath(new URL("../pulumi", import.meta.url));
-    const child = spawn(path, [...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(path, [...args], { stdio: "pipe" });
+    child.stdin.on("error", () => {}).end(input);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let live = false;

@@ -6,7 +6,15 @@ import type { PostgresClusterArgs } from "../../components/clusterArgs.ts";
 import { freshId } from "../../components/update.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
 import { type StepName, steps } from "../../model/steps.ts";
-import { forget, inputsOf, readInTheMiddle, registered, stored, unwrapped } from "../support/mockEngine.ts";
+import {
+  forget,
+  inputsOf,
+  readInTheMiddle,
+  registered,
+  stackOutputs,
+  stored,
+  unwrapped,
+} from "../support/mockEngine.ts";
 import { until } from "../support/until.ts";
 
 const remote = "command:remote:Command";
@@ -24,6 +32,18 @@ async function graphOf(config: object, state: Readonly<Record<string, object>> =
 const created = (name: string) => unwrapped(inputsOf(name, remote).create);
 const parameters = (name: string) => String(unwrapped(inputsOf(name, remote).stdin).value);
 
+/** As the stack prod has it among its outputs. */
+const sourceOfProd = {
+  ...{
+    endpoint: "https://archive.understudy-prod.internal:443",
+    bucket: "understudy-prod",
+    prefix: "",
+    stanza: "prod",
+  },
+  ...{ region: "us-east-1", uriStyle: "path", verifyTls: true, caCertificate: "PEM", key: "KEY" },
+  ...{ accessKey: "READER", secretKey: "SECRET", container: "understudy-prod-archive_s3" },
+};
+
 describe("the cluster's graph", function () {
   this.timeout(120_000);
   const nodes = { "node-a": {}, "node-b": {}, "node-c": { source: "archive", standby: "warm" } };
@@ -35,7 +55,9 @@ describe("the cluster's graph", function () {
 
   it("has every step of the table, in its order, and no other", async () => {
     const synchronous = { ...nodes, "node-b": { synchronous: true } };
-    await graphOf({ primary: "node-a", nodes: synchronous, pooler: { enabled: true } });
+    stackOutputs.prod = { restoreFrom: sourceOfProd };
+    const restore = { from: { stack: "prod" } };
+    await graphOf({ primary: "node-a", nodes: synchronous, pooler: { enabled: true }, restore });
     // Only aws has it.
     const { boot: _, surroundings: __, ...expected } = steps;
     const stepOf = (name: string) => name.split("-node-")[0] ?? "";
@@ -166,6 +188,40 @@ describe("the cluster's graph", function () {
       const step = inputsOf("encryption");
       assert.equal(JSON.parse(String(unwrapped(step.stdin).value)).archives.at(-1).encrypted, lines > 0);
     }
+  });
+
+  it("makes a new cluster from another stack's archive: reads it, and gives promote what it is", async () => {
+    stackOutputs.prod = { restoreFrom: sourceOfProd };
+    const restore = {
+      from: { stack: "prod" },
+      target: { time: "2026-03-01T14:03:00+01:00" },
+      sql: { app: "test/golden/model/pgbackrest.conf" },
+    };
+    await graphOf({ primary: "node-a", nodes, restore });
+    assert.match(
+      String(inputsOf("source-network").create),
+      /network join understudy-dev understudy-prod-archive_s3 archive\.understudy-prod\.internal$/,
+    );
+    const given = parameters("restore");
+    assert.match(given, /^repo1-s3-key=READER$/m);
+    assert.match(given, /^repo1-cipher-pass=KEY$/m);
+    assert.match(given, /^backup='20260301-020000F'\nbytes='30000000'$/m);
+    assert.match(given, /^recovery_target_time = '\\''2026-03-01 14:03:00\+01:00'\\''$/m);
+    assert.match(given, /^statements='YXBw [A-Za-z0-9+/=]+'$/m);
+    const id = /^restore_id='([0-9a-f]{16})'$/m.exec(given)?.[1] ?? assert.fail(given);
+    assert.ok(parameters("promote").includes(`restore_id='${id}'`));
+    // Nothing else gets to know how the source's archive is opened.
+    const knows = registered.filter(({ inputs }) => JSON.stringify(inputs).includes("READER")).map(({ name }) => name);
+    assert.deepEqual(knows.sort(), ["restore", "source"]);
+  });
+
+  it("has no step that restores where nothing is to be restored", async () => {
+    const graph = await graphOf({ primary: "node-a", nodes });
+    assert.deepEqual(
+      graph.filter((name) => / (restore|source)/.test(name)),
+      [],
+    );
+    assert.match(parameters("promote"), /^restore_id=''$/m);
   });
 
   it("has a fresh id for what is declared about roles", () => {

@@ -73,7 +73,7 @@ describe("machines of the target docker", () => {
     assert.equal(
       server.create,
       "./scripts/docker/host create understudy-dev archive_s3 --image s3 --volume archive_s3-data --memory 536870912 " +
-        "--ports 22,443 --alias archive.understudy.internal --restart-unit understudy-s3",
+        "--ports 22,443 --alias archive.understudy.internal --alias archive.understudy-dev.internal --restart-unit understudy-s3",
     );
     for (const { inputs } of registered) assert.ok(inputs.logging !== "stdout" && inputs.logging !== "stdoutAndStderr");
   });

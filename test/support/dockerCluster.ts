@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import pg from "pg";
+import type { RestoreFrom } from "../../model/archive/source.ts";
 import type { Handover } from "../../model/receipt.ts";
 import { clientConfig } from "./clientConfig.ts";
 import { declare } from "./configFile.ts";
@@ -22,6 +23,8 @@ export interface Outputs {
   readonly jdbcUrl: string;
   readonly readOnlyJdbcUrl: string;
   readonly archive: { readonly bucket: string };
+  readonly archiveKey: string;
+  readonly restoreFrom: RestoreFrom;
   /** PEM. */
   readonly caCertificate: string;
   readonly handover: Handover;
@@ -40,8 +43,11 @@ export class DockerCluster {
     readonly primary: string;
     readonly nodes: readonly string[];
     readonly major?: number;
+    /** A cluster whose stack's outputs this one's stack may read. */
+    readonly beside?: DockerCluster;
   }): Promise<DockerCluster> {
-    const cluster = new DockerCluster(await PulumiStack.create());
+    const { beside } = config;
+    const cluster = new DockerCluster(await PulumiStack.create(beside === undefined ? {} : { beside: beside.stack }));
     await declare(cluster.stack, {
       target: "docker",
       primary: config.primary,

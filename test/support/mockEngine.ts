@@ -42,6 +42,9 @@ export function forget(): void {
   for (const urn of Object.keys(stored)) delete stored[urn];
 }
 
+/** Outputs of other stacks, by name. */
+export const stackOutputs: Record<string, object> = {};
+
 let readsInTheMiddle = 0;
 
 /** The next `count` reads of the stack's state come while the engine writes it. */
@@ -72,6 +75,10 @@ function printed(command: string, stdin: unknown): string {
   if (command === freshId) return "intent-1\n";
   if (command.includes("steps/preflight.ts"))
     return '{"intent":"intent-1","fresh":true,"systemIdentifier":"","epoch":0,"kind":"none","from":"","leaderEpoch":0,"leaderSince":0,"to":"node-a","join":null,"atRisk":null,"synchronous":null,"released":[]}';
+  if (command.includes("steps/source.ts"))
+    return '{"plan":{"backup":"20260301-020000F","dataBytes":30000000,"timeline":2,"last":""}}';
+  if (command.includes("understudy restore"))
+    return '{"restored":"yes","backup":"20260301-020000F","lsn":"0/7","at":""}';
   if (command.includes("steps/receipt.ts")) return JSON.stringify(receipt);
   if (command.includes("steps/install.ts"))
     return '{"memoryBytes":1073741824,"cpus":2,"dataDiskBytes":10737418240,"pgbackrest":"2.55.1","pgbouncer":"1.24.1","sshHostKey":"ssh-ed25519 AAAA"}';
@@ -94,6 +101,9 @@ runtime.setMocks(
       return { outputs: stored };
     },
     newResource: ({ type, name, inputs }) => {
+      if (type === "pulumi:pulumi:StackReference") {
+        return { id: name, state: { ...inputs, outputs: stackOutputs[String(inputs.name)] ?? {} } };
+      }
       registered.push({ type, name, inputs, options: optionsOf(request) });
       const aws = awsState(type, name);
       if (aws) return { id: aws.id ?? name, state: { ...inputs, ...aws.outputs } };

@@ -16,6 +16,8 @@ export interface StackOptions {
   readonly name?: string;
   /** Further environment of the CLI and of what it starts. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A stack in whose state and with whose passphrase this one is: each can read the other's outputs. */
+  readonly beside?: PulumiStack;
 }
 
 export interface UpdateOptions {
@@ -87,6 +89,8 @@ export class PulumiStack {
   readonly #env: Readonly<Record<string, string>>;
   #runs = 0;
   #isCopy = false;
+  /** Whether the directory is another one's. */
+  #isGuest = false;
 
   private constructor(name: string, program: string, directory: string, env: Readonly<Record<string, string>>) {
     this.name = name;
@@ -96,11 +100,15 @@ export class PulumiStack {
   }
 
   static async create(options: StackOptions = {}): Promise<PulumiStack> {
-    const directory = await mkdtemp(join(tmpdir(), "understudy-stack-"));
-    await mkdir(join(directory, "state"));
-    await writeFile(join(directory, "passphrase"), randomBytes(16).toString("hex"), { mode: 0o600 });
+    const { beside } = options;
+    const directory = beside?.directory ?? (await mkdtemp(join(tmpdir(), "understudy-stack-")));
+    if (beside === undefined) {
+      await mkdir(join(directory, "state"));
+      await writeFile(join(directory, "passphrase"), randomBytes(16).toString("hex"), { mode: 0o600 });
+    }
     const name = options.name ?? `t${Date.now().toString(36).slice(-6)}${randomBytes(2).toString("hex")}`;
     const stack = new PulumiStack(name, options.program ?? REPOSITORY, directory, options.env ?? {});
+    stack.#isGuest = beside !== undefined;
     await stack.#init();
     return stack;
   }
@@ -191,7 +199,7 @@ export class PulumiStack {
 
   /** Forgets the stack; what it has made stays unless it was destroyed. */
   async dispose(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true });
+    if (!this.#isGuest) await rm(this.#directory, { recursive: true, force: true });
     if (this.#isCopy) return;
     await rm(join(this.#program, ".understudy", this.name), { recursive: true, force: true });
   }
@@ -221,7 +229,7 @@ export class PulumiStack {
   }
 
   #update(command: readonly string[], options: UpdateOptions): RunningUpdate {
-    const log = join(this.#directory, `events-${++this.#runs}.json`);
+    const log = join(this.#directory, `events-${this.name}-${++this.#runs}.json`);
     const started = performance.now();
     const child = this.#spawn([...command, "--event-log", log, ...(options.args ?? [])], options.env);
     const running = new Running(child, options);

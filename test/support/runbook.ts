@@ -87,6 +87,43 @@ export function runLine(stack: PulumiStack, line: string): Promise<Ran> {
   });
 }
 
+/**
+ * Runs a line of another page, which names its stacks itself: `stacks` has, for each of those names, the one of the tests. They are in the state of
+ * `stack`.
+ */
+export function runPageLine(
+  stack: PulumiStack,
+  stacks: Readonly<Record<string, string>>,
+  line: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
+  const prelude = `
+    pulumi() { ./scripts/pulumi "$@" --non-interactive --color never; }
+    npm() {
+      [[ $1 == run && -f scripts/$2.ts ]] || { echo "no command of ours: npm $*" >&2; return 2; }
+      local name=$2
+      shift 2
+      [[ \${1:-} != -- ]] || shift
+      node "scripts/$name.ts" "$@"
+    }`;
+  const pattern = new RegExp(`(?<=--(?:stack|from|name) |\\.understudy/)(${Object.keys(stacks).join("|")})\\b`, "g");
+  const command = line.replaceAll(pattern, (name) => stacks[name] as string);
+  return new Promise((resolve) => {
+    const child = execFile(
+      "bash",
+      ["-c", `${prelude}\n${command}`],
+      {
+        cwd: REPOSITORY,
+        timeout: 400_000,
+        maxBuffer: 1 << 26,
+        env: { ...stack.environment, ...env } as NodeJS.ProcessEnv,
+      },
+      (_, stdout, stderr) => resolve({ exitCode: child.exitCode ?? 1, output: `${stdout}${stderr}` }),
+    );
+    child.stdin?.end();
+  });
+}
+
 /** Lines that a page shows and the output does not have. Figures and marks may differ; `…` stands for anything. */
 export function missingLines(shows: readonly string[], output: string): string[] {
   const lines = output.split("\n").map(plain);

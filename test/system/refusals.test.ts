@@ -408,7 +408,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("an old primary that stays down on purpose: the target of its handover can't be asked", async () => {
+  it("an old primary that stays down on purpose: the target of its handover can't be asked [full]", async () => {
     const state = "/var/lib/understudy/state";
     shell(
       "node-a",

@@ -17,11 +17,13 @@ const whole: Holdings = {
         archiveBytes: 1,
         repository: 1,
         error: false,
+        stopLsn: undefined,
       },
     },
   ],
   wal: [{ timeline: 1, first: 1, last: 9 }],
   lineage: [{ timeline: 1, until: undefined }],
+  lineages: new Map(),
   ...{ schedules: [], encrypted: true, walSegmentBytes: 16 * 1024 ** 2 },
 };
 

@@ -122,7 +122,7 @@ describe("README.md and docs", () => {
       named.filter((script) => !scripts.includes(script)),
       [],
     );
-    const notSteps = ["lib.sh", "lib-pooler.sh", "backup.sh", "backups.sh"];
+    const notSteps = ["lib.sh", "lib-restore.sh", "lib-pooler.sh", "backup.sh", "backups.sh"];
     assert.deepEqual(
       scripts.filter((script) => !named.includes(script) && !notSteps.includes(script)),
       [],

@@ -75,7 +75,7 @@ function calendar(expression: string): string | undefined {
   return expression === "off" ? undefined : expression;
 }
 
-function isAws(host: string): boolean {
+export function isAws(host: string): boolean {
   return /\.amazonaws\.com(?:\.cn)?$/.test(host);
 }
 

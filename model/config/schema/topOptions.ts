@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from "./option.ts";
 import { poolerOptions } from "./poolerOptions.ts";
+import { restoreOptions } from "./restoreOptions.ts";
 
 /** An option as `Pulumi.yaml` declares it; a default there means "not set" to `parseConfig`. */
 export interface TopOption<T = unknown> extends Option<T> {
@@ -152,6 +153,17 @@ export const topOptions = {
     default: "`docker`: an S3 server of the stack's own; `aws`: a bucket of the stack's own",
     effect: "see its keys",
     options: archiveOptions,
+    pulumi: { type: "object", default: {} },
+  },
+  restore: {
+    schema: anything(),
+    description:
+      "What a new cluster is made from: another one's archive, up to a moment. Used once, by the update that makes the cluster.",
+    rule: "must be an object",
+    hint: "set from under it",
+    default: "none: an empty cluster is made",
+    effect: "refused on a cluster that exists; taken off, it changes nothing",
+    options: restoreOptions,
     pulumi: { type: "object", default: {} },
   },
   aws: {

@@ -26,7 +26,117 @@ function bucket(name: string): Raw {
   return { ...docker, archive: { bucket: name } };
 }
 
+const source = { endpoint: "s3.example.com", bucket: "abc", accessKey: "AK", secretKey: "SK", stanza: "prod" };
+function restore(options: object): Raw {
+  return { ...docker, restore: { from: { stack: "prod" }, ...options } };
+}
+
 const cases: readonly Case[] = [
+  {
+    what: "a restore from nowhere",
+    raw: { ...docker, restore: { target: "latest" } },
+    key: "restore.from",
+    rule: /required/,
+    hint: /stack/,
+  },
+  {
+    what: "a restore from an archive that is not said in full",
+    raw: restore({ from: { ...source, secretKey: "" } }),
+    key: "restore.from.secretKey",
+    rule: /required without restore.from.stack/,
+    hint: /--path restore.from.secretKey/,
+  },
+  {
+    what: "a restore from a stack and an archive",
+    raw: restore({ from: { stack: "prod", bucket: "abc" } }),
+    key: "restore.from.bucket",
+    rule: /is what restore.from.stack says/,
+    hint: /remove/,
+  },
+  {
+    what: "one of two keys of a stack's archive",
+    raw: restore({ from: { stack: "prod", accessKey: "AK" } }),
+    key: "restore.from.secretKey",
+    rule: /required beside the other/,
+    hint: /--secret/,
+  },
+  ...["2026-03-01T14:03:00", "2026-03-01 14:03", "14:03", "yesterday", "2026-13-01T00:00:00Z"].map((time) => ({
+    what: `a time without a zone: ${time}`,
+    raw: restore({ target: { time } }),
+    key: "restore.target.time",
+    rule: /must be a time with a zone/,
+    hint: /\+01:00/,
+  })),
+  {
+    what: "no position",
+    raw: restore({ target: { lsn: "16/B374D84800" } }),
+    key: "restore.target.lsn",
+    rule: /position/,
+    hint: /0\//,
+  },
+  {
+    what: "no transaction",
+    raw: restore({ target: { xid: "-1" } }),
+    key: "restore.target.xid",
+    rule: /transaction/,
+    hint: /7361/,
+  },
+  {
+    what: "no label",
+    raw: restore({ target: { backup: "last" } }),
+    key: "restore.target.backup",
+    rule: /label/,
+    hint: /npm run backups/,
+  },
+  {
+    what: "two targets",
+    raw: restore({ target: { xid: 7, name: "before" } }),
+    key: "restore.target",
+    rule: /several targets: xid, name/,
+    hint: /keep one/,
+  },
+  {
+    what: "an empty target",
+    raw: restore({ target: {} }),
+    key: "restore.target",
+    rule: /latest, or an object/,
+    hint: /time/,
+  },
+  {
+    what: "a word for a target",
+    raw: restore({ target: "newest" }),
+    key: "restore.target",
+    rule: /must be an object/,
+    hint: /time/,
+  },
+  {
+    what: "a timeline beside a backup",
+    raw: restore({ target: { backup: "20260301-020000F" }, timeline: 2 }),
+    key: "restore.timeline",
+    rule: /beside restore.target.backup/,
+    hint: /remove/,
+  },
+  {
+    what: "no timeline",
+    raw: restore({ timeline: "latest" }),
+    key: "restore.timeline",
+    rule: /number of a timeline/,
+    hint: /npm run/,
+  },
+  {
+    what: "SQL that can't be read",
+    raw: restore({ sql: { app: "nowhere.sql" } }),
+    key: "restore.sql.app",
+    rule: /can't be read/,
+    hint: /may read/,
+  },
+  {
+    what: "SQL for no database",
+    raw: restore({ sql: "mask.sql" }),
+    key: "restore.sql",
+    rule: /must be an object/,
+    hint: /restore.sql.app/,
+  },
   {
     what: "a major that the target docker has no image for",
     raw: { ...docker, postgresVersion: 16 },

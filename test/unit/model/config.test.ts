@@ -48,6 +48,7 @@ describe("parseConfig", () => {
       clientNetworks: ["0.0.0.0/0", "::/0"],
       clientCaFile: "understudy-dev-ca.crt",
       pooler: undefined,
+      restore: undefined,
     });
   });
 

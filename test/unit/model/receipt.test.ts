@@ -27,7 +27,9 @@ const entry = (
   ...(detail ? { detail } : {}),
 });
 
-const promoted: PromoteOutcome = { primary: "node-b", from: "node-a", systemIdentifier: "7", timeline: 2, epoch: 2 };
+const promoted: PromoteOutcome = {
+  ...{ primary: "node-b", from: "node-a", systemIdentifier: "7", timeline: 2, epoch: 2, restored: "" },
+};
 const provisioned: StoredChange = {
   epoch: 1,
   from: null,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
-import { type ClusterConfig, type NodeConfig, postgresMajors } from "../../../model/config/config.ts";
+import { type ClusterConfig, type Moment, type NodeConfig, postgresMajors } from "../../../model/config/config.ts";
 import { quoteValue } from "../../../model/render/conf.ts";
 import { renderHba } from "../../../model/render/hba.ts";
 import { renderParameters } from "../../../model/render/parameters.ts";
-import { renderPgbackrestConf } from "../../../model/render/pgbackrest.ts";
+import { renderPgbackrestConf, renderSourceConf } from "../../../model/render/pgbackrest.ts";
 import {
   looksUpEverywhere,
   renderCandidates,
@@ -15,6 +15,7 @@ import {
 } from "../../../model/render/pgbouncer.ts";
 import { renderPgpass } from "../../../model/render/pgpass.ts";
 import { renderPostgresqlConf } from "../../../model/render/postgresqlConf.ts";
+import { renderRecoveryConf } from "../../../model/render/recovery.ts";
 import { renderStandbyConf } from "../../../model/render/standby.ts";
 import { settingDefinition, settingDefinitions } from "../../../model/settings/settings.ts";
 import { assertGolden, docker, parse, problemsOf, type Raw, ssh } from "./support.ts";
@@ -267,5 +268,59 @@ describe("parameters", () => {
     for (const name of ["PATH", "a b", "", "a;b", "_", "1"]) assert.throws(() => renderParameters({ [name]: "x" }));
     assert.throws(() => renderParameters({ a: "\0" }));
     assert.throws(() => renderParameters({ a: "\ud800" }));
+  });
+});
+
+describe("what a restored backup is recovered with", () => {
+  const dataDirectory = "/var/lib/understudy";
+  const recovery = (target: Moment, inclusive = true) =>
+    renderRecoveryConf({ restore: { target, inclusive }, plan: { timeline: 2 }, dataDirectory, major: 17 });
+
+  it("golden", () => {
+    assertGolden("recovery-latest.conf", recovery({ kind: "latest" }));
+    assertGolden("recovery-time.conf", recovery({ kind: "time", value: "2026-03-01T14:03:00.25+01:00" }, false));
+  });
+
+  it("has the one target that is asked for", () => {
+    const lines = (target: Moment) => recovery(target).match(/^recovery_target(?!_timeline|_action).*$/gm) ?? [];
+    assert.deepEqual(lines({ kind: "latest" }), []);
+    assert.deepEqual(lines({ kind: "backup", value: "20260301-020000F" }), ["recovery_target = 'immediate'"]);
+    assert.deepEqual(lines({ kind: "name", value: "it's" }), ["recovery_target_name = 'it''s'"]);
+    assert.deepEqual(lines({ kind: "xid", value: "7" }), [
+      "recovery_target_inclusive = 'on'",
+      "recovery_target_xid = '7'",
+    ]);
+    assert.deepEqual(lines({ kind: "lsn", value: "0/7" }), [
+      "recovery_target_inclusive = 'on'",
+      "recovery_target_lsn = '0/7'",
+    ]);
+    for (const [said, written] of Object.entries({
+      "2026-03-01 14:03:00Z": "2026-03-01 14:03:00+00",
+      "2026-03-01T14:03Z": "2026-03-01 14:03+00",
+      "2026-03-01 14:03:00 UTC": "2026-03-01 14:03:00+00",
+      "2026-03-01T14:03:00-05": "2026-03-01 14:03:00-05",
+    })) {
+      assert.match(
+        recovery({ kind: "time", value: said }),
+        new RegExp(`^recovery_target_time = '${written.replace("+", "\\+")}'$`, "m"),
+      );
+    }
+  });
+
+  it("golden: how the source's archive is read", () => {
+    const source = {
+      ...{ endpoint: { host: "s3.example.com", port: 443 }, bucket: "acme", prefix: "pg", region: "eu-central-1" },
+      ...{ accessKey: "AK", secretKey: "SK", uriStyle: "host" as const, caCertificate: "PEM", verifyTls: true },
+      ...{ stanza: "prod", key: "KEY", container: "" },
+    };
+    const conf = renderSourceConf({ source, major: 17, dataDirectory, cpus: 4 });
+    assertGolden("pgbackrest-source.conf", conf);
+    const plain = renderSourceConf({
+      source: { ...source, key: "", caCertificate: "" },
+      major: 17,
+      dataDirectory,
+      cpus: 1,
+    });
+    assert.doesNotMatch(plain, /cipher|ca-file/);
   });
 });

@@ -1,16 +1,11 @@
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import type { Orphan } from "../../model/aws/orphans.ts";
-import { deleteResource } from "../standins/aws/cloud/resources.js";
 import { AwsCluster, someNetwork } from "../support/awsCluster.ts";
 import { account } from "../support/awsConfigs.ts";
-import { REPOSITORY } from "../support/pulumiStack.ts";
 import { until } from "../support/until.ts";
 
-const run = promisify(execFile);
 const region = "eu-central-1";
 const INSTANCE = "aws:ec2/instance:Instance";
 const nodes = {
@@ -19,7 +14,7 @@ const nodes = {
 } as const;
 const bare = { account, region, operatorNetworks: ["198.18.0.0/15"], network: { cidr: someNetwork() } } as const;
 
-/** What keeps a stack in order: keys that are exchanged, images that grow old, a state that is older than AWS, what a killed update left. */
+/** What keeps a stack in order: keys that are exchanged, images that grow old, a state that is older than AWS. */
 describe("the target aws over time [full]", () => {
   let cluster: AwsCluster;
   /** What is declared of `aws`: with the keys that the stack has by now. */
@@ -151,77 +146,6 @@ describe("the target aws over time [full]", () => {
     await cluster.declare({ nodes, reconcile: "after the older state" });
     await cluster.up();
     await streams("node-a");
-  });
-
-  it("what a killed update has left is found, and comes into the state or is removed as it is said", async () => {
-    // Not synchronously: the API that it asks is in this process. It ends with 1 where something is left.
-    const orphans = async () => {
-      const words = [join(REPOSITORY, "scripts/orphans.ts"), "--json", "--stack", cluster.stack.name];
-      const options = { cwd: REPOSITORY, env: cluster.stack.environment as NodeJS.ProcessEnv };
-      const { stdout } = await run(join(REPOSITORY, "scripts/node"), words, options).catch(
-        (error: { code?: number; stdout: string; stderr: string }) => {
-          assert.equal(error.code, 1, error.stderr);
-          return error;
-        },
-      );
-      return JSON.parse(stdout) as Orphan[];
-    };
-    assert.deepEqual(await orphans(), []);
-    // A third node, of which AWS has made a role, a volume and an interface when the update is killed.
-    const third = { ...nodes, "node-c": { zone: "eu-central-1b", volume: { size: "10GB" } } };
-    const late = { kind: "late", times: 1 } as const;
-    cluster.order(
-      { call: "create aws:iam/role:Role", name: "role-node-c", ...late },
-      { call: "create aws:ebs/volume:Volume", name: "data-node-c", ...late },
-      { call: "create aws:ec2/securityGroup:SecurityGroup", name: "balancer-group", ...late },
-    );
-    const from = cluster.events().length;
-    await cluster.declare({
-      ...{ nodes: third, pooler: { enabled: true } },
-      aws: {
-        ...aws,
-        endpoint: { domain: "orders.db.internal", loadBalancer: true },
-      },
-    });
-    const running = cluster.stack.spawnUp();
-    await until("all three to be made", 120, () => {
-      const made = cluster.events(from).filter(({ event }) => event === "create");
-      return ["role-node-c", "data-node-c", "balancer-group"].every((name) => made.some((one) => one.name === name));
-    });
-    running.signal("SIGKILL");
-    await running.result;
-    await cluster.stack.cancel();
-
-    const left = await orphans();
-    // Rules, too, where the kill came while they were made.
-    const rules = left.filter(({ kind }) => kind === "ec2 security-group-rule");
-    assert.deepEqual(
-      left
-        .filter((one) => !rules.includes(one))
-        .map(({ kind }) => kind)
-        .sort(),
-      ["ec2 security-group", "ec2 volume", "iam role"],
-    );
-    for (const { id } of rules)
-      await deleteResource(cluster.cloud, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", id);
-    const of = (kind: string) => left.find((one) => one.kind === kind) as Orphan;
-    assert.match(of("ec2 security-group").remove, /^aws ec2 delete-security-group --group-id sg-/);
-    await deleteResource(cluster.cloud, "aws:ec2/securityGroup:SecurityGroup", of("ec2 security-group").id);
-    const words = (of("iam role").keep ?? "").split(" ").map((word) => word.replaceAll("'", ""));
-    assert.deepEqual(words.slice(0, 3), ["pulumi", "refresh", "--import-pending-creates"]);
-    const kept = await cluster.stack.refresh({ args: words.slice(2) });
-    assert.equal(kept.exitCode, 0, kept.output);
-    assert.match(of("ec2 volume").keep ?? "", /nodes\.<its node>\.volume\.adopt vol-/);
-    const adopted = { ...third["node-c"].volume, adopt: of("ec2 volume").id };
-    await cluster.declare({ nodes: { ...third, "node-c": { ...third["node-c"], volume: adopted } } });
-    await cluster.up();
-    assert.deepEqual(await orphans(), []);
-    assert.equal((await cluster.made()).nodes["node-c"]?.volume, of("ec2 volume").id);
-    await until("both standbys to stream", 30, () => {
-      const standbys = "select count(*) from pg_stat_replication where state = 'streaming'";
-      return cluster.sql("node-a", standbys) === "2";
-    });
-    assert.deepEqual((await cluster.up()).steps, []);
   });
 
   it("and all of it goes with the stack", async () => {

@@ -198,7 +198,9 @@ describe("agents and their operator, each agent a process with a real server", f
     assert.match(stdout, /^c {2}TAKES WRITES, AND DOES NOT LEAD/);
     assert.match(stdout, /\nLeads {6}b by change/);
     await assert.rejects(up({ primary: "b" }), /follow on c .*\n.*c takes writes[\s\S]*HINT: /);
-    await asServer(pgCtl, ["-D", c.data, "-w", "-m", "fast", "stop"]);
+    // Not for the stop itself: its agent starts it again at once, which pg_ctl would take for the same server.
+    await asServer(pgCtl, ["-D", c.data, "-W", "-m", "fast", "stop"]);
+    await until("the stop to be seen", 60, async () => (await c.report()).phase !== "byHand");
     await up({ primary: "b" });
     await until("c to have what b has", 30, async () => (await rows(c)) === (await rows(b)));
     assert.deepEqual(await c.sql("select 1 from pg_tables where tablename = 'by_hand'"), []);

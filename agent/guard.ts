@@ -135,11 +135,11 @@ function explained({ memory, log }: Node, start: Start): void {
   log("guard", { verdict: start.kind, ...explainStart(start, memory.my.inquiry.reading) });
 }
 
-/** Whether this node may take writes, and why. */
-export function verdict({ me, machine, memory }: Node): Start {
+/** Whether this node may take writes, and why: by what it has found out, or by another inquiry. */
+export function verdict({ me, machine, memory }: Node, inquiry = memory.my.inquiry): Start {
   const { my, otherMachine } = memory;
   if (otherMachine !== null) return { kind: "stay", why: { kind: "otherMachine", machine, written: otherMachine } };
-  return mayStart(me, my.token, my.arming, my.inquiry);
+  return mayStart(me, my.token, my.arming, inquiry);
 }
 
 /** How far this node's WAL is, and how far others have it on the same timeline. */
@@ -173,28 +173,29 @@ async function findMore(node: Node): Promise<Found> {
 
 /** A promise is void once whom it was given to has let go and did not take over. */
 export async function askAboutPromises(node: Node): Promise<void> {
-  const { me, memory, hold, change, log } = node;
+  const { me, memory } = node;
   const { promises } = memory.my.token;
   if (promises.length === 0 || leads(node)) return;
   // A plain question: an override that goes on is not ended by it.
   const answers = await askAll(node, promises);
-  await hold(async () => {
-    for (const [to, answer] of answers) {
-      if (!memory.my.token.promises.includes(to) || !isVoid(me, node, answer)) continue;
-      await change(released(memory.my, to));
-      log("is free of a promise", { to });
-    }
-  });
+  await releaseFrom(node, [...answers.keys()], (to) => isVoid(me, node, answers.get(to) as Answer));
 }
 
 /** These are off, and a leader that this node follows takes writes: what they were promised they do not take any more. */
-export async function isFreeOf({ me, memory, hold, change, log }: Node, off: readonly Member[]): Promise<void> {
+export const releaseFromOff = (node: Node, off: readonly Member[]): Promise<void> =>
+  releaseFrom(node, off, () => promiseIsVoid(node.me, node.memory.my.token, null, true), { off: true });
+
+async function releaseFrom(
+  { memory, hold, change, log }: Node,
+  members: readonly Member[],
+  isVoidNow: (to: Member) => boolean,
+  facts: object = {},
+): Promise<void> {
   await hold(async () => {
-    for (const to of off) {
-      const { token } = memory.my;
-      if (!token.promises.includes(to) || !promiseIsVoid(me, token, null, true)) continue;
+    for (const to of members) {
+      if (!memory.my.token.promises.includes(to) || !isVoidNow(to)) continue;
       await change(released(memory.my, to));
-      log("is free of a promise", { to, off: true });
+      log("is free of a promise", { to, ...facts });
     }
   });
 }

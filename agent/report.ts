@@ -12,7 +12,6 @@ import {
   type Inquiry,
   ledgerRead,
   type Member,
-  mayStart,
   membersOf,
   noInquiry,
   ownLedger,
@@ -25,6 +24,7 @@ import {
 import { changeSchema, consentSchema, count, memberSchema, membersSchema } from "../model/leadership/schema.ts";
 import { askAll } from "./asking.ts";
 import { because } from "./errors.ts";
+import { verdict } from "./guard.ts";
 import { leads, type Node } from "./node.ts";
 
 const text = z.string().max(4000);
@@ -85,7 +85,7 @@ export async function report(node: Node, isReady: boolean): Promise<Report> {
   const { me, memory, world } = node;
   const { token, arming, joined } = memory.my;
   const found = isReady ? await ask(node) : nothingAsked;
-  const start = wouldStart(node, found);
+  const start = verdict(node, found.inquiry);
   const control = await world.postgres.control().catch((error) => because(error));
   return {
     version: 1,
@@ -141,12 +141,6 @@ function whoKnowNothingLater({ me, memory }: Node, inquiry: Inquiry, answers: An
     const heard = hear(me, token, answer, floorOf(peer, token, inquiry));
     return heard.kind === "nothing" && answer.arming.kind === "none" ? [peer] : [];
   });
-}
-
-function wouldStart({ me, machine, memory }: Node, { inquiry }: Found): Start {
-  const { my, otherMachine } = memory;
-  if (otherMachine !== null) return { kind: "stay", why: { kind: "otherMachine", machine, written: otherMachine } };
-  return mayStart(me, my.token, my.arming, inquiry);
 }
 
 /** Why the ledger cannot be read, as the store has just said. */

@@ -35,7 +35,7 @@ import {
   writeClaim,
 } from "./failover.ts";
 import { type Followed, follow } from "./follow.ts";
-import { isFreeOf, verdict } from "./guard.ts";
+import { releaseFromOff, verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
 import { replaceLedger, takeOverWithoutLedger } from "./override.ts";
 import { type HandedOver, handOver, notWritten } from "./switchover.ts";
@@ -156,7 +156,7 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
   await endOwnArming(node);
   if (leader) {
     await follow(node, leader);
-    await isFreeOf(node, off);
+    await releaseFromOff(node, off);
   }
   // One turn: nobody asks the archive again between the two.
   await turn(async () => {

@@ -102,13 +102,26 @@ async function linkOnce(partial: string, path: string): Promise<"created" | "exi
   }
 }
 
-/** A file of root's that others may read; whole, or as it was. `mode` holds whatever the umask. */
-export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const partial = `${path}.partial`;
-  await rm(partial, { force: true });
-  await writeNew(partial, text);
-  await chmod(partial, mode);
-  await rename(partial, path);
+/**
+ * A file of root's: whole and durable when it resolves, else as it was. `mode` holds whatever the umask.
+ *
+ * @param partial what a crash may leave of it. @default the same name each time
+ */
+export async function replaceFile(
+  path: string,
+  text: string,
+  mode: number,
+  partial = `${path}.partial`,
+): Promise<void> {
+  try {
+    await rm(partial, { force: true });
+    await writeNew(partial, text);
+    await chmod(partial, mode);
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
   await syncDirectory(dirname(path));
 }
 

@@ -95,8 +95,9 @@ export function pgbackrestFiles({ program, config, stanza, run, systemIdentifier
         // What retention has removed may leave a folder that is empty.
         for (const folder of [...folders].sort().reverse()) {
           const found = await newestOf(`${id}/${folder}`, timeline);
-          if (found !== undefined) newest.push(found);
-          if (found !== undefined) break;
+          if (found === undefined) continue;
+          newest.push(found);
+          break;
         }
       }
       return newest.sort().at(-1);

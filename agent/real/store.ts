@@ -1,9 +1,9 @@
 /** The agent's own small files: root's, each whole or as it was, after a loss of power too. */
 import { randomBytes } from "node:crypto";
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Store } from "../surroundings.ts";
-import { readSmall, syncDirectory, writeNew } from "./files.ts";
+import { readSmall, replaceFile } from "./files.ts";
 
 /** Bytes. */
 const largestFile = 64 * 1024;
@@ -23,15 +23,7 @@ export function fileStore(directory: string): Store {
     async write(name, text) {
       const path = join(directory, checkedName(name));
       if (Buffer.byteLength(text) > largestFile) throw new Error(`${path} would be longer than ${largestFile} bytes`);
-      const partial = `${path}.${randomBytes(6).toString("hex")}.partial`;
-      try {
-        await writeNew(partial, text);
-        await rename(partial, path);
-      } catch (error) {
-        await rm(partial, { force: true });
-        throw error;
-      }
-      await syncDirectory(directory);
+      await replaceFile(path, text, 0o600, `${path}.${randomBytes(6).toString("hex")}.partial`);
     },
   };
 }

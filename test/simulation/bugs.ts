@@ -154,7 +154,7 @@ export const bugs = {
   },
   "what was promised to the dead binds for good": {
     file: "agent/steps.ts",
-    from: "    await isFreeOf(node, off);\n",
+    from: "    await releaseFromOff(node, off);\n",
     to: "",
   },
   "who has lost WAL ends armings": {

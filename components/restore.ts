@@ -18,7 +18,7 @@ import type { ClusterConfig, RestoreConfig } from "../model/config/config.ts";
 import { parseHttpsEndpoint } from "../model/config/network.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { promoteOutcome } from "../model/receipt.ts";
-import { renderSourceConf } from "../model/render/pgbackrest.ts";
+import { renderSourceConf, type SourceInput } from "../model/render/pgbackrest.ts";
 import { renderRecoveryConf } from "../model/render/recovery.ts";
 import type { SourceStepInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
@@ -82,11 +82,9 @@ HINT: a new cluster needs one of its own: set another clusterName or archive.pre
   const reached = target.reachSource?.(source) ?? [];
   const { dataDirectory } = primary.machine;
   const major = config.postgresVersion;
-  const access = all([source, primary.found]).apply(([known, { cpus }]) => ({
-    source_pgbackrest_conf: renderSourceConf({ source: known, major, dataDirectory, cpus }),
-    source_stanza: known.stanza,
-    source_ca_crt: known.caCertificate,
-  }));
+  const access = all([source, primary.found]).apply(([known, { cpus }]) =>
+    accessTo({ source: known, major, dataDirectory, cpus }),
+  );
   const { timeline, backup } = restore;
   const asked = source.apply(({ stanza }) => ({ target: restore.target, timeline, backup, major, stanza }));
   const step = new LocalStep(
@@ -160,11 +158,7 @@ function previewed(
       const { dataDirectory } = primary.machine;
       const input = {
         ...{ host: { name: primary.node.name, connection }, fresh: true, asked: wanted },
-        parameters: {
-          source_pgbackrest_conf: renderSourceConf({ source: archive, major: wanted.major, dataDirectory, cpus: 2 }),
-          source_stanza: archive.stanza,
-          source_ca_crt: archive.caCertificate,
-        },
+        parameters: accessTo({ source: archive, major: wanted.major, dataDirectory, cpus: 2 }),
       };
       const { exitCode, said } = await runInPreview("steps/source.ts", input);
       if (exitCode === refused) throw new Error(said.join("\n"));
@@ -173,6 +167,16 @@ function previewed(
     { onDryRun: true },
   );
   return { hooks: { beforeCreate: [hook], beforeUpdate: [hook] } };
+}
+
+/** How a host reads the source's archive: parameters of host scripts. */
+function accessTo(input: SourceInput) {
+  const { stanza, caCertificate } = input.source;
+  return {
+    source_pgbackrest_conf: renderSourceConf(input),
+    source_stanza: stanza,
+    source_ca_crt: caCertificate,
+  };
 }
 
 /** Exit code of the step in a preview: the target can't be reached. Any other: it may be, or nobody could be asked. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { most, number, parseJson, text } from "../hostFacts.ts";
+import { lsnToBytes } from "../lsn.ts";
 import type { Schedule } from "../status/observation.ts";
 import { scheduleInfo } from "../status/sources.ts";
 
@@ -167,10 +168,7 @@ export function parseHoldings(printed: string, stanza: string): Holdings | undef
 
 /** The WAL file that a position is in. */
 export function segmentOf(position: string, walSegmentBytes: number): SegmentNumber {
-  const [high = "0", low = "0"] = position.split("/");
-  return (
-    Number.parseInt(high, 16) * (2 ** 32 / walSegmentBytes) + Math.floor(Number.parseInt(low, 16) / walSegmentBytes)
-  );
+  return Number(lsnToBytes(position) / BigInt(walSegmentBytes));
 }
 
 /** What an archive holds of one cluster, as a host sees it that is none of that cluster's. */

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { Moment, RestoreConfig } from "../config/clusterConfig.ts";
 import { isBackupLabel, parseMoment } from "../config/schema/restoreOptions.ts";
 import { number, text } from "../hostFacts.ts";
+import { lsnOf, lsnToBytes } from "../lsn.ts";
 import type { PostgresMajor } from "../majors.ts";
 import {
   type HeldBackup,
@@ -111,7 +112,7 @@ export function planRestore(held: SourceHoldings, asked: Asked, now: Date): Rest
       return best ? plan(best) : refuse(`restore.target.time ${target.value} is before the end of ${first(asked)}`);
     }
     case "lsn": {
-      const segment = segmentOf(target.value.toUpperCase(), held.walSegmentBytes);
+      const segment = segmentOf(target.value, held.walSegmentBytes);
       if (segment > Math.max(...chosen.map(({ reached }) => reached.last))) {
         return refuse(
           `restore.target.lsn ${target.value} is after the last WAL of timeline ${timeline} that can be reached`,
@@ -119,7 +120,7 @@ export function planRestore(held: SourceHoldings, asked: Asked, now: Date): Rest
       }
       const best = newest(
         ({ backup, reached }) =>
-          segment <= reached.last && !isAfter(stopOf(backup, held.walSegmentBytes), bytesOf(target.value)),
+          segment <= reached.last && stopOf(backup, held.walSegmentBytes) <= lsnToBytes(target.value),
       );
       return best ? plan(best) : refuse(`restore.target.lsn ${target.value} is before the end of ${first(asked)}`);
     }
@@ -164,17 +165,10 @@ function isOn(lineage: Lineage, { timeline, last }: HeldBackup): boolean {
   return span !== undefined && (span.until === undefined || last < span.until);
 }
 
-function bytesOf(position: string): bigint {
-  const [high = "0", low = "0"] = position.split("/");
-  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
-}
-
 /** Where a backup is consistent, at the latest. */
 function stopOf({ stopLsn, last }: HeldBackup, walSegmentBytes: number): bigint {
-  return stopLsn === undefined ? BigInt(last + 1) * BigInt(walSegmentBytes) : bytesOf(stopLsn);
+  return stopLsn === undefined ? BigInt(last + 1) * BigInt(walSegmentBytes) : lsnToBytes(stopLsn);
 }
-
-const isAfter = (one: bigint, other: bigint) => one > other;
 
 const first = ({ backup }: Asked) =>
   backup === undefined ? "the first backup that can be recovered" : `the backup ${backup}`;
@@ -205,13 +199,9 @@ function describe(
     const others = [...new Set(backups.map((backup) => backup.timeline))].join(", ");
     return `The backups are of timeline ${others}: set restore.timeline, or restore.target.backup.`;
   }
-  const from = `${utc(new Date(oldest.backup.finishedAt.getTime() + 1000))} (backup ${oldest.backup.label}, WAL ${lsn(stopOf(oldest.backup, walSegmentBytes))})`;
-  const until = `${arrived === undefined ? "the last WAL" : utc(arrived)} (WAL ${lsn(BigInt(last + 1) * BigInt(walSegmentBytes))})`;
+  const from = `${utc(new Date(oldest.backup.finishedAt.getTime() + 1000))} (backup ${oldest.backup.label}, WAL ${lsnOf(stopOf(oldest.backup, walSegmentBytes))})`;
+  const until = `${arrived === undefined ? "the last WAL" : utc(arrived)} (WAL ${lsnOf(BigInt(last + 1) * BigInt(walSegmentBytes))})`;
   return `On timeline ${timeline}, any moment from ${from} to ${until} can be restored. WAL that the source has not archived yet comes with 'select pg_switch_wal()' there.`;
-}
-
-function lsn(bytes: bigint): string {
-  return `${(bytes >> 32n).toString(16)}/${(bytes & 0xffffffffn).toString(16)}`.toUpperCase();
 }
 
 function utc(moment: Date): string {

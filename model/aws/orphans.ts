@@ -82,6 +82,8 @@ interface Kind {
   readonly type?: string;
   /** What removes it, without `aws` and the region. */
   readonly remove: (id: string) => string;
+  /** Said behind it. */
+  readonly note?: string;
   /** Whether it may hold data. */
   readonly data?: true;
 }
@@ -115,7 +117,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     remove: (id) => `ec2 delete-network-interface --network-interface-id ${id}`,
   },
   "ec2 security-group-rule": {
-    remove: (id) => `ec2 describe-security-group-rules --security-group-rule-ids ${id}   # it goes with its group`,
+    remove: (id) => `ec2 describe-security-group-rules --security-group-rule-ids ${id}`,
+    note: "it goes with its group",
   },
   "ec2 security-group": {
     type: "aws:ec2/securityGroup:SecurityGroup",
@@ -128,7 +131,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   "ec2 subnet": { type: "aws:ec2/subnet:Subnet", remove: (id) => `ec2 delete-subnet --subnet-id ${id}` },
   "ec2 internet-gateway": {
     type: "aws:ec2/internetGateway:InternetGateway",
-    remove: (id) => `ec2 delete-internet-gateway --internet-gateway-id ${id}   # detach it from its VPC first`,
+    remove: (id) => `ec2 delete-internet-gateway --internet-gateway-id ${id}`,
+    note: "detach it from its VPC first",
   },
   "ec2 vpc": { type: "aws:ec2/vpc:Vpc", remove: (id) => `ec2 delete-vpc --vpc-id ${id}` },
   "iam instance-profile": {
@@ -182,7 +186,7 @@ export function orphansOf(
     .map((one) => ({ ...one, ...identified(one.arn) }))
     .filter(({ arn, id, kind }) => !known.has(arn) && !known.has(id) && kind !== "ec2 snapshot")
     .map((one): Orphan => {
-      const { type, remove } = kinds[one.kind] ?? {};
+      const { type, remove, note } = kinds[one.kind] ?? {};
       const same = pending.filter(({ resource }) => resource.type === type && isNamed(resource.inputs, one));
       const [only] = same.length === 1 ? same : [];
       return {
@@ -191,7 +195,7 @@ export function orphansOf(
           ? `pulumi refresh --import-pending-creates '${only.resource.urn}' --import-pending-creates '${one.id}'`
           : keepByHand(one, deployment.resources ?? [], provider),
         remove: remove
-          ? `aws ${remove(one.id)} --region ${region}`.replace(/( {3}#.*)( --region \S+)$/, "$2$1")
+          ? `aws ${remove(one.id)} --region ${region}${note === undefined ? "" : `   # ${note}`}`
           : "with AWS's console",
       };
     })

@@ -87,7 +87,7 @@ export function renderPgbackrestConf(input: PgbackrestInput): string {
     header,
     section("global", {
       ...repository(input.archive, input.access),
-      ...(input.key === "" ? {} : { "repo1-cipher-pass": input.key, "repo1-cipher-type": "aes-256-cbc" }),
+      ...cipher(input.key),
       // Small files as one object: of a new cluster's backup on S3 that is 1.0 instead of 4.1 s.
       ...(knows(input.version, 2, 39) ? { "repo1-bundle": "y" } : {}),
       // Of a file that changed, the blocks that changed; from the next full backup on. It is known from 2.46 on, and its restore had faults until 2.55.
@@ -136,7 +136,7 @@ export function renderSourceConf({ source, major, dataDirectory, cpus }: SourceI
     header,
     section("global", {
       ...place(source, access),
-      ...(key === "" ? {} : { "repo1-cipher-pass": key, "repo1-cipher-type": "aes-256-cbc" }),
+      ...cipher(key),
       "lock-path": `${restoreDirectory}/lock`,
       "log-level-console": "off",
       "log-level-file": "info",
@@ -179,6 +179,10 @@ function place(
     "repo1-storage-verify-tls": access.verifyTls ? "y" : "n",
     "repo1-type": "s3",
   };
+}
+
+function cipher(key: string): Readonly<Record<string, string>> {
+  return key === "" ? {} : { "repo1-cipher-pass": key, "repo1-cipher-type": "aes-256-cbc" };
 }
 
 function processes(cpus: number): string {

@@ -1,5 +1,6 @@
 import type { NodeState } from "../config/clusterConfig.ts";
 import type { HostFacts } from "../hostFacts.ts";
+import type { Lsn } from "../lsn.ts";
 
 /**
  * Everything that was read in one look at the cluster, and what is declared about it. The judgement (`assess`) and all
@@ -50,9 +51,6 @@ export interface NodeObservation {
   /** What the host says, through SSH. */
   readonly host: Reading<HostFacts>;
 }
-
-/** A position in the WAL, as PostgreSQL writes it: `16/B374D848`. */
-export type Lsn = `${string}/${string}`;
 
 export interface SqlFacts {
   readonly inRecovery: boolean;
@@ -139,20 +137,4 @@ export interface Schedule {
 /** What was read, or undefined. */
 export function readValue<T>(reading: Reading<T>): T | undefined {
   return reading.kind === "read" ? reading.value : undefined;
-}
-
-/** Bytes from `older` to `newer`; negative where it is the other way round. */
-export function lsnDistance(newer: Lsn, older: Lsn): number {
-  return Number(lsnToBytes(newer) - lsnToBytes(older));
-}
-
-/** As PostgreSQL writes a position that is given in bytes from the beginning of the WAL. */
-export function lsnOf(bytes: number): Lsn {
-  const position = BigInt(bytes);
-  return `${(position >> 32n).toString(16).toUpperCase()}/${(position & 0xffffffffn).toString(16).toUpperCase()}`;
-}
-
-function lsnToBytes(lsn: Lsn): bigint {
-  const [high, low] = lsn.split("/");
-  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }

@@ -1,10 +1,8 @@
 import type { HostFacts } from "../hostFacts.ts";
+import { type Lsn, lsnDistance, lsnOf } from "../lsn.ts";
 import { type Leadership, leadershipOf } from "../preflight/leadership.ts";
 import {
   type DeclaredNode,
-  type Lsn,
-  lsnDistance,
-  lsnOf,
   type NodeObservation,
   type Observation,
   readValue,

@@ -1,9 +1,10 @@
 import { Socket } from "node:net";
 import pg from "pg";
 import type { Endpoint } from "../../model/host.ts";
+import type { Lsn } from "../../model/lsn.ts";
 import { type StoredChange, storedChanges } from "../../model/receipt.ts";
 import { sessionOptions } from "../../model/sessionSettings.ts";
-import type { Lsn, Reading, SqlFacts } from "../../model/status/observation.ts";
+import type { Reading, SqlFacts } from "../../model/status/observation.ts";
 import { describeSqlError } from "./sqlError.ts";
 
 /** How the role that monitors logs in. */

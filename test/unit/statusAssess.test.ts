@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { Lsn } from "../../model/lsn.ts";
 import { assess } from "../../model/status/assess.ts";
-import type { Lsn, NodeObservation, SqlFacts } from "../../model/status/observation.ts";
+import type { NodeObservation, SqlFacts } from "../../model/status/observation.ts";
 import { exitCodeOf, levelOf, thresholds, worstOf } from "../../model/status/thresholds.ts";
 import { expectFindings, leading, type Nodes, silent, stopped, unreachable, well, withoutC } from "./statusExpect.ts";
 import {

@@ -1,15 +1,14 @@
 import type { HostFacts } from "../../model/hostFacts.ts";
-import {
-  type Backup,
-  type DeclaredNode,
-  type Lsn,
-  lsnDistance,
-  type NodeObservation,
-  type Observation,
-  type Reading,
-  type Sender,
-  type Slot,
-  type SqlFacts,
+import { type Lsn, lsnDistance } from "../../model/lsn.ts";
+import type {
+  Backup,
+  DeclaredNode,
+  NodeObservation,
+  Observation,
+  Reading,
+  Sender,
+  Slot,
+  SqlFacts,
 } from "../../model/status/observation.ts";
 
 export const MiB = 1024 ** 2;

@@ -2,14 +2,9 @@ import type { ArchiveConfig } from "../clusterConfig.ts";
 import { type Given, isLater, whenKnown } from "../later.ts";
 import { parseHttpsEndpoint } from "../network.ts";
 import type { Problem } from "../problems.ts";
-import {
-  archiveOptions,
-  endpointOptions,
-  isCertificate,
-  retentionOptions,
-  scheduleOptions,
-} from "../schema/archiveOptions.ts";
+import { archiveOptions, endpointOptions, retentionOptions, scheduleOptions } from "../schema/archiveOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
+import { readCertificateFile } from "./textFile.ts";
 
 interface ArchiveContext {
   /** The target's name, for messages. */
@@ -36,7 +31,6 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
       incremental: calendar(schedule.incremental ?? "Mon..Sat *-*-* 02:00"),
     },
   };
-  // Whether a key was given, even with a value that broke its rule and was told.
   const given = (key: string) => isGiven(asObject(raw), key);
   if (!given("endpoint") && context.own) {
     for (const key of Object.keys(endpointOptions)) {
@@ -66,7 +60,8 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   };
 }
 
-function isGiven(object: Readonly<Record<string, unknown>> | undefined, key: string): boolean {
+/** Even with a value that broke its rule and was told. */
+export function isGiven(object: Readonly<Record<string, unknown>> | undefined, key: string): boolean {
   const value = object?.[key];
   return value !== undefined && value !== null && value !== "";
 }
@@ -100,19 +95,5 @@ function readCertificate(
     const hint = "remove one of them";
     problems.push({ key: "archive.caCertificate", rule: "is given beside archive.caFile", hint });
   }
-  if (file === undefined) return caCertificate;
-  const key = "archive.caFile";
-  try {
-    const content = context.readFile(file);
-    if (isCertificate(content)) return content;
-    problems.push({ key, rule: "is no certificate", hint: "give a CA certificate in PEM format" });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    problems.push({
-      key,
-      rule: `can't be read: ${reason}`,
-      hint: "give the path of a CA certificate that you may read",
-    });
-  }
-  return "";
+  return file === undefined ? caCertificate : readCertificateFile(file, "archive.caFile", context, problems);
 }

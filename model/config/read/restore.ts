@@ -2,11 +2,11 @@ import type { Moment, RestoreConfig, RestoreSource } from "../clusterConfig.ts";
 import { type Given, whenKnown } from "../later.ts";
 import { parseHttpsEndpoint } from "../network.ts";
 import { keyPath, type Problem } from "../problems.ts";
-import { isCertificate } from "../schema/archiveOptions.ts";
 import { asObject, readOptions } from "../schema/option.ts";
 import { restoreOptions, sourceOptions, targetOptions } from "../schema/restoreOptions.ts";
 import { topOptions } from "../schema/topOptions.ts";
-import { isAws } from "./archive.ts";
+import { isAws, isGiven } from "./archive.ts";
+import { readCertificateFile, readTextFile } from "./textFile.ts";
 
 interface RestoreContext {
   readFile(path: string): string;
@@ -59,8 +59,7 @@ function readTarget(raw: unknown, problems: Problem[]): Moment {
 
 function readSource(raw: unknown, context: RestoreContext, problems: Problem[]): RestoreSource {
   const values = readOptions(sourceOptions, raw ?? {}, "restore.from", problems);
-  const object = asObject(raw) ?? {};
-  const given = (key: string) => object[key] !== undefined && object[key] !== null && object[key] !== "";
+  const given = (key: string) => isGiven(asObject(raw), key);
   const { accessKey, secretKey } = values;
   if (raw === undefined) return { kind: "stack", stack: "", accessKey, secretKey };
   if (given("stack")) {
@@ -112,11 +111,7 @@ function readCertificate(
   if (certificate !== undefined) {
     problems.push({ key, rule: "is given beside restore.from.caCertificate", hint: "remove one of them" });
   }
-  const content = readText(file, key, "a CA certificate", context, problems);
-  if (content !== undefined && !isCertificate(content)) {
-    problems.push({ key, rule: "is no certificate", hint: "give a CA certificate in PEM format" });
-  }
-  return content ?? "";
+  return readCertificateFile(file, key, context, problems);
 }
 
 function readSql(raw: unknown, context: RestoreContext, problems: Problem[]): Readonly<Record<string, string>> {
@@ -129,25 +124,9 @@ function readSql(raw: unknown, context: RestoreContext, problems: Problem[]): Re
       problems.push({ key, rule, hint });
       return [];
     }
-    const content = readText(path, key, "a file of SQL", context, problems);
+    const content = readTextFile(path, key, "a file of SQL", context, problems);
     if (content?.includes("\0")) problems.push({ key, rule: "is no text", hint: "give the path of a file of SQL" });
     return content === undefined ? [] : [[database, content] as const];
   });
   return Object.fromEntries(read.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function readText(
-  path: string,
-  key: string,
-  what: string,
-  context: RestoreContext,
-  problems: Problem[],
-): string | undefined {
-  try {
-    return context.readFile(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    problems.push({ key, rule: `can't be read: ${reason}`, hint: `give the path of ${what} that you may read` });
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { isClusterName } from "../../model/names.ts";
 import { type RunPulumi, readMonitoring, runProjectPulumi, UsageError } from "../status/stack.ts";
 
@@ -40,7 +41,8 @@ export function realWorld(): CloneWorld {
   return { stdout, stderr, env, runPulumi: runProjectPulumi, up };
 }
 
-const targets = { "--time": "time", "--lsn": "lsn", "--xid": "xid", "--point": "name", "--backup": "backup" } as const;
+/** Options, and what they say of `restore.target`. */
+const targets = { time: "time", lsn: "lsn", xid: "xid", point: "name", backup: "backup" } as const;
 
 interface Asked {
   readonly from: string;
@@ -81,26 +83,28 @@ export async function clone(argv: readonly string[], world: CloneWorld): Promise
 }
 
 function parse(argv: readonly string[]): Asked {
-  const words = argv.flatMap((word) => word.split(/(?<=^--\w+)=(?!.*=)/));
+  const names = ["from", "name", "sql", "memory", ...Object.keys(targets)];
+  const options = Object.fromEntries(names.map((name) => [name, { type: "string" } as const]));
   const values: Record<string, string> = {};
   const sql: [string, string][] = [];
-  for (let i = 0; i < words.length; i += 2) {
-    const [option = "", value] = words.slice(i, i + 2);
-    if (!["--from", "--name", "--sql", "--memory", ...Object.keys(targets)].includes(option)) {
-      throw new UsageError(`unknown argument ${JSON.stringify(option)}`, "see npm run clone -- --help");
+  for (const token of parseArgs({ args: [...argv], options, strict: false, tokens: true }).tokens) {
+    const word = token.kind === "option" ? token.rawName : (argv[token.index] ?? "");
+    if (token.kind !== "option" || !names.includes(token.name)) {
+      throw new UsageError(`unknown argument ${JSON.stringify(word)}`, "see npm run clone -- --help");
     }
+    const { name, value } = token;
     if (value === undefined || value === "" || value.startsWith("--")) {
-      throw new UsageError(`${option} needs a value`, "see npm run clone -- --help");
+      throw new UsageError(`${word} needs a value`, "see npm run clone -- --help");
     }
-    if (option !== "--sql") {
-      values[option] = value;
+    if (name !== "sql") {
+      values[name] = value;
       continue;
     }
     const [, database = "", path = ""] = /^([^=]+)=(.+)$/.exec(value) ?? [];
     if (path === "") throw new UsageError("--sql needs a database and a file", "say it such as --sql app=mask.sql");
     sql.push([database, resolve(path)]);
   }
-  const { "--from": from, "--name": name, "--memory": memory = "1GB" } = values;
+  const { from, name, memory = "1GB" } = values;
   if (from === undefined || name === undefined) {
     throw new UsageError("--from and --name are required", "see npm run clone -- --help");
   }
@@ -114,7 +118,7 @@ function parse(argv: readonly string[]): Asked {
     const value = values[option];
     return value === undefined ? [] : [[key, value]];
   });
-  if (target.length > 1) throw new UsageError("several targets", `keep one of ${Object.keys(targets).join(", ")}`);
+  if (target.length > 1) throw new UsageError("several targets", `keep one of --${Object.keys(targets).join(", --")}`);
   return { from, name, target, sql, memory };
 }
 

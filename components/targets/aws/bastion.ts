@@ -3,14 +3,13 @@ import type { BastionPlace } from "../../../model/aws/config.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { loginUser, renderBastionUserData } from "../../../model/aws/userData.ts";
-import type { BootInput, OperatorKey } from "../../../model/stepInputs.ts";
+import type { OperatorKey } from "../../../model/stepInputs.ts";
 import { type ClusterSecrets, keyPairs, sshKeyPair } from "../../clusterSecrets.ts";
-import { jsonInput, LocalStep } from "../../localStep.ts";
 import { ClusterPart } from "../../part.ts";
-import { command } from "../../programs.ts";
 import { storedOutputs } from "../../stackState.ts";
 import type { Update } from "../../update.ts";
 import { type SshServer, sshConnection } from "../connection.ts";
+import { bootStep } from "./bootStep.ts";
 import { awsHostScripts, base64, guarded, hostImage, hostProperties, pendingChanges, rootDisk } from "./hosts.ts";
 import type { AwsNetwork } from "./network.ts";
 import { sdk } from "./sdk.ts";
@@ -129,19 +128,18 @@ export class AwsBastion extends ClusterPart {
     };
     this.ready = args.needed
       ? [
-          new LocalStep(
-            `boot-${name}`,
+          bootStep(
+            name,
             {
               update: args.update,
-              command: command("steps/boot.ts"),
-              stdin: jsonInput<BootInput>({
+              input: {
                 name,
                 connection: sshConnection(this.login),
                 formerHostKeys: [bootKey, ...formerHostKeys].map(({ publicKey }) => publicKey),
                 hostKey: hostKey.privateKey,
                 operatorKeys: args.operatorKeys,
                 instance: instance.id,
-              }),
+              },
               after: [association, ...args.rules, ...network.publicReady],
             },
             parent,

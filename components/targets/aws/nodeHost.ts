@@ -16,7 +16,7 @@ import { loginUser, renderNodeUserData } from "../../../model/aws/userData.ts";
 import { shrinkProblem, zoneProblem } from "../../../model/aws/volume.ts";
 import { type AwsClusterConfig, type AwsNodeConfig, fencesAny } from "../../../model/config/clusterConfig.ts";
 import type { Endpoint } from "../../../model/host.ts";
-import type { BootInput, OperatorKey, PowerInput } from "../../../model/stepInputs.ts";
+import type { OperatorKey, PowerInput } from "../../../model/stepInputs.ts";
 import { type ClusterSecrets, sshKeyPair } from "../../clusterSecrets.ts";
 import { jsonInput, LocalStep } from "../../localStep.ts";
 import { ClusterPart } from "../../part.ts";
@@ -25,6 +25,7 @@ import type { Update } from "../../update.ts";
 import { sshConnection } from "../connection.ts";
 import type { Fence, FenceChange, Machine, PoolerEndpoints } from "../machine.ts";
 import type { AwsBastion } from "./bastion.ts";
+import { bootStep } from "./bootStep.ts";
 import { fenceInWords, provenOff } from "./fence.ts";
 import type { AwsFirewall } from "./firewall.ts";
 import {
@@ -254,12 +255,11 @@ export class AwsNode extends ClusterPart implements Machine {
     this.ready =
       config.state === "active"
         ? [
-            new LocalStep(
-              `boot-${name}`,
+            bootStep(
+              name,
               {
                 update: args.update,
-                command: command("steps/boot.ts"),
-                stdin: jsonInput<BootInput>({
+                input: {
                   name,
                   connection: this.connection,
                   formerHostKeys: [bootKey.publicKey, ...(secrets.formerHosts[name] ?? [])],
@@ -267,7 +267,7 @@ export class AwsNode extends ClusterPart implements Machine {
                   operatorKeys: args.operatorKeys,
                   volume: { id: volume.id, sizeGb: volume.size },
                   instance: instance.id,
-                }),
+                },
                 after: [
                   power as LocalStep,
                   attachment,

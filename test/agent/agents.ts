@@ -3,7 +3,6 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import pg from "pg";
 import type { AgentConfig } from "../../agent/real/config.ts";
 import { putMark, walMark } from "../../agent/real/mark.ts";
 import { memberOf } from "../../agent/real/peers.ts";
@@ -13,7 +12,7 @@ import type { AgentHost } from "../support/agentUpdate.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate, type Pair } from "./certificates.ts";
 import { freePort } from "./s3Fixture.ts";
-import { asServer, majorOf, programsOf, serverOwner, user } from "./servers.ts";
+import { asServer, majorOf, programsOf, queryAt, serverOwner, user } from "./servers.ts";
 
 export interface Ran {
   readonly code: number;
@@ -218,20 +217,6 @@ function localHost(name: string, member: Member, bundle: string, home: string, c
       if (code !== 0) throw new Error(stderr);
       return JSON.parse(stdout) as Report;
     },
-    async sql<Row>(text: string) {
-      const client = new pg.Client({
-        host: join(home, "pg"),
-        port: config.postgres.port,
-        user: "postgres",
-        database: "postgres",
-      });
-      client.on("error", () => {});
-      await client.connect();
-      try {
-        return (await client.query(text)).rows as Row[];
-      } finally {
-        await client.end();
-      }
-    },
+    sql: <Row>(text: string) => queryAt<Row>(join(home, "pg"), config.postgres.port, text),
   };
 }

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { markDirectory } from "../../agent/real/directory.ts";
 import { memberOf } from "../../agent/real/peers.ts";
+import { agentBundle } from "../support/agentBundle.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate } from "./certificates.ts";
 import {
@@ -30,8 +31,7 @@ describe("the agent as one file", function () {
     this.timeout(600_000);
     fetchServers();
     directory = testDirectory();
-    bundle = join(directory, "understudy-agent.cjs");
-    execFileSync("scripts/agent-bundle", [bundle], { stdio: ["ignore", "ignore", "inherit"] });
+    bundle = agentBundle(directory);
     server = await newServer(directory, "server", "17");
   });
   after(async () => {

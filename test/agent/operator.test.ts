@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { markDirectory } from "../../agent/real/directory.ts";
+import { agentBundle } from "../support/agentBundle.ts";
 import { type Declared, newIntent, provision, update } from "../support/agentUpdate.ts";
 import { until } from "../support/until.ts";
 import { type LocalHost, makeAgents } from "./agents.ts";
@@ -23,8 +24,7 @@ describe("agents and their operator, each agent a process with a real server", f
     this.timeout(600_000);
     fetchServers();
     directory = testDirectory();
-    bundle = join(directory, "understudy-agent.cjs");
-    execFileSync("scripts/agent-bundle", [bundle], { stdio: ["ignore", "ignore", "inherit"] });
+    bundle = agentBundle(directory);
     mkdirSync(join(directory, "ledger"), { mode: 0o700 });
     await markDirectory(join(directory, "ledger"));
     const ledger = { kind: "directory", path: join(directory, "ledger") } as const;

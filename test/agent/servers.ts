@@ -210,8 +210,16 @@ export const start = (server: TestServer): Promise<unknown> => pgCtl(server, "-w
 export const stop = (server: TestServer, mode: "fast" | "immediate" = "fast"): Promise<unknown> =>
   pgCtl(server, "-w", "-t", "20", "-m", mode, "stop");
 
-export async function query<Row = Record<string, unknown>>(server: TestServer, text: string): Promise<Row[]> {
-  const client = new pg.Client({ host: server.directory, port: server.port, user: "postgres", database: "postgres" });
+export const query = <Row = Record<string, unknown>>(server: TestServer, text: string): Promise<Row[]> =>
+  queryAt<Row>(server.directory, server.port, text);
+
+/** @param directory of the server's socket */
+export async function queryAt<Row = Record<string, unknown>>(
+  directory: string,
+  port: number,
+  text: string,
+): Promise<Row[]> {
+  const client = new pg.Client({ host: directory, port, user: "postgres", database: "postgres" });
   client.on("error", () => {});
   await client.connect();
   try {

@@ -17,6 +17,7 @@ import { agentIdent, renderHba } from "../../model/render/hba.ts";
 import { renderParameters } from "../../model/render/parameters.ts";
 import { renderPgpass } from "../../model/render/pgpass.ts";
 import { selfExtracting } from "../../scripts/steps/lib/selfExtracting.ts";
+import { agentBundle } from "./agentBundle.ts";
 import { type AgentHost, type Declared, provision, update } from "./agentUpdate.ts";
 import type { Audited } from "./audit.ts";
 import { makeSecret, type TestHost, TestHosts } from "./hosts.ts";
@@ -70,7 +71,7 @@ export class AgentCluster {
   /** The agent is on each of these, and nothing is provisioned. */
   static async start(names: readonly string[]): Promise<AgentCluster> {
     const files = mkdtempSync(join(tmpdir(), "us-agent-hosts-"));
-    execFileSync(join(REPOSITORY, "scripts/agent-bundle"), [join(files, "understudy-agent.cjs")], { stdio: "ignore" });
+    agentBundle(files);
     const hosts = await TestHosts.create();
     try {
       return await AgentCluster.#on(hosts, files, names);

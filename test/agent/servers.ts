@@ -14,6 +14,10 @@ const run = promisify(execFile);
 
 export const allMajors = Object.keys(serverMajors).sort((a, b) => Number(a) - Number(b)) as ServerMajorName[];
 
+/** What a title ends with: CI takes the oldest and the newest major, the default one, and the oldest that hosts are made with. */
+export const markOf = (major: ServerMajorName): string =>
+  ["9.6", "13", "17", "18"].includes(major) ? "" : " [full]";
+
 let found: ReadonlyMap<string, string> | undefined;
 
 /** Where each major is unpacked, and `full`: the directory of programs of one that is installed. It fetches them the first time. */

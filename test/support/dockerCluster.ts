@@ -4,6 +4,7 @@ import type { RestoreFrom } from "../../model/archive/source.ts";
 import type { Handover } from "../../model/receipt.ts";
 import { clientConfig } from "./clientConfig.ts";
 import { declare } from "./configFile.ts";
+import { removeAll } from "./hosts.ts";
 import { PulumiStack, type RunResult } from "./pulumiStack.ts";
 
 export interface NodeOutput {
@@ -131,9 +132,9 @@ export class DockerCluster {
     ];
   }
 
+  /** Removes the hosts and forgets the stack: what `pulumi destroy` leaves is for tests of it. */
   async dispose(): Promise<void> {
-    await this.stack.cancel();
-    await this.stack.destroy();
+    await removeAll(`understudy-${this.stack.name}`);
     await this.stack.dispose();
   }
 }

@@ -115,16 +115,29 @@ export class TestHosts {
   }
 }
 
+/** Names of the containers, volumes or networks that belong to `prefix`. */
+function listed(words: readonly string[], prefix: string): string[] {
+  const filter = ["--filter", `label=understudy=${prefix}`];
+  return execFileSync("docker", [...words, ...filter], { encoding: "utf8" })
+    .split("\n")
+    .filter(Boolean);
+}
+const containersOf = (prefix: string) => listed(["ps", "--all", "--format", "{{.Names}}"], prefix);
+const volumesOf = (prefix: string) => listed(["volume", "ls", "--format", "{{.Name}}"], prefix);
+
 /** Names of all containers, volumes and networks that belong to `prefix`. */
 export function leftovers(prefix: string): string[] {
-  const filter = ["--filter", `label=understudy=${prefix}`];
-  return [
-    ["ps", "--all", "--format", "{{.Names}}"],
-    ["volume", "ls", "--format", "{{.Name}}"],
-    ["network", "ls", "--format", "{{.Name}}"],
-  ]
-    .flatMap((words) => execFileSync("docker", [...words, ...filter], { encoding: "utf8" }).split("\n"))
-    .filter((name) => name !== "");
+  const networks = listed(["network", "ls", "--format", "{{.Name}}"], prefix);
+  return [...containersOf(prefix), ...volumesOf(prefix), ...networks];
+}
+
+/** Removes what belongs to `prefix`, whatever state it is in. */
+export async function removeAll(prefix: string): Promise<void> {
+  const containers = containersOf(prefix);
+  if (containers.length > 0) await run("docker", ["rm", "--force", ...containers]);
+  const volumes = volumesOf(prefix);
+  if (volumes.length > 0) await run("docker", ["volume", "rm", ...volumes]);
+  await script("network", ["delete", prefix]);
 }
 
 /** Runs `scripts/docker/<name>`; gives its standard output. Fails with what it said on standard error. */

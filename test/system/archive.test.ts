@@ -127,7 +127,7 @@ describe("the archive", () => {
     assert.equal(restoredAnswer(cluster, "node-b", "select count(*) from t", "app"), "1001");
   });
 
-  it("two backups at once: the second one waits for the first", async () => {
+  it("two backups at once: the second one waits for the first [full]", async () => {
     const before = labels();
     const node = cluster.container("node-a");
     const start = () => execute("docker", ["exec", node, "understudy", "backup", "node-a", "incr"]);
@@ -230,7 +230,7 @@ describe("the archive", () => {
     assert.match(torn.output, new RegExp(`hole: ${next} \\(1 WAL file\\)`));
   });
 
-  it("may be another one, encrypted or not: the same update makes it, with a full backup", async () => {
+  it("may be another one, encrypted or not: the same update makes it, with a full backup [full]", async () => {
     const { primary } = await cluster.outputs();
     await cluster.stack.setConfig("archive.prefix", "plain");
     await cluster.stack.setConfig("archive.encrypted", false);

@@ -156,7 +156,7 @@ describe("an attacker who is postgres on a node", () => {
     assert.match(output, /Resources:/);
   });
 
-  it("lets PostgreSQL answer each question with what bash would run, there and on the other node", async () => {
+  it("lets PostgreSQL answer each question with what bash would run, there and on the other node [full]", async () => {
     const text = quoted(payload);
     const instead = async (hostile: string, honest: string, meanwhile: () => Promise<void>) => {
       cluster.sql("node-a", `set allow_system_table_mods = on; ${hostile}`);
@@ -212,7 +212,7 @@ describe("an attacker who is postgres on a node", () => {
     await nothingHappened();
   });
 
-  it("sets for all sessions what would break ours: none of them heeds it", async () => {
+  it("sets for all sessions what would break ours: none of them heeds it [full]", async () => {
     const hostile: Record<string, string> = {
       statement_timeout: "'1ms'",
       lock_timeout: "'1ms'",

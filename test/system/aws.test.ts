@@ -11,12 +11,15 @@ const nodes = {
   "node-a": { zone: "eu-central-1a", volume: { size: "10GB" } },
   "node-b": { zone: "eu-central-1b", volume: { size: "10GB" } },
 } as const;
+const grownNodes = { ...nodes, "node-a": { ...nodes["node-a"], volume: { size: "12GB" } } } as const;
 const aws = { account, region, operatorNetworks: ["198.18.0.0/15"], network: { cidr: someNetwork() } } as const;
 
 /** The target aws under the real engine, in a cloud that a stand-in for AWS's plugin makes of containers, loop devices and an S3 server. */
 describe("the target aws, in a cloud that stands in for AWS", () => {
   let cluster: AwsCluster;
   let bucket: string;
+  /** What is declared of the nodes: with the size that a volume has by now. */
+  let sized: typeof nodes | typeof grownNodes = nodes;
 
   const streams = (primary: string) =>
     until(`a standby of ${primary} to stream`, 30, () => {
@@ -76,7 +79,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.equal(asked("understudy").trim(), "refused");
   });
 
-  it("a second update changes nothing and logs in nowhere", async () => {
+  it("a second update changes nothing and logs in nowhere [full]", async () => {
     const [before, happened] = [logins(), cluster.events().length];
     assert.ok(before.every((count) => count > 0));
     const { steps } = await cluster.up();
@@ -115,7 +118,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": ["ami"], "node-b": ["ami"] });
   });
 
-  it("the host that leads is not maintained, whatever the same update declares", async () => {
+  it("the host that leads is not maintained, whatever the same update declares [full]", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, maintain: "node-b" } });
     const declared = await cluster.stack.up();
@@ -145,9 +148,10 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     cluster.exec("node-a", "rm", "/var/lib/understudy/state/here");
     await streams("node-b");
     assert.deepEqual(cluster.pending(now), { "node-a": [], "node-b": ["ami"] });
+    await cluster.declare({ aws });
   });
 
-  it("another instance type stops and starts the host that is maintained, and it follows again", async () => {
+  it("another instance type stops and starts the host that is maintained, and it follows again [full]", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "node-a" } });
     await cluster.up();
@@ -156,9 +160,10 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
   });
 
-  it("a volume grows while it is used, and can't shrink", async () => {
+  it("a volume grows while it is used, and can't shrink [full]", async () => {
     const happened = cluster.events().length;
-    await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge" }, nodes: grownNodes });
+    sized = grownNodes;
+    await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge" }, nodes: sized });
     const update = await cluster.stack.up();
     assert.deepEqual(cluster.done(happened), ["grow data-node-a"]);
     assert.equal(cluster.exec("node-a", "blockdev", "--getsize64", "/dev/disk/nvme1n1").trim(), String(12 * 1024 ** 3));
@@ -180,14 +185,14 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
       smaller.output,
       /node-a: the data volume has 12 GB and can't become smaller: 10 GB are declared\n *HINT: /,
     );
-    await cluster.declare({ nodes: grownNodes });
+    await cluster.declare({ nodes: sized });
   });
 
   it("a primary that hangs in `stopping` is forced, and EC2 says that it is off, before anybody takes over", async () => {
     const happened = cluster.events().length;
     // Not even a forced stop helps: its shutdown has to be skipped.
     cluster.hang("node-b", "skipped");
-    const fenced = { ...grownNodes, "node-b": { ...nodes["node-b"], state: "fenced" } };
+    const fenced = { ...sized, "node-b": { ...nodes["node-b"], state: "fenced" } };
     const { handover: last } = await cluster.outputs();
     await cluster.declare({ primary: "node-a", nodes: fenced, accept: { change: last.epoch, lossUnknown: true } });
     await cluster.up();
@@ -216,7 +221,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.equal(cluster.sql("node-a", "select pg_is_in_recovery()"), "f");
   });
 
-  it("a fenced host that somebody starts gets nothing from the archive, and is stopped again", async () => {
+  it("a fenced host that somebody starts gets nothing from the archive, and is stopped again [full]", async () => {
     cluster.docker("start", "node-b");
     const ask = `setpriv --reuid=postgres --regid=postgres --init-groups pgbackrest --config=/etc/understudy/pgbackrest.conf --stanza=${cluster.stack.name} repo-ls`;
     await until("cloud-init to be through", 30, () => cluster.exec("node-b", "systemctl", "is-active", "ssh"));
@@ -229,7 +234,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
 
   it("the former primary's instance comes back by an update, and follows", async () => {
     const happened = cluster.events().length;
-    await cluster.declare({ nodes: grownNodes, accept: {} });
+    await cluster.declare({ nodes: sized, accept: {} });
     await cluster.up();
     assert.deepEqual(cluster.done(happened), ["start host-node-b"]);
     assert.ok(cluster.events(happened).some(({ event }) => event === "delete policy"));
@@ -292,8 +297,6 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     }
   });
 });
-
-const grownNodes = { ...nodes, "node-a": { ...nodes["node-a"], volume: { size: "12GB" } } } as const;
 
 const askForToken =
   "curl --silent --max-time 3 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token";

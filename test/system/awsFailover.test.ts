@@ -17,7 +17,7 @@ const aws = {
 } as const;
 
 /** What fails in AWS itself: a zone, a service beside, a change that is refused half-way. */
-describe("the target aws where AWS fails", () => {
+describe("the target aws where AWS fails [full]", () => {
   let cluster: AwsCluster;
 
   const streams = (primary: string) =>
@@ -149,7 +149,7 @@ describe("the target aws where AWS fails", () => {
     assert.deepEqual(leads(), [addresses["node-b"]]);
   });
 
-  it("a change of a volume that is refused half-way is made by a plain update [full]", async () => {
+  it("a change of a volume that is refused half-way is made by a plain update", async () => {
     cluster.order({
       ...{ call: "update aws:ebs/volume:Volume", name: "data-node-a", kind: "half", times: 1 },
       ...{ code: "VolumeModificationRateExceeded", message: "You've reached the maximum modification rate" },
@@ -167,7 +167,7 @@ describe("the target aws where AWS fails", () => {
     assert.deepEqual((await cluster.up()).steps, []);
   });
 
-  it("a policy that is refused half-way is put in its place by a plain update [full]", async () => {
+  it("a policy that is refused half-way is put in its place by a plain update", async () => {
     cluster.order({
       ...{ call: "update aws:iam/rolePolicy:RolePolicy", name: "role-policy-node-b", kind: "half", times: 1 },
       ...{ code: "AccessDenied", message: "not authorized to perform iam:PutRolePolicy" },
@@ -186,7 +186,7 @@ describe("the target aws where AWS fails", () => {
     await streams("node-b");
   });
 
-  it("a node that was removed comes back on the volume that it left, with its data [full]", async () => {
+  it("a node that was removed comes back on the volume that it left, with its data", async () => {
     const kept = (await cluster.made()).nodes["node-a"]?.volume as string;
     cluster.exec("node-a", "touch", "/var/lib/understudy/state/here");
     await cluster.declare({ deletionProtection: true });
@@ -203,7 +203,7 @@ describe("the target aws where AWS fails", () => {
     assert.deepEqual((await cluster.up()).steps, []);
   });
 
-  it("an image that was withdrawn stops no update [full]", async () => {
+  it("an image that was withdrawn stops no update", async () => {
     cluster.order({ call: "aws:ec2/getAmi:getAmi", kind: "refuse", code: "InvalidAMIID.NotFound" });
     const { output, steps } = await cluster.up();
     assert.deepEqual(steps, []);

@@ -105,7 +105,7 @@ describe("settings that PostgreSQL refuses", function () {
     await setBack();
   });
 
-  it("a host that loses power while it tries them comes back with the ones before", async () => {
+  it("a host that loses power while it tries them comes back with the ones before [full]", async () => {
     await declare(cluster.stack, { settings: { shared_preload_libraries: "pg_cron" } });
     const update = cluster.stack.spawnUp();
     await update.waitFor(/node-[bc]: restarting PostgreSQL/);
@@ -117,7 +117,7 @@ describe("settings that PostgreSQL refuses", function () {
     await setBack();
   });
 
-  it("who really leads is last, whatever the same update declares", async () => {
+  it("who really leads is last, whatever the same update declares [full]", async () => {
     await declare(cluster.stack, { primary: "node-b", settings: { shared_preload_libraries: "pg_cron" } });
     const before = started();
     const { exitCode, output } = await cluster.stack.up();
@@ -139,7 +139,7 @@ describe("settings that PostgreSQL refuses", function () {
     await streaming();
   });
 
-  it("a single node comes back by itself", async () => {
+  it("a single node comes back by itself [full]", async () => {
     await declare(cluster.stack, {
       nodes: { "node-a": { state: "active" }, "node-b": { state: "absent" }, "node-c": { state: "absent" } },
       settings: { max_connections: 120, shared_preload_libraries: "pg_cron" },

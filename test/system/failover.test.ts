@@ -188,7 +188,7 @@ describe("a failover", () => {
   const rows = inFull ? cuts.map((cut) => [cut]) : [spread(cuts, ({ moment, how }) => [moment.step, moment.when, how])];
   for (const row of rows) {
     const title = row.map(({ moment, how }) => `by ${how} when ${showMoment(moment)}`).join(", ");
-    it(`that is cut off ${title}, then run again`, async () => {
+    it(`that is cut off ${title}, then run again [full]`, async () => {
       const from = await host.primary();
       const to = host.next(from);
       const third = host.next(to);

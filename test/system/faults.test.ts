@@ -91,7 +91,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     assert.deepEqual(await Promise.all(["node-a", "node-b"].map(traces)), before);
   });
 
-  it("no free disk, a package that the release does not have", async () => {
+  it("no free disk, a package that the release does not have [full]", async () => {
     await cluster
       .host("node-a")
       .exec("mkdir /var/lib/understudy && mount -t tmpfs -o size=100m none /var/lib/understudy");
@@ -110,7 +110,9 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
   });
 
   it("a data directory of another cluster, one that is not empty", async () => {
-    await cluster.host("node-a").exec("echo elsewhere >/var/lib/understudy/.understudy-volume");
+    await cluster
+      .host("node-a")
+      .exec("mkdir -p /var/lib/understudy && echo elsewhere >/var/lib/understudy/.understudy-volume");
     await cluster
       .host("node-b")
       .exec("mkdir -p /var/lib/understudy/15/data && echo 15 >/var/lib/understudy/15/data/PG_VERSION");
@@ -162,7 +164,7 @@ describe("faults: a clear message, nothing half-made, and the next update goes o
     await noDatabase();
   });
 
-  it("an archive that refuses the credentials", async () => {
+  it("an archive that refuses the credentials [full]", async () => {
     archive = { ...cluster.archive, secretKey: "wrong-secret-key-of-tests" };
     const { said, result } = await refused();
     assert.match(

@@ -109,8 +109,11 @@ describe("a switchover in which", () => {
   );
 
   const kindsOf = ({ kind }: Case) => [kind];
-  for (const { what, moment, mendAfterMs, longestGapMs = Number.POSITIVE_INFINITY, befall } of partOf(cases, kindsOf)) {
-    it(`${what} when ${showMoment(moment)}`, async () => {
+  for (const { kind, what, moment, mendAfterMs, longestGapMs = Number.POSITIVE_INFINITY, befall } of partOf(
+    cases,
+    kindsOf,
+  )) {
+    it(`${what} when ${showMoment(moment)}${kind === "archive" ? " [full]" : ""}`, async () => {
       await host.watched(async (audit) => {
         const from = await host.primary();
         const to = host.next(from);

@@ -35,7 +35,6 @@ for (const [index, moments] of stacks.entries()) {
 
     after(async () => {
       await cluster?.dispose();
-      if (cluster) assert.deepEqual(cluster.leftovers(), []);
     });
 
     it("converges when it is run again, after what the docs say about Pulumi's lock", async () => {
@@ -90,6 +89,12 @@ for (const [index, moments] of stacks.entries()) {
       const { output } = await cluster.up();
       assert.match(output, /\d+ unchanged/);
       assert.doesNotMatch(output, /\d+ (updated|created|deleted|replaced)/);
+    });
+
+    it("leaves nothing when it is destroyed", async () => {
+      const { exitCode, output } = await cluster.stack.destroy();
+      assert.equal(exitCode, 0, output);
+      assert.deepEqual(cluster.leftovers(), []);
     });
   });
 }

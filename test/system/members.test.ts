@@ -139,7 +139,7 @@ describe("two nodes, of which one is powered on after the other has taken over",
     assert.equal(cluster.streaming("node-a"), 1);
   });
 
-  it("an old primary that is powered on asks a node that was absent when it failed", async () => {
+  it("an old primary that is powered on asks a node that was absent when it failed [full]", async () => {
     const { cluster } = operator();
     await operator().types(state("node-b", "absent"), "pulumi up");
     cutPower(cluster, "node-a");
@@ -158,7 +158,7 @@ describe("two nodes, of which one is powered on after the other has taken over",
 });
 
 /** In this order: each test begins with what the one before it has left. */
-describe("three nodes, of which some are absent", () => {
+describe("three nodes, of which some are absent [full]", () => {
   const operator = onCluster("node-a", "node-b", "node-c");
 
   it("a leader that is declared absent is asked, or fenced", async () => {

@@ -107,7 +107,7 @@ describe("a cluster on docker hosts, from nothing", () => {
   });
 
   for (const node of ["node-a", "node-b"]) {
-    it(`a restart of ${node} brings it back in its role`, async () => {
+    it(`a restart of ${node} brings it back in its role${node === "node-a" ? "" : " [full]"}`, async () => {
       cluster.docker("restart", node);
       const standby = node === "node-a" ? "f" : "t";
       await until(`${node} to be back`, 60, () => cluster.sql(node, "select pg_is_in_recovery()") === standby);
@@ -138,7 +138,7 @@ describe("a cluster on docker hosts, from nothing", () => {
     await until("node-a to lead again", 60, () => cluster.sql("node-a", "select pg_is_in_recovery()") === "f");
   });
 
-  it("a changed setting is in force everywhere, with a restart only where it needs one", async () => {
+  it("a changed setting is in force everywhere, with a restart only where it needs one [full]", async () => {
     const started = () => ["node-a", "node-b"].map((node) => cluster.sql(node, "select pg_postmaster_start_time()"));
     const before = started();
     await cluster.stack.setConfig("settings.work_mem", "7MB");
@@ -156,7 +156,7 @@ describe("a cluster on docker hosts, from nothing", () => {
     }
   });
 
-  it("a new primary that runs with more than is configured now is followed all the same", async () => {
+  it("a new primary that runs with more than is configured now is followed all the same [full]", async () => {
     // A standby keeps what its primary had before the setting was lowered, until it is restarted.
     assert.equal(cluster.sql("node-b", "show max_connections"), "180");
     for (const primary of ["node-b", "node-a"]) {

@@ -105,8 +105,8 @@ describe("hosts that restart", () => {
   ];
   const cases = moments.flatMap((moment) => Object.keys(disturbances).map((what) => ({ moment, what })));
   const kindsOf = ({ moment }: (typeof cases)[number]) => [moment.when];
-  for (const { moment, what } of partOf(cases, kindsOf)) {
-    it(`in the middle of a switchover: the old primary ${what} when ${showMoment(moment)}`, async () => {
+  for (const [index, { moment, what }] of partOf(cases, kindsOf).entries()) {
+    it(`in the middle of a switchover: the old primary ${what} when ${showMoment(moment)}${index === 0 ? "" : " [full]"}`, async () => {
       await host.watched(async () => {
         const from = await host.primary();
         const to = host.next(from);

@@ -137,7 +137,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("a target without room: no slots, no wal senders, no disk", async () => {
+  it("a target without room: no slots, no wal senders, no disk [full]", async () => {
     const disk = new SmallDisk(cluster, "node-b", 300);
     const receivers = [1, 2, 3, 4, 5, 6].map((number) =>
       asPostgres(
@@ -165,7 +165,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("a target that replays nothing, and runs with less than the primary", async () => {
+  it("a target that replays nothing, and runs with less than the primary [full]", async () => {
     const conf = "/etc/understudy/postgresql.conf";
     shell(
       "node-a",
@@ -223,7 +223,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("what is declared of the target, and nodes that can't be asked", async () => {
+  it("what is declared of the target, and nodes that can't be asked [full]", async () => {
     shell("node-c", "systemctl stop ssh.socket ssh 2>/dev/null || systemctl stop ssh");
     try {
       saysOnly(
@@ -274,7 +274,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("a primary that could not be rewound", async () => {
+  it("a primary that could not be rewound [full]", async () => {
     const conf = "/etc/understudy/postgresql.conf";
     const checksums = (verb: string) =>
       `setpriv --reuid=postgres --regid=postgres --clear-groups /usr/lib/postgresql/17/bin/pg_checksums --${verb} -D /var/lib/understudy/17/data >/dev/null`;
@@ -345,7 +345,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("to lose what a standby has and has not replayed, also after a restart of it", async () => {
+  it("to lose what a standby has and has not replayed, also after a restart of it [full]", async () => {
     const conf = "/etc/understudy/standby.conf";
     shell(
       "node-b",
@@ -375,7 +375,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("hosts that cannot be reached from where the preview runs: it says so, and does not fail", async () => {
+  it("hosts that cannot be reached from where the preview runs: it says so, and does not fail [full]", async () => {
     for (const node of HandoverCluster.nodes)
       shell(node, "systemctl stop ssh.socket ssh 2>/dev/null || systemctl stop ssh");
     try {
@@ -385,7 +385,7 @@ describe("preflight refuses", () => {
     }
   });
 
-  it("data of another cluster, and another stack's volume", async () => {
+  it("data of another cluster, and another stack's volume [full]", async () => {
     const root = "/var/lib/understudy";
     shell("node-b", `cp -p ${root}/.understudy-volume /tmp/kept; echo elsewhere >${root}/.understudy-volume`);
     shell(

@@ -38,7 +38,7 @@ const situations: Readonly<Record<string, (cluster: DockerCluster) => Promise<vo
 };
 
 /** Every command of the runbooks, on one cluster. */
-describe("the runbooks", () => {
+describe("the runbooks [full]", () => {
   let cluster: DockerCluster;
 
   before(async () => {

@@ -128,7 +128,7 @@ describe("the target ssh, on plain hosts", () => {
     assert.deepEqual(await logins(), before);
   });
 
-  it("an outcome in the state that does not fit makes its step run again", async () => {
+  it("an outcome in the state that does not fit makes its step run again [full]", async () => {
     const { stack } = cluster;
     const file = join(stack.directory, "state.json");
     const { stdout } = await stack.command("stack", "export", "--show-secrets");

@@ -99,7 +99,7 @@ describe("a planned change of primary", () => {
     await noHoleInTheArchive(host, to);
   });
 
-  it("recovery from the archive goes through every change of primary", async () => {
+  it("recovery from the archive goes through every change of primary [full]", async () => {
     const primary = await host.primary();
     let written = 0;
     await host.watched(async (audit) => {

@@ -82,7 +82,7 @@ describe("a synchronous standby", () => {
     });
   });
 
-  it("is waited for by the next primary once it streams from it, and by the former one no more", async () => {
+  it("is waited for by the next primary once it streams from it, and by the former one no more [full]", async () => {
     await host.watched(async () => {
       await host.moveTo("node-b");
       await host.settled("node-b");

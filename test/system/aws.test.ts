@@ -118,7 +118,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": ["ami"], "node-b": ["ami"] });
   });
 
-  it("the host that leads is not maintained, whatever the same update declares [full]", async () => {
+  it("the host that leads is not maintained, whatever the same update declares", async () => {
     const happened = cluster.events().length;
     await cluster.declare({ aws: { ...aws, maintain: "node-b" } });
     const declared = await cluster.stack.up();

@@ -37,7 +37,8 @@ export class Canonical {
   /** `from`: the state that a step led here from, in this form. What the step left alone stays as it is. */
   of(state: State, from?: State): State {
     const nodes = state.nodes.map((node, x) => (from?.nodes[x] === node ? node : this.#node(node, x)));
-    if (!this.#machine.dropped.has("messageIsOfThisArming"))
+    const { dropped } = this.#machine;
+    if (!dropped.has("messageIsOfThisArming") && !dropped.has("messageHasSecret"))
       for (let x = 0; x < nodes.length; x++) {
         const node = nodes[x] as Node;
         if (node.giving?.step !== "stopping") continue;
@@ -66,8 +67,10 @@ export class Canonical {
     const isPromoted = leads && d.startBy(standing, { asPrimary: node.asPrimary, hasBackupLabel: false }) === "start";
     const promoted = isPromoted ? standing.promoted : null;
     const asPrimary = isPromoted;
+    const replaces = leads && token.overrides > 0 ? node.replaces : 0;
     const isSame =
       synced === node.synced &&
+      replaces === node.replaces &&
       giving === node.giving &&
       told === node.told &&
       asPrimary === node.asPrimary &&
@@ -82,6 +85,7 @@ export class Canonical {
       giving,
       told,
       asPrimary,
+      replaces,
       standing: { ...standing, inquiry, mayPromote, signal, promoted },
     };
   }
@@ -211,6 +215,7 @@ function renamings(machine: Machine): readonly (readonly number[])[] {
     scenario.unlisted,
     scenario.replacers,
     scenario.clones,
+    scenario.begins,
   ];
   const found: number[][] = [];
   const extend = (names: number[]): void => {
@@ -321,12 +326,13 @@ export class Codec {
           (PGS[node.pg] << 1) |
           (Number(node.asPrimary) << 4) |
           (Number(node.byHand) << 5) |
-          (node.decided << 6),
+          (node.decided << 6) |
+          (node.word << 10),
         giving ? 1 | (Number(giving.step === "stopping") << 1) | (giving.to << 2) | (giving.entry << 4) : 0,
         told ? told.entry + 1 : 0,
         told ? Number(told.end.lsn) : 0,
         told ? told.end.timeline : 0,
-        node.synced,
+        node.synced | (node.replaces << 12),
       ) +
       this.#standingKey(node.standing) +
       node.log
@@ -371,7 +377,7 @@ export class Codec {
     if (clone) key += `${code(1 + clone.of + 4 * Number(clone.writes))}${this.#standingKey(clone.standing)}`;
     for (const snapshot of world.snapshots)
       key += snapshot
-        ? `${code(1 + Number(snapshot.asPrimary))}${this.#standingKey(snapshot.standing)}${snapshot.log}\0`
+        ? `${code(1 + Number(snapshot.asPrimary) + 2 * snapshot.replaces)}${this.#standingKey(snapshot.standing)}${snapshot.log}\0`
         : "\0";
     return key;
   }

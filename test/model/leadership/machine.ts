@@ -6,11 +6,13 @@
 import type {
   Answer,
   Answers,
+  Arming,
   Consent,
   Draft,
   Entries,
   Entry,
   Member,
+  Members,
   Reading,
   Running,
   Standing,
@@ -24,6 +26,7 @@ import {
   commitsOf,
   endOf,
   has,
+  historyOf,
   indexOf,
   isServing,
   isWritable,
@@ -35,6 +38,7 @@ import {
   type Node,
   nameAt,
   proofFor,
+  rewound,
   type Scenario,
   SHUTDOWN,
   type State,
@@ -120,19 +124,16 @@ export class Machine {
 
   #initial(): State {
     const { decide: d, scenario } = this;
-    const members = membersIn(scenario.members & (bit(scenario.nodes) - 1));
-    const first: Entry = {
-      ...d.initialEntry(nameAt(0), members, { ledger: LEDGER, number: 1, epoch: 1, nonce: "", at: "", previous: "" }),
-      digest: "",
-      taken: true,
-    };
+    const isNew = scenario.begins !== 0;
+    const { members } = this;
+    const first: Entry = { ...this.firstEntry(nameAt(0)), taken: true };
     const token: Token = { ...d.noToken, ledger: LEDGER, entry: 1, leader: nameAt(0), members };
     const nodes = Array.from({ length: scenario.nodes }, (_, node): Node => {
-      const isMember = has(scenario.members, node);
+      const isMember = has(scenario.members, node) && !isNew;
       const standing: Standing = {
         token: isMember ? token : d.noToken,
         joined: isMember,
-        promoted: node === 0 ? { entry: 1, overrides: 0 } : null,
+        promoted: node === 0 && !isNew ? { entry: 1, overrides: 0 } : null,
         signal: true,
         arming: d.notArmed,
         inquiry: d.noInquiry,
@@ -140,13 +141,15 @@ export class Machine {
       };
       return {
         on: true,
-        pg: node === 0 ? "primary" : "standby",
+        pg: isNew ? "down" : node === 0 ? "primary" : "standby",
         standing,
-        asPrimary: node === 0,
+        asPrimary: node === 0 && !isNew,
         log: "",
         synced: 0,
         giving: null,
         told: null,
+        word: 0,
+        replaces: 0,
         decided: 0,
         byHand: false,
       };
@@ -155,7 +158,7 @@ export class Machine {
     return {
       nodes,
       world: {
-        ledger: this.ledgers.of([first]),
+        ledger: this.ledgers.of(isNew ? [] : [first]),
         next: Array.from({ length: scenario.replacements }, () => this.ledgers.of([])),
         stopped: none,
         stood: 0,
@@ -170,9 +173,19 @@ export class Machine {
         snapshots: nodes.map(() => null),
         wentBack: 0,
         handed: 0,
+        mixed: false,
         clone: null,
       },
     };
+  }
+
+  get members(): Member[] {
+    return membersIn(this.scenario.members & (bit(this.scenario.nodes) - 1));
+  }
+
+  firstEntry(by: Member): Entry {
+    const stamp = { ledger: LEDGER, number: 1, epoch: 1, nonce: "", at: "", previous: "" };
+    return { ...this.decide.initialEntry(by, this.members, stamp), digest: "", taken: false };
   }
 
   reading(entries: Entries): Reading {
@@ -244,6 +257,7 @@ export class Machine {
     }
     if (world.clone?.writes && writer) return "two primaries";
     if (writer && (world.acked & ~commitsOf(writer.log)) !== 0) return "an acknowledged commit is lost";
+    if (world.mixed && world.wentBack === 0) return "a standby goes on with other WAL";
     // A disk that went back within one change: the end of its WAL is compared before it starts (lostWal), which is not modelled.
     if (world.wentBack === 0)
       for (const { on, pg, standing, log } of nodes) {
@@ -317,6 +331,7 @@ class Steps {
       this.faults(x, node);
       this.postgres(x, node);
       if (node.pg === "down" && node.standing.token.leader === nameAt(x)) this.guard(x, node);
+      if (has(this.scenario.begins, x)) this.begins(x, node);
       this.target(x, node);
       this.promises(x, node);
       if (node.pg === "primary" && node.standing.token.leader === nameAt(x)) this.primary(x, node);
@@ -407,7 +422,7 @@ class Steps {
       const log = node.pg === "standby" && scenario.unsynced ? node.log.slice(0, node.synced) : node.log;
       const standing = this.d.restarted(node.standing);
       const snapshots = world.snapshots.map((each, at) =>
-        at === x ? { standing, asPrimary: node.asPrimary, log } : each,
+        at === x ? { standing, asPrimary: node.asPrimary, log, replaces: node.replaces } : each,
       );
       this.one("Snapshot", x, {}, { ...world, snapshots });
     }
@@ -456,7 +471,9 @@ class Steps {
       if (standing.signal) this.one("PgCtl", x, { pg: "standby", asPrimary: false, giving: null });
       else this.one("PgCtl", x, this.asPrimary(x, node, d.startsWriting(standing)), { ...world, ruler: x });
     }
-    if (pg === "down" && !leads)
+    // Of a new cluster, who has neither begun it nor followed has no data.
+    const hasData = scenario.begins === 0 || standing.token.leader !== null;
+    if (pg === "down" && !leads && hasData)
       this.one("StartStandby", x, { pg: "standby", asPrimary: false, standing: { ...standing, signal: true } });
     if (pg === "standby" && leads && !standing.mayPromote) this.one("Restart", x, { pg: "down" });
     if (pg === "standby" && leads && standing.mayPromote)
@@ -497,7 +514,9 @@ class Steps {
         : inquiry.reading.kind === "unread" || inquiry.reading.entries !== ledger || !inquiry.isFresh
     ) {
       const read = d.ledgerRead(token, inquiry, machine.reading(ledger));
-      this.one("Read", x, { standing: { ...standing, inquiry: read, signal: true } });
+      // Of a closed ledger there is nothing to learn.
+      const isNews = read.isFresh !== inquiry.isFresh || read.reading !== inquiry.reading || !standing.signal;
+      if (isNews) this.one("Read", x, { standing: { ...standing, inquiry: read, signal: true } });
     }
     for (const peer of d.whomToAsk(me, token, inquiry)) {
       const y = indexOf(peer);
@@ -513,7 +532,9 @@ class Steps {
         case "nothing": {
           const next = d.heardNothing(me, token, inquiry, peer);
           const questioned = d.questioned(other.standing);
-          const letsGo = other.standing.arming.kind !== "none" && questioned.arming.kind === "none";
+          const isArmed = other.standing.arming.kind !== "none";
+          if (isArmed && !this.disarms(node, x).includes(peer)) break;
+          const letsGo = isArmed && questioned.arming.kind === "none";
           if (next.heard === inquiry.heard && next.again === inquiry.again && !letsGo) break;
           this.two(
             letsGo ? "AskLetGo" : "Ask",
@@ -535,6 +556,32 @@ class Steps {
       this.one("Lead", x, this.asPrimary(x, node, d.led(standing)), { ...world, ruler: x });
       return;
     }
+  }
+
+  /** Who is asked to end its arming, by the answers of all that are in reach. */
+  disarms({ standing: { token, inquiry } }: Node, x: number): Members {
+    const armed = new Map<Member, Arming>();
+    let asked = inquiry;
+    for (const [y, { on, standing }] of this.state.nodes.entries()) {
+      if (y === x || !on) continue;
+      if (standing.arming.kind === "none") asked = { ...asked, heard: this.d.including(asked.heard, nameAt(y)) };
+      else armed.set(nameAt(y), standing.arming);
+    }
+    return this.d.whomToDisarm(nameAt(x), token, asked, armed);
+  }
+
+  // --- the first primary
+
+  /** The entry is written once; who is cut off from taking it finds its own. */
+  begins(x: number, { pg, standing }: Node): void {
+    const { d, machine, world } = this;
+    const me = nameAt(x);
+    const decided = d.mayBegin(me, standing.token, machine.reading(this.ledger));
+    if (!decided.may) return;
+    if (this.ledger.length === 0)
+      this.one("BeginFirst", x, {}, machine.withEntries(world, 0, [machine.firstEntry(me)]));
+    else if (decided.found && pg === "down")
+      this.one("TakeFirst", x, { standing: d.tookOver(standing, me, decided.found, "serving"), asPrimary: true });
   }
 
   // --- the target
@@ -573,6 +620,12 @@ class Steps {
         ...world,
         ruler: x,
       });
+
+    if (node.word !== 0 && arming.kind === "open" && token.leader !== null) {
+      const said = { secret: "of another arming", entry: node.word, base: d.changeOf(token) };
+      if (d.mayBeOffered(me, standing, token.leader, said).may)
+        this.one("OfferAgain", x, { standing: d.armedFor(standing, node.word), word: 0 });
+    }
 
     const consent = has(scenario.consent, x) ? lossUnknown : null;
     if (arming.kind === "open" && (!isServing(node) || makesSure) && this.hasRoom) {
@@ -654,9 +707,12 @@ class Steps {
         const decided = d.offer(me, token, true, reading, nameAt(y), machine.answerOf(other));
         if (!decided.may || !last) continue;
         const number = last.number + 1;
+        const said = { secret: other.standing.arming.secret, entry: number, base: d.changeOf(token) };
+        if (!d.mayBeOffered(nameAt(y), other.standing, me, said).may) continue;
         const after = machine.append(world, decided.draft, index);
         const isWritten = !this.without("entryBeforeStop");
-        const told = { standing: d.armedFor(other.standing, number) };
+        const word = this.without("offerIsForThisArming") ? number : 0;
+        const told = { standing: d.armedFor(other.standing, number), word };
         this.two(
           "Offer",
           x,
@@ -714,19 +770,23 @@ class Steps {
       token.promises.length === after.token.promises.length &&
       d.heeded(token) === d.heeded(after.token);
     if (isSame && standing.joined && node.pg === "standby" && leader.log.startsWith(node.log)) return;
+    const log = this.madeLike(node.log, leader.log);
     this.one(
       "Follow",
       x,
-      {
-        standing: after,
-        log: leader.log,
-        synced: leader.log.length,
-        pg: "standby",
-        asPrimary: false,
-      },
-      this.world,
+      { standing: after, log: leader.log, synced: leader.log.length, pg: "standby", asPrimary: false },
+      log === leader.log ? this.world : { ...this.world, mixed: true },
       l,
     );
+  }
+
+  /** What a follower has in the end: its own data and what it receives, or what pg_rewind leaves, or a copy. */
+  madeLike(log: string, leaders: string): string {
+    const { d } = this;
+    const mine = historyOf(log);
+    const theirs = historyOf(leaders);
+    if (d.isPrefix(mine, theirs)) return log + leaders.slice(log.length);
+    return d.mayRewind(mine, theirs) ? rewound(log, leaders) : leaders;
   }
 
   members(x: number, { standing }: Node): void {
@@ -739,6 +799,9 @@ class Steps {
       const isMember = present.includes(nameAt(y));
       if (!has(isMember ? scenario.retirable : scenario.addable, y)) continue;
       const list = isMember ? d.excluding(present, nameAt(y)) : d.including(present, nameAt(y));
+      // The operator states that it is gone, and may be wrong; the question whether it answers may get lost.
+      const retired = d.retiredBy(end, list);
+      if (!d.mayRetire(retired, retired, new Map()).may) continue;
       const answers = machine.answersFor(this.state, x);
       const decided = d.claim({
         me,
@@ -891,20 +954,27 @@ class Steps {
             x,
           );
       }
-      const decided = d.mayTakeOverride(me, token, arming, everybody, membersIn(yielded));
+      const whom = d.concerned(me, token, new Map(), everybody);
+      const decided = d.mayTakeOverride(me, token, arming, whom, membersIn(yielded));
       if (decided.may) {
         const keptOff = membersIn(world.keptOff);
         const taken =
           ledger === undefined
             ? d.tokenOfOverride(me, token, decided.change, keptOff)
             : d.tokenOfReplacement(me, token, decided.change, keptOff, ledger);
-        this.one("TakeOverride", x, this.takes(node, d.tookOverride(standing, taken, running(node))), {
-          ...world,
-          ruler: x,
-          open: true,
-          untold: ledger === undefined ? world.untold : world.untold | world.keptOff,
-          acked: has(scenario.consent, x) ? world.acked & commitsOf(node.log) : world.acked,
-        });
+        const replaces = ledger === undefined ? 0 : ledgerIndex(ledger);
+        this.one(
+          "TakeOverride",
+          x,
+          { ...this.takes(node, d.tookOverride(standing, taken, running(node))), replaces },
+          {
+            ...world,
+            ruler: x,
+            open: true,
+            untold: ledger === undefined ? world.untold : world.untold | world.keptOff,
+            acked: has(scenario.consent, x) ? world.acked & commitsOf(node.log) : world.acked,
+          },
+        );
       }
     }
     if (world.keptOff !== 0 && !world.open && !nodes.some(({ standing }) => standing.arming.kind === "override"))
@@ -957,7 +1027,9 @@ class Steps {
       }
       const { index, entries } = machine.book(world, token);
       if (index === 0) continue;
-      if (this.hasRoom && d.mayBeginAnew(me, token, machine.reading(entries)).may && entries.length === 0) {
+      const isOwn = node.replaces === index && node.pg === "primary";
+      const mayBegin = isOwn && d.mayBeginAnew(me, token, machine.reading(entries)).may;
+      if (this.hasRoom && mayBegin && entries.length === 0) {
         const others = membersIn(world.untold & scenario.members);
         const first = d.entryInPlaceOf(LEDGER, me, token, others, { epoch: 1, nonce: "", at: "" });
         this.one("Begin", x, {}, machine.withEntries(world, index, [{ ...first, digest: "", taken: false }]));

@@ -71,6 +71,7 @@ export class Quiet {
       overrides: 3,
       unlisted: scenario.unlisted === 0 ? 0 : everybody,
       replacers: scenario.replacers === 0 ? 0 : everybody,
+      begins: scenario.begins === 0 ? 0 : everybody,
     };
     this.#machine = new Machine(quiet, [...dropped], ledgers);
     this.#canonical = new Canonical(this.#machine);
@@ -149,6 +150,8 @@ export class Quiet {
       (step) => step.kind === "Fence" && has(dead, step.node),
       (step) => step.kind === "StandDown" && step.other === x,
     ]);
+    // A leader that is down goes on asking, and disarms nobody who is to replace it.
+    state = this.#settle(state, `asks beside a claim`, [guard, kinds("AskLetGo")]);
     const taken = this.#step(state, [only("TakeOver", x)]);
     if (!taken) throw new Wrong(`${letter(x)} may not take over`);
     return this.#settle(taken, "", [quick, natural]);
@@ -174,6 +177,10 @@ export class Quiet {
   #updates(from: State, target: number, dead: number, hasConsent: boolean): State {
     const { decide: d } = this.#machine;
     let state = this.#rest(from, dead, true);
+    if (isNew(state)) {
+      state = this.#settle(state, `begin ${target}`, [only("BeginFirst", target), only("TakeFirst", target)]);
+      state = this.#rest(state, dead, true);
+    }
     const leader = this.#server(state);
     if (leader !== undefined) {
       const { standing } = state.nodes[leader] as State["nodes"][number];
@@ -222,6 +229,10 @@ export class Quiet {
   /** A target has to be a member that has followed a leader as one; where somebody serves, that can be made up for. */
   #isPossible(state: State, target: number): boolean {
     const { decide: d } = this.#machine;
+    if (isNew(state)) {
+      const [first] = state.world.ledger;
+      return !first || (first.to === nameAt(target) && !first.taken);
+    }
     const { token } = (state.nodes[target] as State["nodes"][number]).standing;
     const server = this.#server(state);
     const heeds = server === undefined ? token : (state.nodes[server] as State["nodes"][number]).standing.token;
@@ -269,7 +280,8 @@ export class Quiet {
         return { kind: "impossible" };
       const server = this.#server(state);
       if (server !== undefined) return { kind: server === target ? "byItself" : "impossible" };
-      const off = dead | keptOff;
+      // Who was kept off for a new ledger, and was not told of it, is off still.
+      const off = dead | keptOff | untold;
       const armed = this.#step(state, [only("ArmOverride", target)]);
       // Somebody in reach has agreed to another ledger: it has to be replaced.
       if (!armed && scenario.replacers !== 0) return { kind: "impossible" };
@@ -364,7 +376,8 @@ export class Quiet {
     for (const withLedger of [false, true]) {
       const end = this.reboot(state, withLedger);
       if (end.kind === "wrong") return `a reboot of all: ${end.why}`;
-      const mayFail = state.world.wentBack > 0 || (scenario.unlisted | scenario.replacers) !== 0 || hasByHand;
+      const mayFail =
+        state.world.wentBack > 0 || (scenario.unlisted | scenario.replacers) !== 0 || hasByHand || isNew(state);
       if (end.kind === "impossible" && !mayFail)
         return `nobody serves after a reboot of all, with${withLedger ? "" : "out"} the ledger`;
       count(end.kind === "impossible" ? "reboot: read-only" : "reboot: serves");
@@ -372,6 +385,9 @@ export class Quiet {
     return undefined;
   }
 }
+
+/** No node has heard of a leader. */
+const isNew = ({ nodes }: State): boolean => nodes.every(({ standing }) => standing.token.leader === null);
 
 function judged(run: () => End): End {
   try {

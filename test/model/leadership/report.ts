@@ -53,7 +53,7 @@ function bounds(name: string): string {
   if (!found) return "";
   const { nodes, entries, commits, faults, restores, snapshot, overrides, unlisted, byHand, clones, addable } =
     found.scenario;
-  const { replacers, replacements } = found.scenario;
+  const { replacers, replacements, begins } = found.scenario;
   const parts = [`${nodes} nodes`, `${entries} entries`, `${faults} faults`];
   if (commits > 0) parts.push(`${commits} commits`);
   if (snapshot > 0) parts.push(`${restores} disks go back`);
@@ -62,6 +62,7 @@ function bounds(name: string): string {
   if (byHand > 0) parts.push(`${byHand} by hand`);
   if (clones > 0) parts.push("1 clone");
   if (addable > 0) parts.push("members change");
+  if (begins > 0) parts.push("nobody leads yet");
   return parts
     .map((part) => (part.startsWith("1 ") ? part.replace(/s$/, "").replace("disks go", "disk goes") : part))
     .join(", ");

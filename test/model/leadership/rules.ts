@@ -14,6 +14,7 @@ export const acts = [
   "armedBeforeEntry",
   "takeUnderLock",
   "toldWhenStopped",
+  "messageHasSecret",
   "syncBeforeTake",
   "listIsOfTheLedger",
   "keptOffUntilWritten",
@@ -37,6 +38,12 @@ const listing = (reading: shipped.Reading, me: shipped.Member, since: number): s
     entries: [...reading.entries.slice(0, -1), { ...end, members: { ...end.members, [me]: since } }],
   };
 };
+
+/** As PostgreSQL compares it: timelines of one number are one. */
+const byNumber = (history: shipped.History): shipped.History => ({
+  ...history,
+  origins: history.timelines.map(({ timeline }) => ({ timeline, change: shipped.noChange, by: "A@a" })),
+});
 
 const endOf = (reading: shipped.Reading) => (reading.kind === "read" ? reading.entries.at(-1) : undefined);
 
@@ -79,6 +86,23 @@ const keeping =
   });
 
 const dropped = {
+  // The first entry
+  firstIsOwn: (d) => ({
+    mayBegin: (me, my, reading) => {
+      const first = upToEntries(reading)[0];
+      if (!first) return d.mayBegin(me, my, reading);
+      const decided = d.mayBegin(me, my, { kind: "read", entries: [{ ...first, to: me }] });
+      return decided.may ? { may: true, found: first } : decided;
+    },
+  }),
+  firstIsLast: (d) => ({ mayBegin: (me, my, reading) => d.mayBegin(me, my, upTo(reading, 1)) }),
+  firstIsUntaken: (d) => ({
+    mayBegin: (me, my, reading) => {
+      const entries = upToEntries(reading).map((entry) => ({ ...entry, taken: false }));
+      return d.mayBegin(me, my, reading.kind === "unread" ? reading : { kind: "read", entries });
+    },
+  }),
+  beginsWithoutToken: (d) => ({ mayBegin: (me, _my, reading) => d.mayBegin(me, d.noToken, reading) }),
   // The next entry
   offerNeedsLast: (d) => ({
     offer: (me, my, serving, reading, to, answer) => d.offer(me, my, serving, upTo(reading, my.entry), to, answer),
@@ -174,8 +198,10 @@ const dropped = {
     mayStart: (me, my, arming, inquiry) => d.mayStart(me, my, arming, { ...inquiry, again: inquiry.heard }),
   }),
   answerIsNotOlder: (d) => ({ hear: (me, my, answer) => d.hear(me, my, answer, d.noChange) }),
+  disarmsForAStartOnly: () => ({ whomToDisarm: (_me, _my, _inquiry, armed) => [...armed.keys()].sort() }),
   guardHeedsHigher: () => ({ hear: () => ({ kind: "nothing" }) }),
   askEndsArming: () => ({ questioned: (my) => my }),
+  goneIsProven: () => ({ mayRetire: () => ({ may: true }) }),
   // Promotions and standby.signal
   allowedIsOfThisBoot: (d) => ({
     restarted: keeping(d.restarted, "mayPromote"),
@@ -186,6 +212,11 @@ const dropped = {
   signalIsBackAtBoot: (d) => ({ booted: keeping(d.booted, "signal") }),
   startIsOfThisChange: () => ({ startBy: () => "start" }),
   machineIsNamed: () => ({ isOfMachine: () => true }),
+  // Whose data it is
+  prefixIsOfOneOrigin: (d) => ({ isPrefix: (mine, leaders) => d.isPrefix(byNumber(mine), byNumber(leaders)) }),
+  rewindIsOfOneOrigin: (d) => ({ mayRewind: (mine, leaders) => d.mayRewind(byNumber(mine), byNumber(leaders)) }),
+  rewindIsOfOtherTimelines: () => ({ mayRewind: () => true }),
+  offerIsForThisArming: () => ({ mayBeOffered: () => ({ may: true }) }),
   // Stopping, taking
   serverRefuses: (d) => ({ mayStandDown: (me, my, _serving, base) => d.mayStandDown(me, my, false, base) }),
   standDownKnowsBase: (d) => ({ mayStandDown: (me, my, serving) => d.mayStandDown(me, my, serving, ANY) }),
@@ -235,6 +266,7 @@ const dropped = {
       }),
   }),
   // Without the ledger
+  overrideConcernsAll: (d) => ({ concerned: (me, my) => d.concerned(me, my, new Map(), []) }),
   overrideStopsAll: (d) => ({
     mayTakeOverride: (me, my, arming, nodes, stopped) =>
       d.mayTakeOverride(me, my, arming, stopped.length > 0 ? stopped : nodes, stopped),

@@ -41,11 +41,17 @@ export function runSearch(name: SearchName, bounds: Bounds = {}): Finding & { ki
 }
 
 export function runDropped(
-  { rules, in: name }: Pick<Dropped, "rules" | "in">,
+  { rules, in: name, ends }: Pick<Dropped, "rules" | "in" | "ends">,
   bounds: Bounds = {},
 ): Finding & { kind: "dropped" } {
-  const machine = new Machine({ ...searches[name].scenario, strict: false }, rules);
-  const { violation, ...outcome } = search(machine, { states: MOST_STATES, ...bounds });
+  const { scenario, every } = searches[name];
+  const machine = new Machine({ ...scenario, strict: false }, rules);
+  const quiet = new Quiet(machine);
+  const { violation, ...outcome } = search(machine, {
+    states: MOST_STATES,
+    ...bounds,
+    visit: (state, at) => (ends && at % every === 0 ? quiet.problem(state, new Map()) : undefined),
+  });
   return { kind: "dropped", name: rules.join(" and "), in: name, ...outcome, ...(violation ? { violation } : {}) };
 }
 

@@ -27,6 +27,18 @@ const members = scenario({ nodes: 3, entries: 4, faults: 0, members: A | B, adda
 const unlistedTwo = scenario({ entries: 2, unlisted: A | B });
 const unlistedThree = scenario({ nodes: 3, entries: 2, faults: 0, unlisted: B });
 
+const begin = scenario({ begins: A | B, snapshot: A, faults: 0 });
+const unlistedAdded = scenario({
+  nodes: 3,
+  faults: 0,
+  members: A | B,
+  addable: C,
+  unlisted: B,
+  targets: A | C,
+  fence: 0,
+});
+const beginUnlisted = scenario({ entries: 2, begins: A, unlisted: B, targets: 0, fence: A });
+
 const replacedTwo = scenario({ faults: 0, replacers: A | B, replacements: 1 });
 
 export const searches = {
@@ -68,6 +80,30 @@ export const searches = {
     scenario: unlistedTwo,
     every: 500,
     size: "ci",
+  },
+  begin: {
+    what: "two nodes of a new cluster, either is declared its first primary; the disk of A goes back",
+    scenario: begin,
+    every: 300,
+    size: "ci",
+  },
+  "begin-unlisted": {
+    what: "two nodes of a new cluster; an override without the ledger by B, and nothing else is declared",
+    scenario: beginUnlisted,
+    every: 10,
+    size: "small",
+  },
+  "begin, a fault": {
+    what: "two nodes of a new cluster, and a fault",
+    scenario: { ...begin, faults: 1 },
+    every: 1000,
+    size: "long",
+  },
+  "unlisted-added": {
+    what: "two members; C becomes one, and an override without the ledger by B, which has not heard of that",
+    scenario: unlistedAdded,
+    every: 20,
+    size: "small",
   },
   replaced: {
     what: "two nodes; a ledger that is lost is replaced by B, the only primary that is declared, and found again",
@@ -167,6 +203,8 @@ export type SearchName = keyof typeof searches;
 export interface Dropped {
   readonly rules: readonly Rule[];
   readonly in: SearchName;
+  /** It breaks nothing, and keeps a state from ending as declared: how every so-many-th state ends is looked at, too. */
+  readonly ends?: true;
   readonly size: "small" | "ci" | "long";
 }
 
@@ -194,6 +232,10 @@ export const needed: readonly Dropped[] = [
     "takeUnderLock",
     "messageIsOfThisArming",
   ),
+  ...drop("two", "small", "prefixIsOfOneOrigin", "rewindIsOfOtherTimelines"),
+  ...drop("two, 4 entries, 2 faults", "long", "rewindIsOfOneOrigin"),
+  ...drop("begin", "small", "firstIsOwn"),
+  ...drop("begin-unlisted", "small", "beginsWithoutToken"),
   ...drop("clone", "small", "machineIsNamed"),
   ...drop("three", "small", "overHasOpen", "standDownEndsArming", "entryOnce"),
   ...drop("three", "ci", "offerNeedsLast"),
@@ -204,12 +246,16 @@ export const needed: readonly Dropped[] = [
   ...drop("members", "ci", "listedInLedger", "joinedSinceListed", "listChangesWhenLast"),
   ...drop("unlisted-two", "small", "keptOffUntilWritten", "wordIsKept", "guardHeedsHigher", "askEndsArming"),
   ...drop("unlisted-two", "ci", "wordStandsInTheWay", "unwrittenStandsInTheWay"),
+  ...drop("unlisted-added", "small", "overrideConcernsAll"),
   ...drop("unlisted-three", "small", "overrideStopsAll"),
   ...drop("replaced-commits", "small", "replacementHasConsent"),
   ...drop("replaced-back", "small", "oldIsClosed"),
   ...drop("replaced", "small", "keptOffUntilTold"),
   ...drop("replaced-two, a fault", "long", "successorIsStored", "successorIsKept"),
   ...drop("three-commits", "long", "standDownKnowsBase"),
+  { rules: ["disarmsForAStartOnly"], in: "three", ends: true, size: "small" },
+  // A word that comes once more, and the message that the giver has stopped: each says for which arming it is.
+  { rules: ["offerIsForThisArming", "messageHasSecret"], in: "two", size: "small" },
   // Timelines of real servers collide: each of these holds where the other one does not.
   { rules: ["targetHasGiversToken", "endIsOnTimeline"], in: "two-commits, 3 commits", size: "long" },
   { rules: ["targetHasJoined", "endIsOnTimeline"], in: "two-commits, 3 commits", size: "long" },
@@ -228,6 +274,11 @@ const secondLineIn: Partial<Record<Rule, SearchName>> = {
   successorIsPromised: "replaced-three",
   replacementIsAbove: "replaced-two",
   toldWhateverItKnew: "replaced-two",
+  firstIsLast: "begin",
+  firstIsUntaken: "begin",
+  goneIsProven: "members",
+  offerIsForThisArming: "two",
+  messageHasSecret: "two",
 };
 
 /** Nothing that is searched rests on these alone: another rule holds without each. */
@@ -244,4 +295,9 @@ export const secondLines: readonly Rule[] = [
   "successorIsPromised",
   "replacementIsAbove",
   "toldWhateverItKnew",
+  "offerIsForThisArming",
+  "messageHasSecret",
+  "firstIsLast",
+  "firstIsUntaken",
+  "goneIsProven",
 ];

@@ -1,5 +1,5 @@
 /** What the search knows of the world: hosts with their disks and PostgreSQL, the ledger, and what was acknowledged. */
-import type { Entries, Member, Standing, WalEnd } from "../../../model/leadership/index.ts";
+import type { Entries, History, Member, Origin, Standing, WalEnd } from "../../../model/leadership/index.ts";
 
 export const NAMES: readonly Member[] = ["A@a", "B@b", "C@c", "D@d"];
 export const nameAt = (node: number): Member => NAMES[node] as Member;
@@ -31,6 +31,10 @@ export interface Node {
   readonly giving: Giving | null;
   /** The message of a primary that has stopped for this node's arming for `entry`. */
   readonly told: { readonly entry: number; readonly end: WalEnd } | null;
+  /** The entry of an offer whose word may come once more (only where offerIsForThisArming is dropped; else that changes nothing). */
+  readonly word: number;
+  /** The number of the ledger for which it took over, and which it begins; durable. */
+  readonly replaces: number;
   /** It has seen that it may take this offer (only where takeUnderLock is dropped). */
   readonly decided: number;
   /** Somebody promoted it by hand. */
@@ -38,7 +42,7 @@ export interface Node {
 }
 
 /** What a disk held at some time. */
-export type Snapshot = Pick<Node, "standing" | "asPrimary" | "log">;
+export type Snapshot = Pick<Node, "standing" | "asPrimary" | "log" | "replaces">;
 
 export interface World {
   readonly ledger: Entries;
@@ -67,6 +71,8 @@ export interface World {
   readonly wentBack: number;
   /** How often a standby was promoted by hand. */
   readonly handed: number;
+  /** WAL of two nodes was taken for the same: from there on nothing is searched. */
+  readonly mixed: boolean;
   /** Another machine with a copy of a node's disk, under that node's name and key. */
   readonly clone: { readonly of: number; readonly standing: Standing; readonly writes: boolean } | null;
 }
@@ -107,6 +113,8 @@ export interface Scenario {
   readonly byHand: number;
   /** Whose host may be cloned. */
   readonly clones: number;
+  /** Who may be declared the first primary of a new cluster. Nobody: there is one already, A. */
+  readonly begins: number;
   /** Whether two leaders by one number count, before both take writes. */
   readonly strict: boolean;
 }
@@ -132,6 +140,7 @@ export const scenario = (of: Partial<Scenario>): Scenario => ({
   replacements: 0,
   byHand: 0,
   clones: 0,
+  begins: 0,
   strict: true,
   ...of,
 });
@@ -166,6 +175,7 @@ export type Kind =
   | "LetGo"
   | "Offer"
   | "OfferFails"
+  | "OfferAgain"
   | "Give"
   | "Tell"
   | "Decide"
@@ -177,6 +187,8 @@ export type Kind =
   | "StandDown"
   | "TakeOver"
   | "Follow"
+  | "BeginFirst"
+  | "TakeFirst"
   | "Note"
   | "Add"
   | "Retire"
@@ -222,6 +234,44 @@ const TIMELINES = 0x100;
 const BY_HAND = 0x400;
 export const timelineRecord = (entry: number, by: number): string => String.fromCharCode(TIMELINES + entry * 4 + by);
 export const byHandRecord = (by: number): string => String.fromCharCode(BY_HAND + by);
+
+/**
+ * What a node says of its WAL. PostgreSQL gives timelines numbers in a row, so two may have one number; by which change, and by whom, each was begun is
+ * in its record.
+ */
+export function historyOf(log: string): History {
+  const timelines: { timeline: number; end: bigint }[] = [];
+  const origins: Origin[] = [{ timeline: 1, change: { entry: 0, overrides: 0 }, by: nameAt(0) }];
+  for (let at = 0; at < log.length; at++) {
+    const code = log.charCodeAt(at);
+    if (code < TIMELINES) continue;
+    timelines.push({ timeline: timelines.length + 1, end: BigInt(at) });
+    // One that was begun by hand has none.
+    if (code < BY_HAND)
+      origins.push({
+        timeline: timelines.length + 1,
+        change: { entry: (code - TIMELINES) >> 2, overrides: 0 },
+        by: nameAt(code % 4),
+      });
+  }
+  timelines.push({ timeline: timelines.length + 1, end: BigInt(log.length) });
+  return { timelines, origins };
+}
+
+/** What pg_rewind makes of it, which goes by numbers and ends. */
+export function rewound(log: string, source: string): string {
+  const mine = historyOf(log).timelines;
+  const theirs = historyOf(source).timelines;
+  if (mine.length === theirs.length) return log;
+  let common = 0;
+  for (const [at, { end }] of mine.entries()) {
+    const other = theirs[at];
+    if (!other) break;
+    common = Math.min(Number(end), Number(other.end));
+    if (end !== other.end) break;
+  }
+  return log.slice(0, common) + source.slice(common);
+}
 
 /** The commits of a log, as bits. */
 export function commitsOf(log: string): number {

@@ -110,7 +110,8 @@ export class PostgresCluster extends ClusterPart {
     const absent = target.absent.map(({ node, connection }) => ({ name: node, connection }));
 
     // The runbook.
-    const intent = new Intent("intent", config, update, parent);
+    const instances = Object.fromEntries(taking.map(({ node, machine }) => [node.name, machine.instance]));
+    const intent = new Intent("intent", { config, instances, update }, parent);
     const step = (
       stepName: string,
       node: ClusterNode,

@@ -240,6 +240,16 @@ describe("the cluster's graph", function () {
     }
   });
 
+  it("has another intent where a host was made anew, which has nothing of its role", async () => {
+    await graphOf({ primary: "node-a", nodes: { ...nodes, "node-b": { state: "absent" } } });
+    const { environment } = registered.find(({ name }) => name === "intent")?.inputs ?? {};
+    const hosts = Object.entries(environment as Record<string, string>).filter(([name]) => name.startsWith("HOST_"));
+    assert.deepEqual(hosts, [
+      ["HOST_node_a", "cafe"],
+      ["HOST_node_c", "cafe"],
+    ]);
+  });
+
   /** What each command has among its inputs of an update that did not reach its end, by name. */
   const again = () =>
     Object.fromEntries(

@@ -178,6 +178,17 @@ describe("a cluster on docker hosts, from nothing", () => {
     await until("both standbys to stream", 60, () => cluster.streaming() === 2);
   });
 
+  it("a host that is made anew comes back in its role: a standby, and the primary [full]", async () => {
+    for (const node of ["node-b", "node-a"]) {
+      cluster.exec(node, "touch", "/root/mark");
+      await cluster.stack.setConfig(`nodes.${node}.memory`, "1500MB");
+      await cluster.up();
+      assert.throws(() => cluster.exec(node, "ls", "/root/mark"), `${node} is the old one`);
+      assert.equal(cluster.sql(node, "select pg_is_in_recovery()"), node === "node-a" ? "f" : "t");
+      await until("both standbys to stream", 60, () => cluster.streaming() === 2);
+    }
+  });
+
   it("an added node becomes a standby; the others keep running", async () => {
     const started = () =>
       ["node-a", "node-b", "node-c"].map((node) => cluster.sql(node, "select pg_postmaster_start_time()"));

@@ -100,7 +100,7 @@ async function mayDoSo({ me, memory, hold }: Node, leader: Member, answer: Answe
 }
 
 /** What it has is compared, and copied, while nothing runs. */
-async function comesDown({ memory, world, hold, change }: Node): Promise<void> {
+export async function comesDown({ memory, world, hold, change }: Node): Promise<void> {
   await world.postgres.stopCleanly().catch(() => undefined);
   await world.postgres.stopAtOnce();
   await hold(async () => {

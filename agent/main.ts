@@ -22,9 +22,10 @@ export interface Agent {
   readonly replace: (request: unknown) => Promise<steps.Promoted>;
   readonly tell: (request: unknown) => Promise<void>;
   readonly adopt: (request: unknown) => Promise<void>;
+  readonly restart: (request: unknown) => Promise<void>;
   readonly status: () => ReturnType<typeof steps.status>;
-  /** The same and more: peers are asked, and the ledger is read. */
-  readonly report: () => Promise<Report>;
+  /** The same and more. Unless it is `local`, peers are asked, and the ledger is read. */
+  readonly report: (local?: boolean) => Promise<Report>;
   /** Rejects when the agent has to end; it is then started anew. Never resolves. */
   readonly ended: Promise<never>;
 }
@@ -64,7 +65,8 @@ async function start(node: Node, world: Surroundings): Promise<Agent> {
     tell: (request) => steps.tell(node, request),
     adopt: (request) => steps.adopt(node, request),
     status: () => steps.status(node),
-    report: () => report(node, true),
+    restart: (request) => steps.restart(node, request),
+    report: (local = false) => report(node, true, local),
     ended: lookOn(node, pause.take),
   };
 }

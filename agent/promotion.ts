@@ -48,7 +48,7 @@ export async function startWriting(node: Node, by: "start" | "promotion"): Promi
 /** Also what an agent finds that was restarted in the middle. */
 export async function nowTakesWrites(node: Node): Promise<void> {
   const { memory, hold, change, world, log, me } = node;
-  await hold(async () => {
+  const history = await hold(async () => {
     memory.source = null;
     const { my, origins } = memory;
     const history = await world.postgres.history();
@@ -57,8 +57,13 @@ export async function nowTakesWrites(node: Node): Promise<void> {
     const goesOn = isOnSame && my.promoted !== null && compare(my.promoted, my.token) === 0;
     await change(takesWrites(my), owned(me, my.token, goesOn ? origins : origins.filter(isBefore(history)), history));
     memory.phase = "serving";
+    return history;
   });
-  log("takes writes", { token: changeOf(memory.my.token), timeline: memory.origins.at(-1)?.timeline });
+  log("takes writes", {
+    token: changeOf(memory.my.token),
+    timeline: history.at(-1)?.timeline,
+    begins: history.at(-2)?.end ?? null,
+  });
   await keepSlots(node);
   // Before 16, whoever rewinds by this server does not see the new timeline until then. PostgreSQL takes minutes for it by itself.
   void world.postgres.checkpoint().catch((error) => log("has no checkpoint yet", { why: because(error) }));

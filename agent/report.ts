@@ -80,11 +80,11 @@ export const reportSchema = z.strictObject({
 });
 export type Report = z.output<typeof reportSchema>;
 
-/** @param isReady false: nobody is asked, and the ledger is not read */
-export async function report(node: Node, isReady: boolean): Promise<Report> {
+/** @param isLocal nobody is asked, and the ledger is not read. So it is also before the agent is ready */
+export async function report(node: Node, isReady: boolean, isLocal = !isReady): Promise<Report> {
   const { me, memory, world } = node;
   const { token, arming, joined } = memory.my;
-  const found = isReady ? await ask(node) : nothingAsked;
+  const found = isLocal ? nothingAsked : await ask(node);
   const start = verdict(node, found.inquiry);
   const control = await world.postgres.control().catch((error) => because(error));
   return {

@@ -26,6 +26,12 @@ export function formatReport(report: Report): string {
   return `${heading(report)}\n\n${body.join("")}`;
 }
 
+/** Change, leader, what PostgreSQL does, and whether the data is the leader's: `scripts/host/lib-agent.sh` reads it. */
+export function formatWords({ taken, leader, phase, joined }: Report): string {
+  const words = [taken?.change.entry ?? 0, leader === null ? "-" : nameOf(leader), phase, joined ? "yes" : "no"];
+  return `${words.join(" ")}\n`;
+}
+
 const list = (members: readonly Member[], me: Member): string =>
   members.map((each) => (each === me ? `${nameOf(each)} (this node)` : nameOf(each))).join(", ");
 

@@ -34,14 +34,14 @@ import {
   takeOver,
   writeClaim,
 } from "./failover.ts";
-import { type Followed, follow } from "./follow.ts";
+import { comesDown, type Followed, follow } from "./follow.ts";
 import { releaseFromOff, verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
 import { replaceLedger, takeOverWithoutLedger } from "./override.ts";
-import { type HandedOver, handOver, notWritten } from "./switchover.ts";
+import { endWhatLingers, type HandedOver, handOver, notWritten } from "./switchover.ts";
 import { times } from "./times.ts";
 
-const intent = z.string().regex(/^[0-9a-f-]{1,64}$/);
+const intent = z.string().regex(/^[0-9A-Za-z:.-]{1,64}$/);
 const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max(100);
 
 export const stepSchemas = {
@@ -64,6 +64,7 @@ export const stepSchemas = {
   }),
   tell: z.strictObject({ intent, leader: memberSchema, ledger: ledgerIdSchema }),
   adopt: z.strictObject({ intent, machine: z.string().min(1).max(200) }),
+  restart: z.strictObject({}),
 } as const;
 export type StepRequest<S extends keyof typeof stepSchemas> = z.infer<(typeof stepSchemas)[S]>;
 
@@ -335,6 +336,41 @@ export async function adopt(node: Node, request: unknown): Promise<void> {
     await change({ ...memory.my, token: { ...memory.my.token }, inquiry: newInquiry() });
     memory.otherMachine = null;
     log("adopts another machine's data", { machine });
+  });
+}
+
+/**
+ * PostgreSQL stops, and starts as what this node stands for. A primary goes through the guard, so it stops only where that would let it start: where
+ * the ledger says that nothing has come after its own change.
+ */
+export async function restart(node: Node, request: unknown): Promise<void> {
+  checked("restart", request);
+  const { memory, turn, ledger, world, hold, log } = node;
+  await turn(async () => {
+    if (memory.phase === "standby") return comesDown(node);
+    if (memory.phase !== "serving" || !leads(node)) return;
+    const reading = await ledger.read(memory.my.token.entry);
+    const own = ownLedger(memory.my.token, reading);
+    if (own.kind !== "own") throw refused({ kind: "ledger", own }, reading);
+    if (hasToClaim(memory.my, own.last))
+      throw new Refused({
+        message: `entry ${own.last.number} of the ledger is above this node's own change, and nobody has taken it`,
+        hint: "run the update again in half a minute: the primary gets rid of it by itself, as soon as all answer",
+      });
+    await world.postgres.checkpoint();
+    await hold(async () => {
+      await world.postgres.putSignal();
+      memory.phase = "stopping";
+    });
+    log("stops to start anew");
+    await world.postgres.stopCleanly();
+    await endWhatLingers(node);
+  });
+  const isUp = () => memory.phase === "serving" || memory.phase === "standby";
+  if (await until(node, times.promotion, isUp)) return;
+  throw new Refused({
+    message: `PostgreSQL does not start: ${memory.trouble ?? explainStart(verdict(node), memory.my.inquiry.reading).message}`,
+    hint: "see 'journalctl -u understudy-postgresql' on the host; then run the update again",
   });
 }
 

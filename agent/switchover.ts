@@ -145,7 +145,7 @@ async function hearsOfIt(node: Node, from: Member): Promise<boolean> {
 }
 
 /** A hanging sender or archiver is not waited for: what is not archived is archived later. */
-async function endWhatLingers(node: Node): Promise<void> {
+export async function endWhatLingers(node: Node): Promise<void> {
   const { memory, hold, change, world } = node;
   const isDown = async () => (await world.postgres.running()) === "nothing";
   if (!(await until(node, times.lingering, isDown))) await world.postgres.stopAtOnce();

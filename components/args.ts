@@ -596,6 +596,15 @@ export interface CommonArgs {
    */
   readonly reconcile?: string;
   /**
+   * Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters of the target
+   * `docker`, to try it. It is to become the only way.
+   *
+   * Rule: must be true or false. A change: refused where there is data.
+   *
+   * @default false
+   */
+  readonly agent?: boolean;
+  /**
    * Guard: the number of the last change of primary that this config knows. If reality is past it, the update is
    * refused.
    *

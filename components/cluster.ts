@@ -5,6 +5,7 @@ import {
   type Input,
   interpolate,
   type Output,
+  output,
   type Resource,
   unsecret,
 } from "@pulumi/pulumi";
@@ -16,6 +17,7 @@ import { configureOutcome, type Handover, prepareOutcome, promoteOutcome, receip
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
+import { agentKeys, agentRequests, agentSteps, claimed, fenceProofs } from "./agents.ts";
 import { type Archive, archiveOf } from "./archive.ts";
 import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";
 import { clusterSecrets, verifier } from "./clusterSecrets.ts";
@@ -94,9 +96,23 @@ export class PostgresCluster extends ClusterPart {
     const upstreams = all(nodes.map(upstreamOf));
     const everywhere = <T>(make: (node: ClusterNode) => T): T[] => nodes.map(make);
 
-    const members = clusterMembers(config, nodes, target.absent, update, parent);
+    const keys = config.agent ? agentKeys(config, secrets, parent) : undefined;
+    const members = clusterMembers(
+      config,
+      nodes,
+      target.absent,
+      keys?.members ?? output<Readonly<Record<string, string>>>({}),
+      update,
+      parent,
+    );
     const configured = nodes.map((node) => node.configure(members));
-    const restarted = restarts(nodes, configured, update, parent);
+    const agents = keys
+      ? agentSteps(
+          { ...{ update, config, secrets, keys, nodes, members }, server: archiveServer, after: configured },
+          parent,
+        )
+      : [];
+    const restarted = restarts(nodes, configured, agents, update, parent);
     const { pooler, restore: toRestore } = config;
     const pooled = pooler
       ? nodes.map(
@@ -145,7 +161,7 @@ export class PostgresCluster extends ClusterPart {
             }),
         ),
         remembers: true,
-        after: [...configured, restarted, ...pooled.map((node) => node.step)],
+        after: [...configured, ...agents, restarted, ...pooled.map((node) => node.step)],
       },
       {
         ...parent,
@@ -162,6 +178,10 @@ export class PostgresCluster extends ClusterPart {
     const fresh = asked.apply((known) => (known.fresh ? "yes" : "no"));
     const kind = asked.apply((known) => known.kind);
 
+    const requests =
+      keys &&
+      agentRequests({ ...{ config, keys, asked, members }, clusterId: secrets.clusterId, intent: intent.intentId });
+
     const restored =
       toRestore &&
       restoring(
@@ -175,7 +195,12 @@ export class PostgresCluster extends ClusterPart {
     const released = asked.apply((known) => known.released.join(" "));
     const announced = everywhere((node) =>
       // Another archive is one more thing to know: announce lets the node believe it, and archive makes its first backup.
-      step(`announce-${node.node.name}`, node, { kind, released, archive_id: archive.id }, [preflight]),
+      step(
+        `announce-${node.node.name}`,
+        node,
+        { kind, released, archive_id: archive.id, ...(requests ? { request: requests.announce } : {}) },
+        [preflight],
+      ),
     );
 
     const followers = nodes.filter(({ node }) => node.name !== config.primary && node.source === "streaming");
@@ -194,6 +219,7 @@ export class PostgresCluster extends ClusterPart {
         join: asked.apply(({ join }) => (join ? `${join.epoch} ${join.from}` : "")),
         system_identifier: asked.systemIdentifier,
         ...followParameters(config, declaredPrimary.node, leader),
+        ...(requests ? { fresh, request: requests.prepare } : {}),
       },
       announced,
       "as primary",
@@ -201,7 +227,11 @@ export class PostgresCluster extends ClusterPart {
     const armed = reported("prepare", prepare.outcome, prepareOutcome);
     const epoch = armed.apply((outcome) => String(outcome.epoch));
 
-    const fenced = target.fences({ proof: interpolate`${intent.intentId}:${epoch}`, after: [prepare] });
+    const claims = keys && claimed([...announced, prepare].map(({ outcome }) => outcome));
+    const numbers = claims ? claims.apply((entries) => entries.join("+")) : epoch;
+    const proof = interpolate`${intent.intentId}:${numbers}`;
+    const fenced = target.fences({ proof, after: [prepare] });
+    const proofs = keys && claims ? fenceProofs(fenced, keys, proof, claims) : output([]);
 
     const pauses = pooler
       ? everywhere((node) =>
@@ -224,8 +254,9 @@ export class PostgresCluster extends ClusterPart {
           epoch,
           system_identifier: asked.systemIdentifier,
           ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
+          ...(requests ? { request: requests.demote(proofs) } : {}),
         },
-        [prepare, ...pauses],
+        [prepare, ...pauses, ...(requests ? fenced.map((fence) => fence.step) : [])],
         role(config, node.node),
       ),
     );
@@ -245,6 +276,14 @@ export class PostgresCluster extends ClusterPart {
         fenced: fencedParameter(fenced),
         replication_verifier: verifier(secrets, replicationRole, secrets.replicationPassword),
         monitor_verifier: verifier(secrets, monitorRole, secrets.monitorPassword),
+        ...(requests
+          ? {
+              from: asked.apply((known) => known.from),
+              initialize: requests.initialize,
+              promote: requests.promote(proofs),
+              members: requests.members,
+            }
+          : {}),
       },
       [...demotions, ...fenced.map((fence) => fence.step), ...(restore ? [restore] : [])],
       "as primary",
@@ -286,6 +325,7 @@ export class PostgresCluster extends ClusterPart {
           from: promoted.apply((outcome) => outcome.from),
           system_identifier: promoted.systemIdentifier,
           ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
+          ...(requests ? { request: requests.follow } : {}),
         },
         [promote],
         role(config, node.node),
@@ -355,6 +395,7 @@ export class PostgresCluster extends ClusterPart {
 function restarts(
   nodes: readonly ClusterNode[],
   configured: readonly RemoteStep[],
+  agents: readonly Resource[],
   update: Update,
   opts: CustomResourceOptions,
 ): LocalStep {
@@ -372,7 +413,7 @@ function restarts(
       update,
       command: unsecret(waiting).apply((hosts) => (hosts.length === 0 ? "true" : command("steps/restart.ts"))),
       stdin: jsonInput<RestartInput>({ hosts: waiting }),
-      after: configured,
+      after: [...configured, ...agents],
     },
     opts,
   );

@@ -14,6 +14,7 @@ export function clusterMembers(
   config: ClusterConfig,
   nodes: readonly ClusterNode[],
   absent: readonly Machine[],
+  agents: Output<Readonly<Record<string, string>>>,
   update: Update,
   opts: CustomResourceOptions,
 ): Output<Members> {
@@ -25,10 +26,13 @@ export function clusterMembers(
     {
       update,
       command: "cat",
-      stdin: all([output(remembered(config, update)), all(active), all(absent.map(place))]).apply(
-        ([known, reached, unreached]) => {
+      stdin: all([output(remembered(config, update)), all(active), all(absent.map(place)), agents]).apply(
+        ([known, reached, unreached, keys]) => {
           const places = [...reached, ...unreached] as readonly (Partial<Member> & Pick<Member, "name">)[];
-          const declared = nodesOf(config).map(({ name }) => places.find((at) => at.name === name) ?? { name });
+          const declared = nodesOf(config).map(({ name }) => ({
+            ...(places.find((at) => at.name === name) ?? { name }),
+            ...(keys[name] === undefined ? {} : { agent: keys[name] }),
+          }));
           return JSON.stringify(membersOf({ declared, ...known }));
         },
       ),

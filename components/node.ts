@@ -3,7 +3,7 @@ import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
 import { digestOf, hostScripts } from "../model/hostScripts.ts";
 import { type InstalledHost, installedHost } from "../model/installedHost.ts";
 import type { Members } from "../model/members.ts";
-import { renderHba } from "../model/render/hba.ts";
+import { agentIdent, renderHba } from "../model/render/hba.ts";
 import { renderPgbackrestConf } from "../model/render/pgbackrest.ts";
 import { renderPgpass } from "../model/render/pgpass.ts";
 import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
@@ -66,6 +66,7 @@ export class ClusterNode extends ClusterPart {
             stanza: config.clusterName,
             further_packages: machine.metricsConf === undefined ? "" : "curl",
             peer_public_key: secrets.peer.publicKey,
+            agent: config.agent ? "yes" : "no",
             pooler_ports: config.pooler === undefined ? "" : `${config.pooler.port} ${config.pooler.readOnlyPort}`,
           },
         }),
@@ -97,9 +98,13 @@ export class ClusterNode extends ClusterPart {
           instance: machine.instance,
           postgresql_conf: size.apply((host) => renderPostgresqlConf({ config, node, host })),
           pg_hba_conf: all([...addresses]).apply((nodeAddresses) =>
-            renderHba({ nodeAddresses, clientNetworks: config.clientNetworks, pooler: config.pooler !== undefined }),
+            renderHba({
+              nodeAddresses,
+              clientNetworks: config.clientNetworks,
+              ...{ pooler: config.pooler !== undefined, agent: config.agent },
+            }),
           ),
-          pg_ident_conf: "",
+          pg_ident_conf: config.agent ? agentIdent : "",
           pgpass: secrets.replicationPassword.apply((replicationPassword) => renderPgpass({ replicationPassword })),
           pgbackrest_conf: all([archive.access, encryption.key, given(config.archive), this.found]).apply(
             ([access, key, declared, { cpus, pgbackrest }]) =>

@@ -9,6 +9,8 @@ export interface InstalledHost extends HostSize {
   readonly pgbouncer: string;
   /** The host's own SSH key (type and base64), for the other nodes. */
   readonly sshHostKey: string;
+  /** As `uname -m` says it. Earlier versions did not report it. */
+  readonly architecture?: string | undefined;
 }
 
 const version = /^\d+(\.\d+)*/;
@@ -19,5 +21,6 @@ export const installedHost: z.ZodType<InstalledHost> = z.object({
   dataDiskBytes: z.int().positive(),
   pgbackrest: z.string().regex(version),
   pgbouncer: z.union([z.literal(""), z.string().regex(version)]),
+  architecture: z.string().max(20).optional(),
   sshHostKey: z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$/),
 });

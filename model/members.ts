@@ -9,10 +9,17 @@ const member = z.object({
   sshPort: z.number(),
   /** Type and base64; "": not known, so that the node cannot be asked. */
   hostKey: z.string(),
+  /** By which agents know it; not there: it has no agent. */
+  agent: z.string().optional(),
 });
 
 /** What the step `members` reports. */
-export const membersOutcome = z.object({ members: z.array(member), retired: z.array(z.string()) });
+export const membersOutcome = z.object({
+  members: z.array(member),
+  retired: z.array(z.string()),
+  /** By which agents know those that are retired; not there: there are none. */
+  retiredAgents: z.array(z.string()).optional(),
+});
 
 /** Where the other nodes find a member, to ask it who leads. */
 export type Member = z.infer<typeof member>;
@@ -34,12 +41,22 @@ export function membersOf({ declared, remembered, off }: MembersInput): Members 
   const known = new Map(remembered.members.map((each) => [each.name, each]));
   const names = new Set(declared.map(({ name }) => name));
   const removed = remembered.members.filter(({ name }) => !names.has(name));
-  const retired = removed.filter(({ name }) => off.includes(name)).map(({ name }) => name);
+  const goes = removed.filter(({ name }) => off.includes(name));
+  const retired = goes.map(({ name }) => name);
+  // Also one that comes back under its old name, with another key.
+  const before = remembered.members.flatMap(({ name, agent }) => {
+    const now = declared.find((node) => node.name === name)?.agent;
+    return agent !== undefined && now !== undefined && now !== agent ? [agent] : [];
+  });
+  const agents = [
+    ...new Set([...(remembered.retiredAgents ?? []), ...before, ...goes.flatMap(({ agent }) => agent ?? [])]),
+  ].sort();
   // Of one that was never reached nothing is known, so that it never answers.
   const listed = declared.map((node): Member => ({ ...unknown, ...known.get(node.name), ...node }));
   return {
     members: [...listed, ...removed.filter(({ name }) => !retired.includes(name))].sort(byName),
     retired: [...new Set([...remembered.retired.filter((name) => !names.has(name)), ...retired])].sort(),
+    ...(agents.length === 0 ? {} : { retiredAgents: agents }),
   };
 }
 

@@ -82,6 +82,11 @@ export function unfinishedRestore(dataDirectory: string, major: number): string 
   return `${pgdata(dataDirectory, major)}.restore`;
 }
 
+/** What was done on the node for which update, a line of JSON each. The step `receipt` collects it. */
+export function journalFile(dataDirectory: string): string {
+  return `${dataDirectory}/state/journal`;
+}
+
 /**
  * Whom a primary's commits wait for. The step `synchronous` writes it, on the data volume: it has to be there for as long as commits are that
  * were acknowledged by it.

@@ -20,6 +20,20 @@ export interface InstallInput {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+/** What the step `agent` gets on its standard input: a secret as a whole. */
+export interface AgentInput extends Host {
+  /** As `uname -m` says it. */
+  readonly architecture: string;
+  /** Digest of what the agent is made of. */
+  readonly program: string;
+  /** Version of Node that it runs on. */
+  readonly node: string;
+  /** Id of the host: another one has none of it yet. */
+  readonly instance: string;
+  /** Of `agent.sh`, but for what it is told about files. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
 /** Where AWS is asked, and in whose account. */
 export interface AwsPlace {
   /** Twelve digits. */

@@ -5,10 +5,11 @@
  *   understudy-agent run <file of its config>       the service
  *   understudy-agent signal <file of its config>    at boot: PostgreSQL comes up read-only, whoever starts it
  *   understudy-agent step <step> [--socket PATH]    one step of an update: JSON on standard input, one line of JSON on standard output
- *   understudy-agent status [--json] [--socket PATH]
+ *   understudy-agent status [--json | --words] [--socket PATH]
  *
  * exit  0 done, 1 refused, 2 wrong usage, 3 the agent cannot be asked, or what became of it is not known
  */
+import { appendFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { nameOf } from "../../model/leadership/index.ts";
@@ -22,9 +23,10 @@ import { assemble, postgresOf } from "./assemble.ts";
 import { exitCodes, runStatus, runStep } from "./commandLine.ts";
 import { type AgentConfig, configSchema } from "./config.ts";
 import { readSmall } from "./files.ts";
+import { handoverJournal } from "./handoverJournal.ts";
 import { machineId } from "./machine.ts";
 import { openOperator } from "./operator.ts";
-import { type StepName, stepNames } from "./operatorMessages.ts";
+import { type StepName, statusRequestSchema, stepNames } from "./operatorMessages.ts";
 
 /** Set by the bundle: the version of the package. */
 declare const AGENT_VERSION: string | undefined;
@@ -36,8 +38,12 @@ const longestConfig = 256 * 1024;
 /** Who waits for a step. */
 const listeners = new Set<(text: string) => void>();
 
-/** One line an event, for the journal; what a person wants to read of it, for whoever waits. */
+/** What the receipt of a change is made of. */
+let noteHandover: Log = () => {};
+
+/** One line an event, for the journal of systemd; what a person wants to read of it, for whoever waits. */
 const log: Log = (event, facts = {}) => {
+  noteHandover(event, facts);
   const plain = (_: string, value: unknown) => (typeof value === "bigint" ? value.toString() : value);
   process.stdout.write(`${JSON.stringify({ event, ...facts }, plain)}\n`);
   const text = progressOf(event, facts);
@@ -56,6 +62,14 @@ async function run(file: string): Promise<never> {
   const config = await configOf(file);
   const ledgerKey = await readSmall(config.ledgerKey, 4096);
   if (!ledgerKey) throw new Error(`${config.ledgerKey} is not there`);
+  const { journal } = config;
+  if (journal !== undefined)
+    noteHandover = handoverJournal({
+      node: nameOf(config.node),
+      now: Date.now,
+      // A disk that is full costs the line, not what it tells of.
+      append: (line) => void appendFile(journal, line, { mode: 0o600 }).catch(() => {}),
+    });
   const world = await assemble(config, (what) => log("refuses a peer", { what }));
   const machine = config.machine ?? (await machineId());
   const starting = beginAgent({ me: config.node, machine, ledgerKey }, world, log);
@@ -64,7 +78,8 @@ async function run(file: string): Promise<never> {
     path: config.socket,
     node: nameOf(config.node),
     async call(what, request, say) {
-      if (what === "status") return (await (agent ?? starting).report()) as Json;
+      if (what === "status")
+        return (await (agent ?? starting).report(statusRequestSchema.parse(request).local)) as Json;
       log("step", { step: what, request });
       listeners.add(say);
       try {
@@ -94,17 +109,18 @@ const usage = `usage: understudy-agent --version
        understudy-agent run <file of its config>
        understudy-agent signal <file of its config>
        understudy-agent step <${stepNames.join("|")}> [--socket <path>] <request.json
-       understudy-agent status [--json] [--socket <path>]
+       understudy-agent status [--json | --words] [--socket <path>]
 `;
 
 const isStep = (word: string | undefined): word is StepName => stepNames.includes(word as StepName);
 
 /** @returns the exit code; undefined: these words are no command */
 async function main(args: readonly string[]): Promise<number | undefined> {
-  const options = { socket: { type: "string" }, json: { type: "boolean" }, version: { type: "boolean" } } as const;
+  const flag = { type: "boolean" } as const;
+  const options = { socket: { type: "string" }, json: flag, words: flag, version: flag } as const;
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
   const [command, word, ...more] = positionals;
-  const { socket = agentSocket, json = false } = values;
+  const { socket = agentSocket, json, words } = values;
   if (more.length > 0) return undefined;
   if (values.version && command === undefined) {
     process.stdout.write(`understudy-agent ${version}\n`);
@@ -120,7 +136,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
     case "step":
       return isStep(word) ? await runStep(word, socket) : undefined;
     case "status":
-      return word === undefined ? await runStatus(json, socket) : undefined;
+      return word === undefined ? await runStatus(words ? "words" : json ? "json" : "text", socket) : undefined;
     default:
       return undefined;
   }

@@ -7,7 +7,7 @@ import { createConnection, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { printable, printableJson } from "../../model/text.ts";
 import { reportSchema } from "../report.ts";
-import { formatReport } from "../reportText.ts";
+import { formatReport, formatWords } from "../reportText.ts";
 import type { Json } from "../surroundings.ts";
 import { hasCode } from "./files.ts";
 import { readLines } from "./lines.ts";
@@ -48,12 +48,20 @@ export async function runStep(step: Call["call"], socketPath: string): Promise<n
   return exitCodes.done;
 }
 
+/** Text for a person, JSON, or a line of words for the host scripts, which is of this node alone. */
+export type StatusForm = "text" | "json" | "words";
+
 /** @returns the exit code */
-export async function runStatus(asJson: boolean, socketPath: string): Promise<number> {
-  const said = await ask({ version: 1, call: "status", request: {} }, socketPath, 0);
+export async function runStatus(form: StatusForm, socketPath: string): Promise<number> {
+  const said = await ask({ version: 1, call: "status", request: { local: form === "words" } }, socketPath, 0);
   if (said.kind !== "done") return tellWhy(said);
   const report = reportSchema.parse(said.result);
-  process.stdout.write(asJson ? `${printableJson(JSON.stringify(report))}\n` : formatReport(report));
+  const forms = {
+    text: () => formatReport(report),
+    json: () => `${printableJson(JSON.stringify(report))}\n`,
+    words: () => formatWords(report),
+  };
+  process.stdout.write(forms[form]());
   return exitCodes.done;
 }
 

@@ -44,6 +44,8 @@ export const configSchema = z.strictObject({
   machine: z.string().min(1).max(200).exactOptional(),
   /** A directory of root's. */
   state: path,
+  /** A file to which lines are added about changes of primary, for the receipt. Absent: none. */
+  journal: path.exactOptional(),
   /** Where steps and status are asked for: in a directory that root alone may enter. */
   socket: path,
   /** A file with the stack's key. */

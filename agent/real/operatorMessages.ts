@@ -10,6 +10,9 @@ const version = z.literal(1);
 export type StepName = keyof typeof stepSchemas;
 export const stepNames = Object.keys(stepSchemas) as [StepName, ...StepName[]];
 
+/** Of the call "status". `local`: nobody is asked, and the ledger is not read. */
+export const statusRequestSchema = z.strictObject({ local: z.boolean().default(false) });
+
 /** `request` is read by the step itself. */
 export const callSchema = z.strictObject({ version, call: z.enum([...stepNames, "status"]), request: json });
 export type Call = z.infer<typeof callSchema>;

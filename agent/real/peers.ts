@@ -2,11 +2,11 @@
  * Peers over mutual TLS 1.3. Both sides have a certificate of the cluster's CA; who it is, the fingerprint of its key says, and nothing else:
  * PostgreSQL's own certificate is of the same CA, and no peer's.
  */
-import { createHash, X509Certificate } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { z } from "zod";
 import { type Member, nameOf } from "../../model/leadership/index.ts";
+import { fingerprintOf } from "../../model/memberKey.ts";
 import { printable } from "../../model/text.ts";
 import type { Json, Peers } from "../surroundings.ts";
 import { type LineLimits, readLines } from "./lines.ts";
@@ -52,15 +52,6 @@ const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const requestSchema = z.strictObject({ version, id, request: json });
 /** Without `reply`: it gives none. */
 const replySchema = z.strictObject({ version, id, reply: json.optional() });
-
-/** SHA-256 of the public key (SubjectPublicKeyInfo, DER), by which a member is known. */
-export const fingerprintOf = (certificate: X509Certificate): string =>
-  createHash("sha256")
-    .update(certificate.publicKey.export({ type: "spki", format: "der" }))
-    .digest("hex");
-
-export const memberOf = (name: string, certificate: string): Member =>
-  `${name}@${fingerprintOf(new X509Certificate(certificate))}`;
 
 const whoseKey = (member: Member): string => member.slice(member.lastIndexOf("@") + 1);
 

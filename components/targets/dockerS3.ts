@@ -4,13 +4,15 @@ import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
 import { type ClusterSecrets, certificate, password, sshKeyPair } from "../clusterSecrets.ts";
 import { ClusterPart } from "../part.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
-import type { ArchiveReader, ArchiveServer } from "./machine.ts";
+import type { ArchiveReader, ArchiveServer, LedgerPlace } from "./machine.ts";
 
 export interface DockerS3Args {
   readonly stack: DockerStack;
   /** Made on the server where it is missing. One that is not named any more stays, with what is in it. */
   readonly bucket: string;
   readonly secrets: Pick<ClusterSecrets, "operator" | "ca">;
+  /** Whether the ledger of agents lies there, too: then nobody who may write WAL reaches it. */
+  readonly hasLedger: boolean;
 }
 
 /**
@@ -29,9 +31,10 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
   readonly access: Output<ArchiveAccess>;
   readonly signedBy = "stack";
   readonly reader: ArchiveReader;
+  readonly ledger?: LedgerPlace;
   readonly ready: readonly Resource[];
 
-  constructor(name: string, { stack, bucket, secrets }: DockerS3Args, opts?: ComponentResourceOptions) {
+  constructor(name: string, { stack, bucket, secrets, hasLedger }: DockerS3Args, opts?: ComponentResourceOptions) {
     super("understudy:index:DockerS3", name, opts);
     const parent = { parent: this };
     this.accessKey = password("archive-access-key", parent);
@@ -42,6 +45,13 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
       accessKey: password("archive-reader-access-key", parent),
       secretKey: password("archive-reader-secret-key", parent),
     };
+    if (hasLedger) {
+      this.ledger = {
+        bucket: `${bucket}-ledger`,
+        accessKey: password("ledger-access-key", parent),
+        secretKey: password("ledger-secret-key", parent),
+      };
+    }
     const names = [this.endpoint.host, this.reader.host];
     const tls = certificate(
       "archive-certificate",
@@ -62,8 +72,12 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
           { path: "/etc/understudy/s3/server.crt", mode: "644", content: tls.certificate },
           { path: "/etc/understudy/s3/server.key", mode: "600", content: tls.privateKey },
           { path: "/etc/understudy/s3/users.json", mode: "600", content: s3Users(this) },
-          { path: "/etc/understudy/s3/policy", mode: "600", content: readerPolicy(this.reader, bucket) },
-          { path: "/etc/understudy/s3/buckets", mode: "644", content: `${bucket}\n` },
+          { path: "/etc/understudy/s3/policy", mode: "600", content: bucketPolicy(this, bucket) },
+          {
+            path: "/etc/understudy/s3/buckets",
+            mode: "644",
+            content: [bucket, ...(this.ledger ? [this.ledger.bucket] : [])].map((each) => `${each}\n`).join(""),
+          },
         ],
         unit: "understudy-s3",
         power: "on",
@@ -88,33 +102,48 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
   }
 }
 
-/** The server's account file: one account that may do everything in the buckets, and one that may do what a policy lets it. */
-function s3Users({ accessKey, secretKey, reader }: DockerS3): Output<string> {
-  return all([accessKey, secretKey, reader.accessKey, reader.secretKey]).apply(
-    ([access, secret, readerAccess, readerSecret]) => {
-      const ids = { userID: 0, groupID: 0, projectID: 0 };
-      return JSON.stringify({
-        accessAccounts: {
-          [access]: { access, secret, role: "admin", ...ids },
-          [readerAccess]: { access: readerAccess, secret: readerSecret, role: "user", ...ids },
-        },
-      });
-    },
-  );
+/**
+ * The server's account file. The archive's account may do everything in the buckets, unless one of them is the ledger's: then it may do what a policy lets it,
+ * as all others may.
+ */
+function s3Users({ accessKey, secretKey, reader, ledger }: DockerS3): Output<string> {
+  const accounts = [{ accessKey, secretKey }, reader, ...(ledger === undefined ? [] : [ledger])];
+  const pairs = accounts.map((account) => all([account.accessKey, account.secretKey]));
+  return all(pairs).apply((known) => {
+    const ids = { userID: 0, groupID: 0, projectID: 0 };
+    const isAdmin = (at: number) => at === 0 && ledger === undefined;
+    return JSON.stringify({
+      accessAccounts: Object.fromEntries(
+        known.map(([access, secret], at) => [access, { access, secret, role: isAdmin(at) ? "admin" : "user", ...ids }]),
+      ),
+    });
+  });
 }
 
-/** Of the bucket: the reader reads and lists. */
-function readerPolicy({ accessKey }: ArchiveReader, bucket: string): Output<string> {
-  return accessKey.apply((reader) => {
-    const allow = (Action: string, Resource: string) => ({
+/** Of all buckets: the server looks at the statements that name the bucket in question. The reader reads and lists; nobody deletes from the ledger. */
+function bucketPolicy({ accessKey, reader, ledger }: DockerS3, bucket: string): Output<string> {
+  return all([accessKey, reader.accessKey, ledger?.accessKey ?? ""]).apply(([archive, reads, ledgers]) => {
+    const allow = (who: string, Action: string, Resource: string) => ({
       Effect: "Allow",
-      Principal: { AWS: [reader] },
+      Principal: { AWS: [who] },
       Action: [Action],
-      Resource: [Resource],
+      Resource: [`arn:aws:s3:::${Resource}`],
     });
     return JSON.stringify({
       Version: "2012-10-17",
-      Statement: [allow("s3:ListBucket", `arn:aws:s3:::${bucket}`), allow("s3:GetObject", `arn:aws:s3:::${bucket}/*`)],
+      Statement: [
+        allow(reads, "s3:ListBucket", bucket),
+        allow(reads, "s3:GetObject", `${bucket}/*`),
+        ...(ledger === undefined
+          ? []
+          : [
+              allow(archive, "s3:*", bucket),
+              allow(archive, "s3:*", `${bucket}/*`),
+              allow(ledgers, "s3:ListBucket", ledger.bucket),
+              allow(ledgers, "s3:GetObject", `${ledger.bucket}/*`),
+              allow(ledgers, "s3:PutObject", `${ledger.bucket}/*`),
+            ]),
+      ],
     });
   });
 }

@@ -78,7 +78,16 @@ export interface ArchiveServer {
   readonly signedBy: "stack" | "public";
   /** How other stacks of this machine read it: by an account that may do nothing else; undefined: they need credentials of the user's. */
   readonly reader?: ArchiveReader;
+  /** Where the ledger of agents lies; undefined: there are none. */
+  readonly ledger?: LedgerPlace;
   readonly ready: readonly Resource[];
+}
+
+/** A bucket of its own on the archive's server, and an account that may read and make objects there, and nothing else. */
+export interface LedgerPlace {
+  readonly bucket: string;
+  readonly accessKey: Output<string>;
+  readonly secretKey: Output<string>;
 }
 
 export interface ArchiveReader {

@@ -23,7 +23,7 @@ export function hostsFor(
         ...dockerMachines(config, stack, secrets, opts),
         archiveServer:
           archive.server === "own"
-            ? new DockerS3("archive", { stack, bucket: archive.bucket, secrets }, opts)
+            ? new DockerS3("archive", { stack, bucket: archive.bucket, secrets, hasLedger: config.agent }, opts)
             : undefined,
         reachSource: (source) => [sourceNetwork(stack, source, opts)],
         fences: (change) => dockerFences(config, stack, secrets, change, opts),

@@ -33,6 +33,8 @@ interface ClusterBase {
   /** Name of the node that is to be the primary: one of `nodes`, active. */
   readonly primary: string;
   readonly postgresVersion: PostgresMajor;
+  /** Whether agents on the hosts decide who leads (docs/decisions/agent.md), and not the host scripts. */
+  readonly agent: boolean;
   /** Any text; a change of it runs every role step again. */
   readonly reconcile: string;
   /** Number of the last change of primary that this config knows; undefined: no guard. */

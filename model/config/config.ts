@@ -55,6 +55,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
   const clientNetworks = readNetworks(top.clientNetworks, target, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
+  if (top.agent) checkAgent(top.target, { nodes, pooler, restore }, problems);
   target.check({ nodes, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
@@ -65,6 +66,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     primary: top.primary,
     nodes,
     postgresVersion: major,
+    agent: top.agent ?? false,
     reconcile: top.reconcile ?? "",
     epoch: top.epoch,
     accept,
@@ -118,6 +120,31 @@ function openTarget(
 function checkMajor(target: ClusterConfig["target"] | undefined, major: PostgresMajor, problems: Problem[]): void {
   const problem = target && targets[target].majorProblem(major);
   if (problem) problems.push({ key: "postgresVersion", ...problem });
+}
+
+/** What does not work with agents yet. */
+function checkAgent(
+  target: string | undefined,
+  {
+    nodes,
+    pooler,
+    restore,
+  }: { readonly nodes: Readonly<Record<string, Partial<NodeConfig>>> } & Pick<ClusterConfig, "pooler" | "restore">,
+  problems: Problem[],
+): void {
+  const isOf = (is: (node: Partial<NodeConfig>) => boolean | undefined) => Object.values(nodes).some(is);
+  const missing = [
+    target === "docker" ? [] : [`the target ${target}`],
+    pooler === undefined ? [] : ["pooler"],
+    restore === undefined ? [] : ["restore"],
+    isOf(({ synchronous }) => synchronous) ? ["synchronous standbys"] : [],
+    isOf(({ source }) => source === "archive") ? ["standbys by the archive alone"] : [],
+    isOf(({ standby }) => standby === "warm") ? ["warm standbys"] : [],
+    isOf(({ delay }) => delay !== undefined) ? ["delayed standbys"] : [],
+  ].flat();
+  if (missing.length === 0) return;
+  const hint = "remove it: pulumi config rm agent";
+  problems.push({ key: "agent", rule: `does not know ${missing.join(", ")} yet`, hint });
 }
 
 function clusterNameOf(name: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {

@@ -16,7 +16,7 @@ const version = z.literal(1);
 /** A node's name as the config allows it, and the SHA-256 of its public key. */
 export const memberSchema = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?@[0-9a-f]{64}$/, "must be a node's name and the fingerprint of its key")
+  .regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?@[0-9a-f]{64}$/, "must be a node's name and the fingerprint of its key")
   .transform((text) => text as Member);
 
 /** More nodes than a cluster can have; a list that is longer is no list of ours. */

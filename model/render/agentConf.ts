@@ -1,6 +1,15 @@
 import type { Member } from "../leadership/index.ts";
 import type { PostgresMajor } from "../majors.ts";
-import { agentDirectory, agentFiles, agentSocket, hostFiles, pgdata, socketDirectory, walFlags } from "../paths.ts";
+import {
+  agentDirectory,
+  agentFiles,
+  agentSocket,
+  hostFiles,
+  journalFile,
+  pgdata,
+  socketDirectory,
+  walFlags,
+} from "../paths.ts";
 import { primaryConninfo } from "./standby.ts";
 
 /** A node, for the agents of the others. */
@@ -59,6 +68,7 @@ export function renderAgentConf({ node, peers, major, ledger, archive, standbySe
     version: 1,
     node: node.member,
     state: agentDirectory(node.dataDirectory),
+    journal: journalFile(node.dataDirectory),
     socket: agentSocket,
     ledgerKey: agentFiles.ledgerKey,
     ledger: renderLedger(ledger),

@@ -75,7 +75,9 @@ RequiresMountsFor=$data_directory
 [Service]
 Type=notify
 User=postgres
+ExecStartPre=+$library/trial before
 ExecStart=$pgbin/postgres --config-file=$etc/postgresql.conf
+ExecStartPost=+$library/trial after
 ExecReload=/bin/kill -HUP \$MAINPID
 KillMode=mixed
 KillSignal=SIGINT

@@ -290,6 +290,10 @@ verdict=''
 joined=0
 if [[ -f $state/joined ]]; then read -r joined <"$state/joined" || true; fi
 is_epoch "$joined" || joined=0
+if has_agent; then
+  joined=0 verdict=''
+  if [[ $agent_joined == yes ]]; then joined=$token_epoch; elif [[ -n $token_to ]]; then verdict=stay; fi
+fi
 changed_epoch=0 changed_by=''
 if [[ -f $state/changed ]]; then read -r changed_epoch changed_by <"$state/changed" || true; fi
 if ! leads_by_token || [[ $changed_epoch != "$token_epoch" ]] || ! is_intent "$changed_by"; then changed_by=''; fi

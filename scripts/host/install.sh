@@ -2,6 +2,7 @@
 # Packages, users, directories, the service. Writes nothing before everything that it can look at is in order.
 #
 # parameters: cluster major data_directory port stanza pooler_ports (separated by a space; empty: no pooler)
+#             agent (yes: an agent decides who leads, and brings its own units)
 #             further_packages (separated by a space) peer_public_key (by which the other nodes ask this one)
 # outcome: what the host has; stable from run to run, because `configure` renders from it
 
@@ -31,6 +32,10 @@ if [[ -z $recorded ]]; then
     refuse "the data directory $data_directory is in use: it is not empty and carries no mark of this cluster" \
       "Give this node an empty dataDirectory, or move what is there. Nothing was changed."
   fi
+fi
+if has_data && [[ $agent != "$(if has_agent; then echo yes; else echo no; fi)" ]]; then
+  refuse "who leads is decided on this node by $(if has_agent; then echo its agent; else echo the host scripts; fi), and config says otherwise" \
+    "Set agent back. A cluster that is there does not change that yet. Nothing was changed."
 fi
 before=$(recorded_value node)
 if [[ -n $before && $before != "$node" ]]; then
@@ -141,8 +146,9 @@ for name in node cluster major data_directory port stanza; do
   printf '%s=%q\n' "$name" "${!name}"
 done | write_file "$host_file" root:root 644 || true
 
-# A power cut in the middle of a start may have left the data directory without standby.signal: it is back before anybody can log in.
-cat <<UNIT | write_file /etc/systemd/system/understudy-signal.service root:root 644 && systemctl daemon-reload
+units_without_agent() {
+  # A power cut in the middle of a start may have left the data directory without standby.signal: it is back before anybody can log in.
+  cat <<UNIT | write_file /etc/systemd/system/understudy-signal.service root:root 644 && systemctl daemon-reload
 # Written by Understudy.
 [Unit]
 Description=standby.signal in its place before anybody can start PostgreSQL (Understudy)
@@ -156,9 +162,9 @@ ExecStart=$library/guard signal
 [Install]
 WantedBy=multi-user.target
 UNIT
-systemctl enable --quiet understudy-signal.service
+  systemctl enable --quiet understudy-signal.service
 
-cat <<UNIT | write_file "/etc/systemd/system/$unit" root:root 644 && systemctl daemon-reload
+  cat <<UNIT | write_file "/etc/systemd/system/$unit" root:root 644 && systemctl daemon-reload
 # Written by Understudy.
 [Unit]
 Description=PostgreSQL $major of node $node (Understudy)
@@ -187,6 +193,8 @@ Environment=LC_ALL=C PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_V
 [Install]
 WantedBy=multi-user.target
 UNIT
+}
+[[ $agent == yes ]] || units_without_agent
 
 if [[ -z $pooler_ports && -f /etc/systemd/system/understudy-pooler.service ]]; then
   systemctl disable --quiet --now understudy-pooler{-route,,-ro}.service
@@ -203,6 +211,7 @@ done
 
 read -r _ memory_kilobytes _ < <(grep '^MemTotal:' /proc/meminfo)
 result node "$node" \
+  architecture "$(uname -m)" \
   sshHostKey "$ssh_host_key" \
   'memoryBytes#' "$((memory_kilobytes * 1024))" \
   'cpus#' "$(nproc)" \

@@ -2,11 +2,20 @@
 # The token: who leads, as far as this node knows, and what it has promised (docs/decisions/handover.md). Sourced by lib.sh and by
 # `peer`, which runs as a user of its own: so the directory of the token is writable for that group, and for nobody else.
 
+# Whether an agent decides here who leads; then it has what a token says (lib-agent.sh).
+has_agent() {
+  [[ -f /etc/understudy/agent/agent.json ]]
+}
+
 # `took` is the last change in which this node took over: a token that has moved on still answers for it. The first token of a node that was made
 # anew knows nothing of the changes before it: of none of them the node can say that it did not take over.
 # Empty variables where there is none, and where the file holds something else.
 read_token() {
   local rest=''
+  if has_agent; then
+    read_agent
+    return
+  fi
   token_epoch=0 token_from='' token_to='' token_state='' token_took=0
   [[ -f $state/token ]] || return 0
   IFS=' ' read -r token_epoch token_from token_to token_state token_took rest <"$state/token" || true

@@ -25,6 +25,8 @@ here=${BASH_SOURCE[0]%/*}
 . "$here/lib-session.sh"
 # shellcheck source=lib-token.sh
 . "$here/lib-token.sh"
+# shellcheck source=lib-agent.sh
+. "$here/lib-agent.sh"
 # shellcheck source=lib-archive.sh
 . "$here/lib-archive.sh"
 # shellcheck source=lib-handover.sh

@@ -23,7 +23,7 @@ began=$EPOCHSECONDS pending='' restarted=no
 if is_active; then
   streamed=no
   ! streams || streamed=yes
-  if leads_by_token && [[ -n $(needs_start) && $("$here/guard" may-lead 2>/dev/null) == wait ]]; then
+  if ! has_agent && leads_by_token && [[ -n $(needs_start) && $("$here/guard" may-lead 2>/dev/null) == wait ]]; then
     refuse "a restart would leave this primary read-only: a member does not answer, and neither does the archive" \
       "Bring back the archive, or who does not answer; then run 'pulumi up' again. PostgreSQL runs on with the settings before."
   fi
@@ -33,7 +33,7 @@ if is_active; then
     say "restarting PostgreSQL, because this changed: $pending"
     restarted=yes
     # Where it does not start, systemd starts it again, and the guard has put the file before back by then.
-    systemctl restart "$unit" || true
+    if has_agent; then agent_step restart '{}'; else systemctl restart "$unit" || true; fi
     await 600 "PostgreSQL to start" is_started
     if [[ $(digest_of "$conf") != "$waiting" ]]; then
       said=$(log_since "$began" '^postgres: |(FATAL|PANIC|ERROR|WARNING|DETAIL|HINT): |LOG:  .*(could not|does not exist)')

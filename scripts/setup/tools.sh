@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tools that the project runs on. Sourced, it gives the functions ensure_*; called, `tools.sh s3-server`, `tools.sh pgbackrest` and
+# The tools that the project runs on. Sourced, it gives the functions ensure_*; called, `tools.sh s3-server`, `tools.sh pgbackrest`, `tools.sh node x86_64` and
 # `tools.sh pulumi` print the path of the program. What is installed is used; what is missing is installed, or built once, into the user's cache and
 # named by its content, so that all checkouts share it and a new version never meets an old one.
 set -euo pipefail
@@ -265,6 +265,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     pgbackrest) ensure_pgbackrest ;;
     pulumi) ensure_node_modules && ensure_pulumi && printf '%s\n' "$PULUMI" ;;
     node-modules) ensure_node_modules ;;
-    *) fail "usage: tools.sh s3-server | pgbackrest | pulumi | node-modules" ;;
+    node) node_for_host "${2:?}" ;;
+    *) fail "usage: tools.sh s3-server | pgbackrest | pulumi | node-modules | node <processor>" ;;
   esac
 fi

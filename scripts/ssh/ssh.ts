@@ -7,8 +7,8 @@ import { describeDialError, describeExit, HostFailure } from "./sshFailure.ts";
 import { authenticationOf, hostKeyPolicy } from "./sshHostKey.ts";
 
 export interface RunOptions {
-  /** Given to the command on its standard input. Its values never appear in messages. */
-  readonly stdin?: string;
+  /** Given to the command on its standard input. Values of text never appear in messages. */
+  readonly stdin?: string | Buffer;
   /** Seconds that dialling and the command may take together. @default 10 */
   readonly timeoutSeconds?: number;
   /** Whether values of `stdin` are kept out of messages. @default true */
@@ -163,7 +163,7 @@ function execute(
   client: Client,
   command: string,
   where: string,
-  stdin: string | undefined,
+  stdin: string | Buffer | undefined,
   deadline: number,
   timeoutSeconds: number,
   onStderr: ((line: string) => void) | undefined,
@@ -232,8 +232,8 @@ function addressOf(endpoint: SshEndpoint): string {
 }
 
 /** What must not be seen: every value on stdin, and what opens the connection. */
-function secretsOf(connection: SshConnection, stdin = ""): string[] {
-  const lines = stdin.split("\n").flatMap((line) => {
+function secretsOf(connection: SshConnection, stdin: string | Buffer = ""): string[] {
+  const lines = (typeof stdin === "string" ? stdin : "").split("\n").flatMap((line) => {
     const assigned = /^\s*\w+=(.*)$/.exec(line);
     const value = (assigned?.[1] ?? line).trim();
     return [value, value.replace(/^'(.*)'$/, "$1")];

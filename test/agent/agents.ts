@@ -5,7 +5,7 @@ import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentConfig } from "../../agent/real/config.ts";
 import { putMark, walMark } from "../../agent/real/mark.ts";
-import { memberOf } from "../../agent/real/peers.ts";
+import { memberOf } from "../../model/memberKey.ts";
 import type { Report } from "../../agent/report.ts";
 import type { Member } from "../../model/leadership/index.ts";
 import type { AgentHost } from "../support/agentUpdate.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { markDirectory } from "../../agent/real/directory.ts";
-import { memberOf } from "../../agent/real/peers.ts";
+import { memberOf } from "../../model/memberKey.ts";
 import { agentBundle } from "../support/agentBundle.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate } from "./certificates.ts";

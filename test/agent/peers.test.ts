@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { memberOf, openPeers, type Peer, type PeerNetwork } from "../../agent/real/peers.ts";
+import { openPeers, type Peer, type PeerNetwork } from "../../agent/real/peers.ts";
+import { memberOf } from "../../model/memberKey.ts";
 import type { Json } from "../../agent/surroundings.ts";
 import type { Member } from "../../model/leadership/index.ts";
 import { until } from "../support/until.ts";

@@ -32,6 +32,9 @@ export interface Outputs {
   readonly monitoring: { readonly user: string; readonly password: string; readonly ca: string };
 }
 
+/** Whether the clusters of this run have agents that decide who leads. */
+export const byAgents = process.env.UNDERSTUDY_AGENT === "1";
+
 /** A cluster of the docker target in a stack of its own: what system tests work with. */
 export class DockerCluster {
   readonly stack: PulumiStack;
@@ -53,6 +56,7 @@ export class DockerCluster {
       target: "docker",
       primary: config.primary,
       deletionProtection: false,
+      ...(byAgents ? { agent: true } : {}),
       postgresVersion: config.major ?? 17,
       nodes: Object.fromEntries(config.nodes.map((node) => [node, { state: "active" }])),
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Audit, type AuditChoices, finish } from "./audit.ts";
 import { type Loss, type Spread, spreadOf } from "./auditLogic.ts";
 import { declare } from "./configFile.ts";
-import { DockerCluster, type Outputs } from "./dockerCluster.ts";
+import { byAgents, DockerCluster, type Outputs } from "./dockerCluster.ts";
 import { type Moment, patternOf } from "./faults.ts";
 import { keepLogs } from "./hostLogs.ts";
 import type { ConfigValue, PulumiStack, RunResult, UpdateOptions } from "./pulumiStack.ts";
@@ -141,6 +141,7 @@ export class HandoverCluster {
     return until("a node to say which change was the last", 30, () => {
       const known = HandoverCluster.nodes.flatMap((node) => {
         try {
+          if (byAgents) return [Number(this.cluster.exec(node, "understudy-agent", "status", "--words").split(" ")[0])];
           const [epoch, , , state] = this.cluster.exec(node, "cat", "/var/lib/understudy/state/token").split(" ");
           return ["taken", "leads"].includes(state?.trim() ?? "") ? [Number(epoch)] : [];
         } catch {
@@ -188,7 +189,7 @@ export class HandoverCluster {
       const seen = this.#ask(
         primary,
         `select (select string_agg(application_name, ',' order by application_name) from pg_stat_replication where state = 'streaming'),
-           (select string_agg(slot_name || ' ' || active, ',' order by slot_name) from pg_replication_slots),
+           (select string_agg(regexp_replace(slot_name, '_[0-9a-f]{20}$', '') || ' ' || active, ',' order by slot_name) from pg_replication_slots),
            pg_is_in_recovery()`,
       );
       assert.equal(seen, `${standbys.join(",")}|${slots}|f`, primary);

@@ -92,6 +92,16 @@ export const topOptions = {
     effect: "every step runs again and changes what is wrong only",
     pulumi: { default: "" },
   },
+  agent: {
+    schema: flag(),
+    description:
+      "Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters of the target `docker`, to try it. It is to become the only way.",
+    rule: "must be true or false",
+    hint: "use true or false",
+    default: "false",
+    effect: "refused where there is data",
+    pulumi: { type: "boolean", default: false },
+  },
   epoch: {
     schema: wholeNumber(0, Number.MAX_SAFE_INTEGER),
     description:

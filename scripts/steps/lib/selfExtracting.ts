@@ -14,7 +14,7 @@ export new
 base64 -d <<'${endOfFile}' | gzip -d | bash -eu
 ${gzipSync(files.join("")).toString("base64")}
 ${endOfFile}
-chmod 755 "$new/understudy" "$new/backup-reach" "$new/backup-source" "$new/guard" "$new/handover" "$new/metrics" "$new/peer" "$new/pgbackrest-push" "$new/restore-get"
+chmod 755 "$new/understudy" "$new/backup-reach" "$new/backup-source" "$new/guard" "$new/handover" "$new/metrics" "$new/peer" "$new/pgbackrest-push" "$new/restore-get" "$new/trial"
 mkdir -p "$directory"
 chmod 755 "$directory"
 mv -f "$new"/* "$directory/"

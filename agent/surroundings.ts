@@ -143,6 +143,11 @@ export interface Postgres {
   /** (any time) What a stop would have to write, while it still serves. */
   checkpoint(): Promise<void>;
   /**
+   * Of a primary that is about to stop: the clients of poolers that attend to it wait from now on. false: those of one cannot be held back. Rejects: it is
+   * not known whether they wait; they go on by themselves when nobody stops.
+   */
+  holdClients(): Promise<boolean>;
+  /**
    * A fast stop of whatever runs. Resolves once `pg_control` says so, durably ("shut down", "shut down in recovery"); processes may be left, such
    * as a sender or the archiver's last cycle. Rejects when that does not come to be: it may run on, or have crashed.
    */

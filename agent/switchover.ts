@@ -57,6 +57,7 @@ export async function handOver(node: Node, to: Member, isWanted: () => boolean):
       throw silent(to, "has not said that it waits for this change");
     node.log("checkpoints", { entry: entry.number });
     await node.world.postgres.checkpoint();
+    await holdClients(node);
     const { segmentStart, ...end } = await stopForGood(node, entry, isWanted);
     node.memory.handsTo = { to, entry: entry.number, secret };
     const said = { entry: entry.number, secret, end, ...(segmentStart === undefined ? {} : { segmentStart }) };
@@ -65,6 +66,16 @@ export async function handOver(node: Node, to: Member, isWanted: () => boolean):
     node.memory.handsTo = null;
     await endWhatLingers(node);
     return isTaken ? { kind: "taken", by: to, entry: entry.number } : { kind: "open", entry: entry.number };
+  });
+}
+
+/** Through poolers nobody sees an error: who cannot be held back has a transaction open, and the primary serves on. */
+async function holdClients({ world, log }: Node): Promise<void> {
+  log("holds clients");
+  if (await world.postgres.holdClients()) return;
+  throw new Refused({
+    message: "the clients of a pooler could not be held back, so this node goes on serving",
+    hint: "see 'journalctl -u understudy-pooler-route' on the poolers' nodes; then run the update again",
   });
 }
 

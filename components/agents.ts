@@ -92,8 +92,10 @@ export function agentSteps(args: AgentsArgs, opts: CustomResourceOptions): reado
           ...{ hasOwnCa: ownCa, verifyTls: true },
         },
         archive: { kind: "pgbackrest", stanza: config.clusterName },
+        archiveFed: known.filter(({ name }) => config.nodes[name]?.source === "archive").map(({ member }) => member),
         standbySettings: {
-          hot_standby: "on",
+          hot_standby: of.node.standby === "hot" ? "on" : "off",
+          recovery_min_apply_delay: of.node.delay ?? "0",
           restore_command: agentRestoreCommand(walFlags, pgbackrestCommand(config.clusterName)),
         },
       });

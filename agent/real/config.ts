@@ -86,6 +86,8 @@ export const configSchema = z.strictObject({
     /** Without `unit`: what the server is started with, if its settings are not in the data directory. */
     configFile: path.exactOptional(),
     standbyFile: path,
+    /** Files that are of a primary only: a standby of somebody's has none of them. By default there are none. */
+    primaryFiles: z.array(path).max(10).default([]),
     standbySettings: z.record(z.string().regex(/^[a-z_]{1,63}$/), line),
     archive,
     /** Members that receive WAL by the archive only. By default there are none. */

@@ -1,10 +1,11 @@
 /** The server of this host: its files, its processes, its sessions, put together. */
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Member, Members } from "../../model/leadership/index.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 import type { Postgres, Upstream } from "../surroundings.ts";
+import { holdClients } from "./clients.ts";
 import { type ControlFile, readControl } from "./control.ts";
 import { inDirectory, type OpenDirectory } from "./dataDirectory.ts";
 import { hasCode } from "./files.ts";
@@ -35,6 +36,8 @@ export interface ServerOptions {
   readonly conninfo: (source: Member) => string;
   /** Settings of a standby besides those that follow from its upstream, such as `restore_command`. */
   readonly standbySettings: Readonly<Record<string, string>>;
+  /** Removed before it receives from somebody. */
+  readonly primaryFiles: readonly string[];
   /** From 12 on: writes the file with a standby's settings, which `postgresql.conf` includes. */
   readonly writeStandbyFile: (text: string) => Promise<void>;
 }
@@ -129,6 +132,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
       if (!(await server.isNothing())) throw new Error("PostgreSQL runs already");
       // The archiver of the run before has ended.
       await archive.allowPush(false);
+      if (upstream) for (const file of options.primaryFiles) await rm(file, { force: true });
       await setUpstream(upstream);
       await removeSlots();
       await server.start("recovery");
@@ -159,6 +163,14 @@ export function realPostgres(options: ServerOptions): RealPostgres {
     },
     async checkpoint() {
       await queryOnce(where, "checkpoint", deadlines.checkpoint);
+    },
+    async holdClients() {
+      const session = standingSession(where, "sql");
+      try {
+        return await holdClients(session);
+      } finally {
+        await session.close();
+      }
     },
     stopCleanly: server.stopCleanly,
     async stopAtOnce() {

@@ -135,12 +135,6 @@ function checkAgent(
   const isOf = (is: (node: Partial<NodeConfig>) => boolean | undefined) => Object.values(nodes).some(is);
   const missing = [
     target === "docker" ? [] : [`the target ${target}`],
-    pooler === undefined ? [] : ["pooler"],
-    restore === undefined ? [] : ["restore"],
-    isOf(({ synchronous }) => synchronous) ? ["synchronous standbys"] : [],
-    isOf(({ source }) => source === "archive") ? ["standbys by the archive alone"] : [],
-    isOf(({ standby }) => standby === "warm") ? ["warm standbys"] : [],
-    isOf(({ delay }) => delay !== undefined) ? ["delayed standbys"] : [],
   ].flat();
   if (missing.length === 0) return;
   const hint = "remove it: pulumi config rm agent";

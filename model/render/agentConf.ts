@@ -8,6 +8,7 @@ import {
   journalFile,
   pgdata,
   socketDirectory,
+  synchronousConf,
   walFlags,
 } from "../paths.ts";
 import { primaryConninfo } from "./standby.ts";
@@ -54,6 +55,8 @@ export interface AgentConfInput {
   readonly major: PostgresMajor;
   readonly ledger: AgentLedger;
   readonly archive: AgentArchive;
+  /** Those that receive WAL by the archive only, this node perhaps among them. */
+  readonly archiveFed: readonly Member[];
   /** Of a standby, besides those that follow from its primary. */
   readonly standbySettings: Readonly<Record<string, string>>;
 }
@@ -62,7 +65,7 @@ export interface AgentConfInput {
 export const defaultAgentPort = 5480;
 
 /** `/etc/understudy/agent/agent.json`; `agent/real/config.ts` reads it. Nothing in it depends on who leads, and nothing is a secret. */
-export function renderAgentConf({ node, peers, major, ledger, archive, standbySettings }: AgentConfInput): string {
+export function renderAgentConf({ node, peers, major, ledger, archive, archiveFed, standbySettings }: AgentConfInput): string {
   const sorted = [...peers].sort((one, other) => (one.member < other.member ? -1 : 1));
   const config = {
     version: 1,
@@ -93,8 +96,10 @@ export function renderAgentConf({ node, peers, major, ledger, archive, standbySe
       user: "postgres",
       unit: "understudy-postgresql.service",
       standbyFile: hostFiles.standbyConf,
+      primaryFiles: [synchronousConf(node.dataDirectory)],
       standbySettings,
       archive: renderArchive(archive),
+      archiveFed: [...archiveFed].sort(),
       archiveFlags: walFlags,
     },
   };

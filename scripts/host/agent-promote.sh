@@ -2,11 +2,14 @@
 # This node is the one writable primary.
 #
 # parameters: intent from (who led before; empty: nobody) fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
+#             restore_id (what a new cluster is made from, as `restore` has left it; empty: from nothing)
 #             initialize promote members (requests of the agent's steps, as JSON)
 # outcome: {"primary","from","systemIdentifier","timeline","epoch","restored"}
 
 # shellcheck source=lib-roles.sh
 . "$library/lib-roles.sh"
+# shellcheck source=lib-restored.sh
+. "$library/lib-restored.sh"
 require_intent
 require_volume
 
@@ -26,11 +29,17 @@ if ! has_data; then
     "Restore the data volume of $node, or make a node that has data the primary: pulumi config set primary <node>"
   made=yes
 fi
-if [[ $fresh == yes ]]; then
-  [[ $made == no ]] || require_empty_archive
-  require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
-  agent_step initialize "$initialize"
+if [[ $made == yes ]]; then
+  require_empty_archive
+  if [[ -n $restore_id ]]; then
+    require_restored
+    become_data "$pgdata.restore"
+  else
+    require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
+  fi
 fi
+require_same_restore
+if [[ $fresh == yes ]]; then agent_step initialize "$initialize"; fi
 agent_step promote "$promote"
 await 600 "crash recovery to end" is_writable
 make_own_roles
@@ -54,4 +63,4 @@ result primary "$node" from "$from" \
   systemIdentifier "$(control_value 'Database system identifier')" \
   'timeline#' "$(timeline_now)" \
   'epoch#' "$token_epoch" \
-  restored ''
+  restored "$restored"

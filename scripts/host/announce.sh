@@ -12,14 +12,7 @@ if revoke_token; then
   say "was to take over by change $token_epoch, and is not any more"
 fi
 # Before anything of this update waits for one of them.
-if [[ -n $released ]] && leads_by_token && is_active; then
-  kept=''
-  for name in $(awaited_standbys); do
-    if [[ " $released " != *" $name "* ]]; then kept+="$name "; fi
-  done
-  say "commits do not wait for ${released// / or } any more"
-  wait_for_standbys "$kept"
-fi
+if [[ -n $released ]] && leads_by_token && is_active; then release_standbys "$released"; fi
 # The first of the two checkpoints before a planned stop: here, because behind it clients may have to wait.
 if [[ $kind == switchover ]] && leads_by_token && is_active; then
   sql -c checkpoint

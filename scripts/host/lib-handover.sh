@@ -174,6 +174,16 @@ wait_for_standbys() {
   await 10 "PostgreSQL to read its configuration" has_reloaded_since "$before"
 }
 
+# release_standbys NAMES: commits wait for these no more.
+release_standbys() {
+  local name kept=''
+  for name in $(awaited_standbys); do
+    if [[ " $1 " != *" $name "* ]]; then kept+="$name "; fi
+  done
+  say "commits do not wait for ${1// / or } any more"
+  wait_for_standbys "$kept"
+}
+
 # stays_on_own_timeline: this node is made the primary again although another one, which is lost, took over after it, and it has not joined that one.
 stays_on_own_timeline() {
   read_token

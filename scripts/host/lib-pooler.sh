@@ -97,6 +97,8 @@ ring_router() {
 # nothing where it does not answer.
 target_says() {
   local target=$1 token=()
+  # An agent lets go by itself where the primary does not stop; where it has stopped, the two decide without the poolers.
+  ! has_agent || return 0
   if [[ $target == "$node" ]]; then
     [[ $2 == token ]] || revoke_token || true
     read_token

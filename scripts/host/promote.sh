@@ -9,54 +9,46 @@
 
 # shellcheck source=lib-roles.sh
 . "$library/lib-roles.sh"
+# shellcheck source=lib-restored.sh
+. "$library/lib-restored.sh"
 require_intent
 require_volume
 
 # Killed half-way, initdb leaves a directory of its own name; it becomes PGDATA only when it is whole.
 initialize() {
   local unfinished=$pgdata.initdb
-  require_empty_archive
   require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
   as_postgres rm -rf "$unfinished" "$pgdata.restore"
   say "initdb"
   attempt "initdb failed" "See the lines above; then run 'pulumi up' again." \
     as_postgres "$pgbin/initdb" -D "$unfinished" --data-checksums --auth-local=peer --auth-host=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 --username=postgres
-  become_data "$unfinished"
 }
 
-# What `restore` has made whole. The way to the source's archive goes with it.
-take_restored() {
-  local known=''
-  [[ ! -f $pgdata.restore.whole ]] || read -r known _ <"$pgdata.restore.whole"
-  [[ $known == "$restore_id" && -d $pgdata.restore ]] || refuse "the data that this cluster is to be made from are not restored on this node" \
-    "Run 'pulumi up' again; without --target and --exclude."
-  require_empty_archive
-  printf '%s\n' "$restore_id" | write_file "$state/restored" root:root 600 || true
-  become_data "$pgdata.restore"
-}
-
-# become_data DIRECTORY: this node leads with them from now on.
-become_data() {
+# lead_with DIRECTORY: what is in it is this node's data, and it leads with them.
+lead_with() {
   lock_token
   put_token 1 '' "$node" leads
   unlock_token
   printf '1\n' | write_file "$state/joined" root:root 600 || true
-  as_postgres mv "$1" "$pgdata"
-  as_postgres sync "${pgdata%/*}"
+  become_data "$1"
 }
 
 made=no decided_now=no
 if ! has_data; then
   [[ $fresh == yes ]] || refuse "this node has no data, but the cluster is not new" \
     "Restore the data volume of $node, or make a node that has data the primary: pulumi config set primary <node>"
-  if [[ -n $restore_id ]]; then take_restored; else initialize; fi
+  require_empty_archive
+  if [[ -n $restore_id ]]; then
+    require_restored
+    lead_with "$pgdata.restore"
+  else
+    initialize
+    lead_with "$pgdata.initdb"
+  fi
   made=yes
 fi
-restored=$(cat "$state/restored" 2>/dev/null || true)
-[[ -z $restored || -z $restore_id || $restored == "$restore_id" ]] ||
-  refuse "this cluster was made from something else than 'restore' says now" "Set 'restore' back, or remove it: pulumi config rm restore. Another target is another cluster."
-rm -rf "$pgdata.restore.whole" /run/understudy-restore "$data_directory/spool/restore"
+require_same_restore
 
 # --- a change of primary ---------------------------------------------------------------------------------------------
 

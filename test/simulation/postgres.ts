@@ -310,6 +310,7 @@ export function postgresOf(world: World, host: Host, life: Life): Postgres {
         pg.knownTimeline = Math.max(0, ...world.archive.wal.keys());
       }),
     askArchive: () => op(0, 5, () => undefined),
+    holdClients: async () => true,
     checkpoint: () => op(10, 200, () => undefined),
     stopCleanly: async () => {
       if (fails()) return op(10, 500, () => refuses("the stop hangs"));

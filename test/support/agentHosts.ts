@@ -174,6 +174,7 @@ export class AgentCluster {
         ...{ uriStyle: "path", hasOwnCa: true, verifyTls: true },
       },
       archive: { kind: "directory", path: walDirectory },
+      archiveFed: [],
       standbySettings: { hot_standby: "on" },
     });
     const program = join(this.#files, "understudy-agent.cjs");

@@ -27,6 +27,7 @@ const input: AgentConfInput = {
     verifyTls: true,
   },
   archive: { kind: "pgbackrest", stanza: "main" },
+  archiveFed: [],
   standbySettings: { hot_standby: "on" },
 };
 

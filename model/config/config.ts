@@ -55,7 +55,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
   const clientNetworks = readNetworks(top.clientNetworks, target, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
-  if (top.agent) checkAgent(top.target, { nodes, pooler, restore }, problems);
+  if (top.agent) checkAgent(top.target, problems);
   target.check({ nodes, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
@@ -123,22 +123,10 @@ function checkMajor(target: ClusterConfig["target"] | undefined, major: Postgres
 }
 
 /** What does not work with agents yet. */
-function checkAgent(
-  target: string | undefined,
-  {
-    nodes,
-    pooler,
-    restore,
-  }: { readonly nodes: Readonly<Record<string, Partial<NodeConfig>>> } & Pick<ClusterConfig, "pooler" | "restore">,
-  problems: Problem[],
-): void {
-  const isOf = (is: (node: Partial<NodeConfig>) => boolean | undefined) => Object.values(nodes).some(is);
-  const missing = [
-    target === "docker" ? [] : [`the target ${target}`],
-  ].flat();
-  if (missing.length === 0) return;
+function checkAgent(target: string | undefined, problems: Problem[]): void {
+  if (target === "docker") return;
   const hint = "remove it: pulumi config rm agent";
-  problems.push({ key: "agent", rule: `does not know ${missing.join(", ")} yet`, hint });
+  problems.push({ key: "agent", rule: `does not know the target ${target} yet`, hint });
 }
 
 function clusterNameOf(name: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {

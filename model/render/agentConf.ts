@@ -65,7 +65,15 @@ export interface AgentConfInput {
 export const defaultAgentPort = 5480;
 
 /** `/etc/understudy/agent/agent.json`; `agent/real/config.ts` reads it. Nothing in it depends on who leads, and nothing is a secret. */
-export function renderAgentConf({ node, peers, major, ledger, archive, archiveFed, standbySettings }: AgentConfInput): string {
+export function renderAgentConf({
+  node,
+  peers,
+  major,
+  ledger,
+  archive,
+  archiveFed,
+  standbySettings,
+}: AgentConfInput): string {
   const sorted = [...peers].sort((one, other) => (one.member < other.member ? -1 : 1));
   const config = {
     version: 1,

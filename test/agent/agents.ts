@@ -5,9 +5,9 @@ import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentConfig } from "../../agent/real/config.ts";
 import { putMark, walMark } from "../../agent/real/mark.ts";
-import { memberOf } from "../../model/memberKey.ts";
 import type { Report } from "../../agent/report.ts";
 import type { Member } from "../../model/leadership/index.ts";
+import { memberOf } from "../../model/memberKey.ts";
 import type { AgentHost } from "../support/agentUpdate.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate, type Pair } from "./certificates.ts";
@@ -114,6 +114,7 @@ export async function makeAgents(
         configFile: at("postgresql.conf"),
         standbyFile: at("standby.conf"),
         standbySettings: {},
+        primaryFiles: [],
         archive: { kind: "directory", path: wal },
         archiveFed: [],
         archiveFlags: at("flags"),

@@ -211,6 +211,7 @@ function newNode(
     archiveFed: archiveFed.map(nodeOf),
     conninfo: (source) =>
       `host=127.0.0.1 port=${find(source)?.server.port} user=postgres application_name=${server.name}`,
+    primaryFiles: [],
     standbySettings: { restore_command: `test ! -e ${flags}/quiet && cp ${wal}/%f "%p"` },
     // The server's user's: a rewind brings one over it.
     writeStandbyFile: async (text) => {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { connect, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { openPeers, type Peer, type PeerNetwork } from "../../agent/real/peers.ts";
-import { memberOf } from "../../model/memberKey.ts";
 import type { Json } from "../../agent/surroundings.ts";
 import type { Member } from "../../model/leadership/index.ts";
+import { memberOf } from "../../model/memberKey.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate, type Pair } from "./certificates.ts";
 

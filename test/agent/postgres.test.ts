@@ -96,6 +96,7 @@ describe("PostgreSQL, as the agent runs it", function () {
       archive,
       conninfo: (source) => `host=127.0.0.1 port=${port(source)} user=postgres application_name=${server.name}`,
       standbySettings: {},
+      primaryFiles: [],
       archiveFed: [],
       writeStandbyFile: async (text) => writeFileSync(join(server.data, "standby.conf"), text, { mode: 0o644 }),
     });

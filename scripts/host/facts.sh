@@ -291,6 +291,8 @@ joined=0
 if [[ -f $state/joined ]]; then read -r joined <"$state/joined" || true; fi
 is_epoch "$joined" || joined=0
 if has_agent; then
+  # An update that made the cluster was cut off before anybody was to lead it: the next one goes on with that.
+  if [[ $data_state == cluster && -n $agent_phase && -z $token_to ]]; then data_state=empty system_identifier=''; fi
   joined=0 verdict=''
   if [[ $agent_joined == yes ]]; then joined=$token_epoch; elif [[ -n $token_to ]]; then verdict=stay; fi
 fi

@@ -4,6 +4,7 @@
  *   understudy-agent --version
  *   understudy-agent run <file of its config>       the service
  *   understudy-agent signal <file of its config>    at boot: PostgreSQL comes up read-only, whoever starts it
+ *   understudy-agent check-ledger <file of its config>  of provisioning: whether the store can hold a ledger
  *   understudy-agent step <step> [--socket PATH]    one step of an update: JSON on standard input, one line of JSON on standard output
  *   understudy-agent status [--json | --words] [--socket PATH]
  *
@@ -19,7 +20,7 @@ import { type Agent, beginAgent } from "../main.ts";
 import type { Log } from "../node.ts";
 import { progressOf } from "../progress.ts";
 import type { Json } from "../surroundings.ts";
-import { assemble, postgresOf } from "./assemble.ts";
+import { assemble, checkLedger, postgresOf } from "./assemble.ts";
 import { exitCodes, runStatus, runStep } from "./commandLine.ts";
 import { type AgentConfig, configSchema } from "./config.ts";
 import { readSmall } from "./files.ts";
@@ -27,6 +28,7 @@ import { handoverJournal } from "./handoverJournal.ts";
 import { machineId } from "./machine.ts";
 import { openOperator } from "./operator.ts";
 import { type StepName, statusRequestSchema, stepNames } from "./operatorMessages.ts";
+import { isNeeded } from "./storageCheck.ts";
 
 /** Set by the bundle: the version of the package. */
 declare const AGENT_VERSION: string | undefined;
@@ -105,9 +107,17 @@ async function signal(file: string): Promise<void> {
   if ((await postgres.control()) !== undefined) await postgres.putSignal();
 }
 
+/** Of provisioning. @throws where the place of the ledger cannot arbitrate */
+async function checkPlace(file: string): Promise<void> {
+  const broken = (await checkLedger(await configOf(file))).filter(({ holds }) => !holds);
+  for (const { rule, said } of broken) process.stderr.write(`${rule}: ${said}\n`);
+  if (broken.some(isNeeded)) throw new Error("the ledger cannot lie there: see the lines above");
+}
+
 const usage = `usage: understudy-agent --version
        understudy-agent run <file of its config>
        understudy-agent signal <file of its config>
+       understudy-agent check-ledger <file of its config>
        understudy-agent step <${stepNames.join("|")}> [--socket <path>] <request.json
        understudy-agent status [--json | --words] [--socket <path>]
 `;
@@ -132,6 +142,10 @@ async function main(args: readonly string[]): Promise<number | undefined> {
     case "signal":
       if (word === undefined) return undefined;
       await signal(word);
+      return exitCodes.done;
+    case "check-ledger":
+      if (word === undefined) return undefined;
+      await checkPlace(word);
       return exitCodes.done;
     case "step":
       return isStep(word) ? await runStep(word, socket) : undefined;

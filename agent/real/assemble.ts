@@ -11,8 +11,9 @@ import { openPeers } from "./peers.ts";
 import { pgbackrestFiles } from "./pgbackrest.ts";
 import { type RealPostgres, realPostgres } from "./postgres.ts";
 import { runAs, type ServerUser } from "./programs.ts";
-import { s3Requests, s3Storage } from "./s3.ts";
+import { type S3Send, s3Requests, s3Storage } from "./s3.ts";
 import { plainService, systemdService } from "./service.ts";
+import { checkDirectory, checkS3, type StorageFinding } from "./storageCheck.ts";
 import { fileStore, removePartials } from "./store.ts";
 import { userNamed } from "./users.ts";
 import { type WalArchive, walArchive } from "./walArchive.ts";
@@ -28,17 +29,26 @@ async function textOf(path: string): Promise<string> {
   return found.toString("utf8");
 }
 
-async function storageOf(ledger: AgentConfig["ledger"]): Promise<LedgerStorage> {
-  if (ledger.kind === "directory") return directoryStorage(ledger.path);
-  const { ca, credentials, kind: _, ...given } = ledger;
-  return s3Storage(
-    s3Requests({
-      ...given,
-      ...(ca === undefined ? {} : { ca: await textOf(ca) }),
-      credentials: async () => s3CredentialsSchema.parse(JSON.parse(await textOf(credentials))),
-      deadlineMs: storageDeadlineMs,
-    }),
-  );
+type LedgerConfig = AgentConfig["ledger"];
+
+async function s3Of({ ca, credentials, kind: _, ...given }: Extract<LedgerConfig, { kind: "s3" }>): Promise<S3Send> {
+  return s3Requests({
+    ...given,
+    ...(ca === undefined ? {} : { ca: await textOf(ca) }),
+    credentials: async () => s3CredentialsSchema.parse(JSON.parse(await textOf(credentials))),
+    deadlineMs: storageDeadlineMs,
+  });
+}
+
+async function storageOf(ledger: LedgerConfig): Promise<LedgerStorage> {
+  return ledger.kind === "directory" ? directoryStorage(ledger.path) : s3Storage(await s3Of(ledger));
+}
+
+/** Of provisioning: whether the ledger's place can arbitrate, and who may do what there. */
+export async function checkLedger({ ledger }: AgentConfig): Promise<readonly StorageFinding[]> {
+  if (ledger.kind === "directory") return await checkDirectory(directoryStorage(ledger.path), ledger.path);
+  const send = await s3Of(ledger);
+  return await checkS3(s3Storage(send), send);
 }
 
 /** One storage for each place: two ids that lie in one are seen to. */

@@ -23,6 +23,9 @@ export interface StorageFinding {
   readonly said: string;
 }
 
+/** Without these nothing can be decided there. The others are what stands between a thief of the ledger's credentials and an entry. */
+export const isNeeded = ({ rule }: StorageFinding): boolean => rule === "createsOnce" || rule === "tellsWhatIsMissing";
+
 const well = (rule: StorageRule): StorageFinding => ({ rule, holds: true, said: "" });
 const broken = (rule: StorageRule, said: string): StorageFinding => ({ rule, holds: false, said });
 

@@ -183,6 +183,16 @@ put_back() {
   if [[ -f $before/etc/systemd/system/$agent_unit ]]; then systemctl restart "$agent_unit"; else systemctl disable --now --quiet "$agent_unit"; fi
 }
 
+# Before the first agent of this host is started. What is there by then was looked at by the ones before.
+if [[ ! -f $before/etc/systemd/system/$agent_unit ]]; then
+  said=$("$agent_etc/command" check-ledger "$agent_etc/agent.json" 2>&1) || {
+    rm -rf "/etc/systemd/system/$agent_unit" "$agent_etc"
+    refuse "the archive's store cannot hold the ledger, which decides who leads
+$(indented <<<"$said")" "Give the archive a store that knows 'If-None-Match: *', and that says which object is missing (the credentials have to be allowed to list)."
+  }
+  printf '%s\n' "$said"
+fi
+
 # Earlier versions let systemd start PostgreSQL.
 rm -f "/etc/systemd/system/multi-user.target.wants/$unit"
 if [[ $changed == yes ]]; then

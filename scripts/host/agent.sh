@@ -2,7 +2,7 @@
 # The agent of this host: its program and runtime by version, its keys, its config, and the units of the agent and of PostgreSQL. PostgreSQL goes on
 # meanwhile. Where the new agent does not run, the one before is put back.
 #
-# parameters: agent_files (a directory of root's with `node` and `understudy-agent.cjs`; it is gone afterwards) node_sha256 agent_sha256
+# parameters: agent_files (a directory of root's with `node` and `understudy-agent.cjs`, unless they are in place; it is gone afterwards) node_sha256 agent_sha256
 #             agent_conf (see agent/real/config.ts) agent_ca agent_crt agent_key ledger_key ledger_credentials ledger_ca (both empty: the ledger is a directory)
 # outcome: {"node","agent"}: the version that runs
 
@@ -12,30 +12,24 @@ readonly agent_etc=$etc/agent
 
 [[ -d $agent_files ]] || refuse "the agent's program did not arrive: $agent_files is missing" "Run 'pulumi up' again."
 
-# require_file NAME SHA256
-require_file() {
+# in_place NAME SHA256 DIRECTORY: once a file is there, it never changes, and is not sent any more.
+in_place() {
+  [[ ! -f $3/$1 ]] || return 0
   [[ $(sha256sum <"$agent_files/$1") == "$2  -" ]] ||
     refuse "$1 is not what was sent to this host" "Run 'pulumi up' again; if it fails again, look for a full disk on the host."
-}
-require_file node "$node_sha256"
-require_file understudy-agent.cjs "$agent_sha256"
-
-# in_place FILE DIRECTORY: once there, it never changes.
-in_place() {
-  [[ ! -f $2/$1 ]] || return 0
-  rm -rf "$2.new"
-  install -d -m 755 "${2%/*}" "$2.new"
-  mv "$agent_files/$1" "$2.new/$1"
-  chown root:root "$2.new/$1"
-  chmod 755 "$2.new/$1"
-  sync "$2.new/$1" "$2.new"
-  mv -T "$2.new" "$2"
-  sync "${2%/*}"
+  rm -rf "$3.new"
+  install -d -m 755 "${3%/*}" "$3.new"
+  mv "$agent_files/$1" "$3.new/$1"
+  chown root:root "$3.new/$1"
+  chmod 755 "$3.new/$1"
+  sync "$3.new/$1" "$3.new"
+  mv -T "$3.new" "$3"
+  sync "${3%/*}"
 }
 readonly runtime=$library/node/${node_sha256:0:16}
 readonly program=$library/agent/${agent_sha256:0:16}
-in_place node "$runtime"
-in_place understudy-agent.cjs "$program"
+in_place node "$node_sha256" "$runtime"
+in_place understudy-agent.cjs "$agent_sha256" "$program"
 version=$(env -i "$runtime/node" "$program/understudy-agent.cjs" --version) || version=''
 if [[ ! $version =~ ^understudy-agent\ [0-9A-Za-z.+-]+$ ]]; then
   refuse "the agent's program does not run on this host" \

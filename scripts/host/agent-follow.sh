@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A standby that receives WAL from the primary.
 #
-# parameters: intent primary primary_address primary_port (as for `follow`) request (of the agent's step, as JSON)
+# parameters: intent primary primary_address primary_port standby_conf slot source (as for `follow`) request (of the agent's step, as JSON)
 # outcome: {"node","role","upstream"}
 
 require_intent
@@ -12,14 +12,20 @@ if [[ $node == "$primary" ]]; then
 fi
 # shellcheck source=lib-follow.sh
 . "$library/lib-follow.sh"
+theirs='' history='' server='' writable='' reached='' runs_with=''
+# shellcheck disable=SC2034  # lib-follow.sh's
+fork=everything timeline='' epoch=''
 
-# What a former primary has of its own: to be archived, kept aside, and counted before it goes. Sets `rejoins` and `lost`.
-rejoins=no lost=null
-look_at_own() {
-  local epoch=$token_epoch fork=everything timeline='' theirs='' history='' server='' writable='' reached='' runs_with=''
+began=$EPOCHREALTIME rejoins=no lost=null
+read_token
+ask_primary || lets_nobody_in
+if ! has_data; then
+  require_room_for_copy
+elif [[ $agent_joined != yes || $token_to != "$primary" ]]; then
+  # A former primary's own WAL is archived, or kept aside, and counted before it goes.
+  epoch=$token_epoch
   server=$(systemctl is-active "$unit") || true
   [[ $server != active ]] || ask_server
-  ask_primary || lets_nobody_in
   find_fork
   if has_diverged; then
     rejoins=yes
@@ -28,11 +34,13 @@ look_at_own() {
   else
     save_unarchived false
   fi
-}
-
-began=$EPOCHREALTIME
-read_token
-if has_data && [[ $agent_joined != yes || $token_to != "$primary" ]]; then look_at_own; fi
+fi
 agent_step follow "$request"
 [[ $rejoins == no ]] || journal rejoin finished "$began" "{\"how\":\"$(sed -nE 's/^\{"how":"([a-z]+)"\}$/\1/p' <<<"$agent_said")\",\"lost\":$lost}"
+ask_server
+if runs_with_less; then
+  say "restarting PostgreSQL, because $primary runs with more (max_connections and its kin)"
+  agent_step restart '{}'
+fi
+await 600 "WAL from $primary" receives_wal_of_primary
 result node "$node" role standby upstream "$primary"

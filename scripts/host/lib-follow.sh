@@ -105,14 +105,19 @@ reserve_slot() {
   as_postgres "$pgbin/psql" -XAtq -d "$conninfo dbname=postgres replication=true" -c "CREATE_REPLICATION_SLOT \"$slot\" PHYSICAL RESERVE_WAL" </dev/null
 }
 
+# Sets `size`, in bytes.
+require_room_for_copy() {
+  size=$(primary_sql 'select sum(pg_database_size(oid)) from pg_database' 2>&1) || lets_nobody_in "$size"
+  size=$(checked number "$size")
+  require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
+}
+
 # Killed half-way, the base backup leaves a directory of its own name; it becomes PGDATA only when it is whole.
 copy_primary() {
   local unfinished=$pgdata.basebackup size slot_option=()
   [[ $source == streaming ]] && slot_option=(--slot="$slot")
   as_postgres rm -rf "$unfinished"
-  size=$(primary_sql 'select sum(pg_database_size(oid)) from pg_database' 2>&1) || lets_nobody_in "$size"
-  size=$(checked number "$size")
-  require_free_space $((size + 256 * 1024 * 1024)) "for a copy of $primary"
+  require_room_for_copy
   say "base backup of $primary ($((size / 1048576)) MB)"
   as_postgres "$pgbin/pg_basebackup" --pgdata="$unfinished" --dbname="$conninfo" --wal-method=stream --checkpoint=fast \
     --progress "${slot_option[@]}" 2>&1 </dev/null | show_progress ||

@@ -1,6 +1,5 @@
 /**
- * The agent of one host. No cluster of the program runs it yet: there `scripts/host/` decides who leads (docs/decisions/agent.md). `agent/real/agent.ts`
- * runs it on a host, and `test/simulation/` in one process.
+ * The agent of one host (docs/decisions/agent.md). `agent/real/agent.ts` runs it on a host, and `test/simulation/` in one process.
  */
 import { type Identity, type Log, makeNode, type Node, recall } from "./node.ts";
 import { reply } from "./replies.ts";

@@ -57,7 +57,7 @@ describe("the cluster's graph", function () {
     const synchronous = { ...nodes, "node-b": { synchronous: true } };
     stackOutputs.prod = { restoreFrom: sourceOfProd };
     const restore = { from: { stack: "prod" } };
-    await graphOf({ primary: "node-a", nodes: synchronous, pooler: { enabled: true }, restore });
+    await graphOf({ primary: "node-a", nodes: synchronous, pooler: { enabled: true }, restore, agent: true });
     // Only aws has it.
     const { boot: _, surroundings: __, ...expected } = steps;
     const stepOf = (name: string) => name.split("-node-")[0] ?? "";

@@ -24,6 +24,7 @@ describe("parseConfig", () => {
       primary: "node-a",
       nodes: { "node-a": { name: "node-a", ...node }, "node-b": { name: "node-b", ...node } },
       postgresVersion: 17,
+      agent: false,
       reconcile: "",
       epoch: undefined,
       accept: undefined,

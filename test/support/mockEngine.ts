@@ -5,6 +5,7 @@ import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
 import { freshId } from "../../components/update.ts";
 import type { ReceiptOutcome } from "../../model/receipt.ts";
 import type { PowerInput } from "../../model/stepInputs.ts";
+import { makeSecret } from "./hosts.ts";
 import { awsAnswer, awsState } from "./mockAws.ts";
 
 /** A resource as the program asked the engine for it. */
@@ -64,10 +65,19 @@ const receipt: ReceiptOutcome = {
   missing: {},
 };
 
+let made: { readonly certificate: string } | undefined;
+function agentCertificate(): { readonly certificate: string } {
+  const { certificate } = (made ??= makeSecret<{ readonly certificate: string }>("ca", { commonName: "agent", days: 2 }));
+  return { certificate };
+}
+
 function printed(command: string, stdin: unknown): string {
   if (command === "cat") return String(unwrapped(stdin).value);
   if (command.includes("make-secret.mjs password")) return '{"password":"s3cret"}';
   if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
+  // What the agents are known by is read from their certificates.
+  if (command.includes("make-secret.mjs certificate") && String(unwrapped(stdin).value).includes('"dnsNames":[]'))
+    return JSON.stringify({ ...agentCertificate(), privateKey: "PRIVATE" });
   if (command.includes("make-secret.mjs")) return '{"certificate":"CERTIFICATE","privateKey":"PRIVATE"}';
   if (command.includes("host create")) {
     return '{"instance":"cafe","address":"10.0.0.9","sshPort":20000,"postgresPort":20001,"poolerPort":20002,"port6433":20003,"port443":20004}';

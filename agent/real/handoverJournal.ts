@@ -1,7 +1,20 @@
 /** What of the agent's events the receipt of a change is made of: lines of the node's journal, as `model/receipt.ts` reads them. */
+import { z } from "zod";
 import { type Member, nameOf, type WalEnd } from "../../model/leadership/index.ts";
+import { memberSchema } from "../../model/leadership/schema.ts";
 import { lsnOf } from "../../model/lsn.ts";
 import type { Log } from "../node.ts";
+
+/** Of any step, before the step itself has looked at it. Proofs are of `demote` and `promote` alone. */
+const requestSchema = z
+  .object({
+    intent: z.string().optional(),
+    fenced: z
+      .array(z.object({ node: memberSchema }))
+      .catch([])
+      .default([]),
+  })
+  .catch({ fenced: [] });
 
 export interface HandoverJournalOptions {
   /** This node's name. */
@@ -33,9 +46,9 @@ export function handoverJournal({ node, now, append }: HandoverJournalOptions): 
   return (event, facts = {}) => {
     switch (event) {
       case "step": {
-        const request = facts.request as { readonly intent?: string; readonly fenced?: readonly object[] };
+        const request = requestSchema.parse(facts.request);
         intent = request.intent ?? intent;
-        fenced = (request.fenced ?? []).flatMap((proof) => ("node" in proof ? [proof.node as Member] : []));
+        fenced = request.fenced.map(({ node: off }) => off);
         return;
       }
       case "stops":

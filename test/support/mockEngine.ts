@@ -67,7 +67,10 @@ const receipt: ReceiptOutcome = {
 
 let made: { readonly certificate: string } | undefined;
 function agentCertificate(): { readonly certificate: string } {
-  const { certificate } = (made ??= makeSecret<{ readonly certificate: string }>("ca", { commonName: "agent", days: 2 }));
+  const { certificate } = (made ??= makeSecret<{ readonly certificate: string }>("ca", {
+    commonName: "agent",
+    days: 2,
+  }));
   return { certificate };
 }
 

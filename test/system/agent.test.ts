@@ -64,11 +64,10 @@ describe("a cluster whose agents decide who leads", function () {
     await cluster.up();
     assert.ok(!inRecovery("node-a"));
     const { handover } = await cluster.outputs();
-    assert.deepEqual([handover.kind, handover.to, handover.fence.map(({ node }) => node)], [
-      "failover",
-      "node-a",
-      ["node-b"],
-    ]);
+    assert.deepEqual(
+      [handover.kind, handover.to, handover.fence.map(({ node }) => node)],
+      ["failover", "node-a", ["node-b"]],
+    );
   });
 
   it("takes the former primary back as a standby", async () => {

@@ -83,7 +83,9 @@ describe("a planned change of primary", () => {
       await host.declare({ primary: to });
       const update = host.cluster.stack.spawnUp({ killAfterMs: 300_000 });
       // An agent needs the archive until its word that it hands over is in the ledger.
-      await update.waitFor(byAgents ? /is writing a checkpoint/ : patternOf({ step: `demote-${from}`, when: "starts" }));
+      await update.waitFor(
+        byAgents ? /is writing a checkpoint/ : patternOf({ step: `demote-${from}`, when: "starts" }),
+      );
       const thaw = freezeHost(host.cluster, archiveHost);
       try {
         ({ window } = await audit.during(async () => {

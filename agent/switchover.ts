@@ -253,7 +253,8 @@ async function takesNow(node: Node): Promise<Refusal | null> {
     await world.postgres.syncWal();
     const digest = memory.offered?.digest ?? "";
     await change(tookOffer(my, me, decided.entry, digest, running(memory)));
-    log("takes", { entry: decided.entry, end: replayed });
+    // Where the stop's checkpoint is the first record of its segment, replay ends before it.
+    log("takes", { entry: decided.entry, end: replayed, primaryEnd: told?.end });
     return null;
   });
 }

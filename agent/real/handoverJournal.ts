@@ -59,7 +59,7 @@ export function handoverJournal({ node, now, append }: HandoverJournalOptions): 
       case "has stopped":
         return write("stop", began, { shutdownLsn: lsnOf((facts.end as WalEnd).lsn) });
       case "takes": {
-        const end = facts.end as WalEnd | undefined;
+        const end = facts.primaryEnd as WalEnd | undefined;
         const detail = end === undefined ? { fenced: fenced.map(nameOf).join(" ") } : { shutdownLsn: lsnOf(end.lsn) };
         return write("take", now(), detail);
       }

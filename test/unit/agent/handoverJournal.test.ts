@@ -18,7 +18,7 @@ describe("what an agent notes for the receipt of a change", () => {
     note("step", { request: { intent: "update-1" } });
     note("stops");
     note("has stopped", { end: { timeline: 1, lsn: 0x1000000a0n } });
-    note("takes", { end: { timeline: 1, lsn: 0x1000000a0n } });
+    note("takes", { end: { timeline: 1, lsn: 0x100000000n }, primaryEnd: { timeline: 1, lsn: 0x1000000a0n } });
     note("takes writes", { timeline: 2, begins: 0x1000000a0n });
     const [stop, take, writable] = entries();
     assert.deepEqual(stop, { step: "stop", intent: "update-1", detail: { shutdownLsn: "1/A0" } });

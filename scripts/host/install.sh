@@ -164,7 +164,7 @@ WantedBy=multi-user.target
 UNIT
   systemctl enable --quiet understudy-signal.service
 
-  cat <<UNIT | write_file "/etc/systemd/system/$unit" root:root 644 && systemctl daemon-reload
+  if write_file "/etc/systemd/system/$unit" root:root 644 <<UNIT; then systemctl daemon-reload; fi
 # Written by Understudy.
 [Unit]
 Description=PostgreSQL $major of node $node (Understudy)

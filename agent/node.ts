@@ -4,12 +4,14 @@
  * `hold`: the short one. Every decision, and what follows from it on disk, is one hold; nobody hears of it before it is durable.
  * `turn`: the long one, for who operates PostgreSQL (start, stop, promotion, copy). A hold may be taken within a turn, never the other way round.
  */
+import { z } from "zod";
 import {
   type Answer,
   type Entry,
   heeded,
   isOfMachine,
   type Member,
+  type Members,
   noInquiry,
   noToken,
   notArmed,
@@ -19,7 +21,14 @@ import {
   type Stopped,
   type WalEnd,
 } from "../model/leadership/index.ts";
-import { encodeKept, type Kept, keptSchema, type Replacement, replacementSchema } from "../model/leadership/schema.ts";
+import {
+  encodeKept,
+  type Kept,
+  keptSchema,
+  membersSchema,
+  type Replacement,
+  replacementSchema,
+} from "../model/leadership/schema.ts";
 import { because } from "./errors.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -75,6 +84,8 @@ export interface Memory {
   source: Member | null;
   /** The id of the update that may take steps here. */
   intent: string | null;
+  /** Who is to receive WAL from whoever leads, by the update that was announced last. null: all members. */
+  receivers: Members | null;
   /** What went wrong last, and when: for people. */
   trouble: string | null;
   /** When this agent has to end: its disk did not say what it holds. */
@@ -98,6 +109,7 @@ export interface Node {
 
 const STANDING = "standing.json";
 const INTENT = "intent.json";
+const announcedSchema = z.strictObject({ intent: z.string().max(64), receivers: membersSchema.nullable() });
 const REPLACEMENT = "replacement.json";
 
 /** One after the other, in the order in which they came. */
@@ -140,6 +152,7 @@ export function makeNode({ me, machine, ledgerKey }: Identity, world: Surroundin
     isQuiet: true,
     source: null,
     intent: null,
+    receivers: null,
     trouble: null,
     failed: null,
   };
@@ -198,7 +211,8 @@ async function makeDurable(
 /** What this agent finds when it starts. Nobody hears of it before that. */
 export async function recall({ me, memory, machine, world: { store }, log }: Node): Promise<void> {
   const text = await store.read(STANDING);
-  memory.intent = (await store.read(INTENT)) ?? null;
+  const announced = await store.read(INTENT);
+  if (announced !== undefined) Object.assign(memory, announcedSchema.parse(JSON.parse(announced)));
   const replacement = await store.read(REPLACEMENT);
   if (replacement !== undefined) memory.replacement = replacementSchema.parse(JSON.parse(replacement));
   if (text === undefined) return;
@@ -217,9 +231,13 @@ export async function rememberReplacement({ memory, world }: Node, replacement: 
 }
 
 /** Within a hold: steps of other updates refuse from now on. */
-export async function rememberIntent({ memory, world }: Node, intent: string): Promise<void> {
-  await world.store.write(INTENT, intent);
-  memory.intent = intent;
+export async function rememberIntent(
+  { memory, world }: Node,
+  intent: string,
+  receivers: Members | null,
+): Promise<void> {
+  await world.store.write(INTENT, JSON.stringify({ intent, receivers }));
+  Object.assign(memory, { intent, receivers });
 }
 
 export const isServing = ({ phase }: Memory): boolean => phase !== "down" && phase !== "standby";

@@ -87,9 +87,11 @@ function owned(me: Member, token: Token, origins: readonly Origin[], history: re
   return found.length === origins.length && found.every((each, at) => each === origins[at]) ? origins : found;
 }
 
-async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
+/** WAL is kept for those that are to receive it, and for nobody else: who is gone would fill the disk. */
+export async function keepSlots({ me, memory, world, log }: Node): Promise<void> {
   const begun = memory.origins.at(-1);
-  const followers = memory.my.token.members.filter((each) => each !== me);
+  const { members } = memory.my.token;
+  const followers = members.filter((each) => each !== me && (memory.receivers?.includes(each) ?? true));
   if (begun)
     await world.postgres.keepSlots(begun, followers).catch((error) => log("has no slots", { why: because(error) }));
 }

@@ -38,6 +38,7 @@ import { comesDown, type Followed, follow } from "./follow.ts";
 import { releaseFromOff, verdict } from "./guard.ts";
 import { isServing, leads, type Node, rememberIntent, until } from "./node.ts";
 import { replaceLedger, takeOverWithoutLedger } from "./override.ts";
+import { keepSlots } from "./promotion.ts";
 import { endWhatLingers, type HandedOver, handOver, notWritten } from "./switchover.ts";
 import { times } from "./times.ts";
 
@@ -45,7 +46,8 @@ const intent = z.string().regex(/^[0-9A-Za-z:.-]{1,64}$/);
 const fenced = z.array(z.strictObject({ node: memberSchema, entry: count })).max(100);
 
 export const stepSchemas = {
-  announce: z.strictObject({ intent }),
+  /** `receivers`: who is to receive WAL from whoever leads, so that it is kept for them; left out: all members. */
+  announce: z.strictObject({ intent, receivers: membersSchema.exactOptional() }),
   initialize: z.strictObject({ intent, ledger: ledgerIdSchema, members: membersSchema }),
   /** `fenced`: who is declared to be; it is switched off once the claim is there, and asked nothing before. `off`: who of them is proven to be already. */
   prepare: z.strictObject({ intent, consent: consentSchema.nullable(), fenced: membersSchema, off: membersSchema }),
@@ -104,13 +106,15 @@ function requireIntent({ memory }: Node, wanted: string): void {
  * claim: who is in `over` and declared fenced is switched off behind it, and `demote` or `promote` brings the proof.
  */
 export async function announce(node: Node, request: unknown): Promise<Prepared | null> {
-  const { intent } = checked("announce", request);
+  const { intent, receivers = null } = checked("announce", request);
   const { memory, hold, change } = node;
+  const areOthers = String(memory.receivers) !== String(receivers);
   await hold(async () => {
     if (memory.intent === intent) return;
-    await rememberIntent(node, intent);
+    await rememberIntent(node, intent, receivers);
     if (memory.my.arming.kind !== "none") await change(letGo(memory.my));
   });
+  if (areOthers && memory.phase === "serving" && leads(node)) await keepSlots(node);
   return memory.phase === "serving" && leads(node) ? prepareServing(node) : null;
 }
 

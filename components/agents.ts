@@ -161,11 +161,14 @@ export function agentRequests({ config, keys, clusterId, intent, asked, members 
   const named = all([keys.members, intent]).apply(([known, id]) => ({ known, id }));
   const of = (known: Readonly<Record<string, Member>>, name: string): Member => known[name] as Member;
   const primary = config.primary;
+  const receiving = nodesOf(config).filter(({ state, source }) => state === "active" && source === "streaming");
   const fenced = nodesOf(config).filter(({ state }) => state === "fenced");
   const ledger = clusterId.apply(ledgerOf);
   const list = members.apply(({ members: known }) => known.flatMap(({ agent }) => agent ?? []).sort());
   return {
-    announce: named.apply(({ id }) => JSON.stringify({ intent: id })),
+    announce: named.apply(({ known, id }) =>
+      JSON.stringify({ intent: id, receivers: receiving.map(({ name }) => of(known, name)).sort() }),
+    ),
     prepare: all([named, asked]).apply(([{ known, id }, found]) =>
       JSON.stringify({
         intent: id,

@@ -65,13 +65,14 @@ const receipt: ReceiptOutcome = {
   missing: {},
 };
 
-let made: { readonly certificate: string } | undefined;
-function agentCertificate(): { readonly certificate: string } {
-  const { certificate } = (made ??= makeSecret<{ readonly certificate: string }>("ca", {
-    commonName: "agent",
-    days: 2,
-  }));
-  return { certificate };
+interface Certified {
+  readonly certificate: string;
+}
+
+let made: Certified | undefined;
+function agentCertificate(): string {
+  made ??= makeSecret<Certified>("ca", { commonName: "agent", days: 2 });
+  return made.certificate;
 }
 
 function printed(command: string, stdin: unknown): string {
@@ -80,7 +81,7 @@ function printed(command: string, stdin: unknown): string {
   if (command.includes("make-secret.mjs ssh-key")) return '{"publicKey":"ssh-ed25519 AAAA","privateKey":"PRIVATE"}';
   // What the agents are known by is read from their certificates.
   if (command.includes("make-secret.mjs certificate") && String(unwrapped(stdin).value).includes('"dnsNames":[]'))
-    return JSON.stringify({ ...agentCertificate(), privateKey: "PRIVATE" });
+    return JSON.stringify({ certificate: agentCertificate(), privateKey: "PRIVATE" });
   if (command.includes("make-secret.mjs")) return '{"certificate":"CERTIFICATE","privateKey":"PRIVATE"}';
   if (command.includes("host create")) {
     return '{"instance":"cafe","address":"10.0.0.9","sshPort":20000,"postgresPort":20001,"poolerPort":20002,"port6433":20003,"port443":20004}';

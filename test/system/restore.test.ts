@@ -82,12 +82,12 @@ class Writer {
   }
 }
 
-/** Names, sizes and times of all that the archive of a stack holds. */
+/** Names, sizes and times of all that the archive of a stack holds, without the server's own locks of the moment. */
 const holds = (cluster: DockerCluster) =>
   cluster
     .exec(archiveHost, "find", "/var/lib/understudy/buckets", "-type", "f", "-printf", "%P %s %T@\\n")
     .split("\n")
-    .filter(Boolean);
+    .filter((file) => file !== "" && !file.includes(".vgwlocks/"));
 
 const major = 17;
 

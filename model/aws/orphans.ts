@@ -24,6 +24,9 @@ export const exportedStack = z.object({
             urn: z.string(),
             type: z.string(),
             inputs: z.record(z.string(), z.unknown()).optional(),
+            parent: z.string().optional(),
+            /** URN, and behind it an id. */
+            provider: z.string().optional(),
           }),
         }),
       )
@@ -117,8 +120,9 @@ const kinds: Readonly<Record<string, Kind>> = {
     remove: (id) => `ec2 delete-network-interface --network-interface-id ${id}`,
   },
   "ec2 security-group-rule": {
-    remove: (id) => `ec2 describe-security-group-rules --security-group-rule-ids ${id}`,
-    note: "it goes with its group",
+    remove: (id) =>
+      `ec2 revoke-security-group-ingress --security-group-rule-ids ${id} --group-id "$(aws ec2 describe-security-group-rules --security-group-rule-ids ${id} --query 'SecurityGroupRules[0].GroupId' --output text)"`,
+    note: "one of outgoing traffic: revoke-security-group-egress",
   },
   "ec2 security-group": {
     type: "aws:ec2/securityGroup:SecurityGroup",
@@ -192,7 +196,7 @@ export function orphansOf(
       return {
         ...one,
         keep: only
-          ? `pulumi refresh --import-pending-creates '${only.resource.urn}' --import-pending-creates '${one.id}'`
+          ? importOf({ ...only.resource, provider: only.resource.provider ?? provider }, one.id)
           : keepByHand(one, deployment.resources ?? [], provider),
         remove: remove
           ? `aws ${remove(one.id)} --region ${region}${note === undefined ? "" : `   # ${note}`}`
@@ -200,6 +204,29 @@ export function orphansOf(
       };
     })
     .sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.arn.localeCompare(b.arn));
+}
+
+/** Whether operations of an update that was killed are left in the state, which names them in each update until they are taken out. */
+export function hasPending({ deployment }: ExportedStack): boolean {
+  return (deployment.pending_operations ?? []).length > 0;
+}
+
+interface Place {
+  readonly urn: string;
+  readonly type: string;
+  readonly parent?: string | undefined;
+  readonly provider: string;
+}
+
+/**
+ * What brings it into the state as the resource that the program declares. `pulumi refresh --import-pending-creates` does not: Pulumi 3.259
+ * forgets the pending operation, and reads nothing.
+ */
+function importOf({ urn, type, parent, provider }: Place, id: string): string {
+  const name = urn.split("::").at(-1);
+  const above = parent === undefined ? "" : ` --parent 'parent=${parent}'`;
+  const by = provider.split("::").slice(0, 4).join("::");
+  return `pulumi import ${type} ${name} '${id}'${above} --provider 'aws=${by}' --protect=false --generate-code=false`;
 }
 
 /** Whether it may be what a pending operation was making: by its tag, or the name that is its id. */
@@ -217,7 +244,8 @@ function keepByHand(
   if (kind !== "s3 bucket") return undefined;
   const parent = resources.find(({ type }) => type === "understudy:index:AwsArchive")?.urn;
   if (parent === undefined) return undefined;
-  return `pulumi import aws:s3/bucket:Bucket archive-${id} ${id} --parent 'archive=${parent}' --provider 'aws=${provider}' --protect=false --generate-code=false`;
+  const type = "aws:s3/bucket:Bucket";
+  return importOf({ urn: `${parent}$${type}::archive-${id}`, type, parent, provider }, id);
 }
 
 /** Service, kind and id of an ARN; the id is as Pulumi's state has it. */

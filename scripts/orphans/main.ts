@@ -5,6 +5,7 @@ import {
   type ExportedStack,
   exportedStack,
   type Found,
+  hasPending,
   holdsData,
   type Orphan,
   orphansOf,
@@ -53,7 +54,9 @@ export async function orphans(argv: readonly string[], world: OrphansWorld): Pro
     }
     const found: Orphan[] = [];
     for (const cluster of clusters) found.push(...orphansOf(state, cluster, await world.find(cluster)));
-    world.stdout.write(json ? `${printableJson(JSON.stringify(found, undefined, 2))}\n` : rendered(found));
+    world.stdout.write(
+      json ? `${printableJson(JSON.stringify(found, undefined, 2))}\n` : rendered(found) + pendingIn(state),
+    );
     return found.length === 0 ? 0 : 1;
   } catch (error) {
     if (error instanceof AwsFailure) {
@@ -95,6 +98,12 @@ async function readState(runPulumi: RunPulumi, stack: string | undefined): Promi
   if (!parsed.success)
     throw new UsageError("the stack's state has another form than this program knows", "please report it");
   return parsed.data;
+}
+
+/** What is to be done behind all of it. */
+function pendingIn(state: ExportedStack): string {
+  if (!hasPending(state)) return "";
+  return "\nThe state still has what the killed update was making. Once nothing is left over: pulumi refresh --clear-pending-creates\n";
 }
 
 function rendered(found: readonly Orphan[]): string {

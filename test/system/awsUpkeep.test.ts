@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Orphan } from "../../model/aws/orphans.ts";
+import { deleteResource } from "../standins/aws/cloud/resources.js";
 import { AwsCluster, someNetwork } from "../support/awsCluster.ts";
 import { account } from "../support/awsConfigs.ts";
+import { REPOSITORY } from "../support/pulumiStack.ts";
 import { until } from "../support/until.ts";
 
+const run = promisify(execFile);
 const region = "eu-central-1";
 const INSTANCE = "aws:ec2/instance:Instance";
 const nodes = {
@@ -14,7 +19,7 @@ const nodes = {
 } as const;
 const bare = { account, region, operatorNetworks: ["198.18.0.0/15"], network: { cidr: someNetwork() } } as const;
 
-/** What keeps a stack in order: keys that are exchanged, images that grow old, a state that is older than AWS. */
+/** What keeps a stack in order: keys that are exchanged, images that grow old, a state that is older than AWS, what a killed update left. */
 describe("the target aws over time [full]", () => {
   let cluster: AwsCluster;
   /** What is declared of `aws`: with the keys that the stack has by now. */
@@ -146,6 +151,81 @@ describe("the target aws over time [full]", () => {
     await cluster.declare({ nodes, reconcile: "after the older state" });
     await cluster.up();
     await streams("node-a");
+  });
+
+  it("what a killed update has left is found, and comes into the state or is removed as it is said", async () => {
+    // Not synchronously: the API that it asks is in this process. It ends with 1 where something is left.
+    const orphans = async () => {
+      const words = [join(REPOSITORY, "scripts/orphans.ts"), "--json", "--stack", cluster.stack.name];
+      const options = { cwd: REPOSITORY, env: cluster.stack.environment as NodeJS.ProcessEnv };
+      const { stdout } = await run(join(REPOSITORY, "scripts/node"), words, options).catch(
+        (error: { code?: number; stdout: string; stderr: string }) => {
+          assert.equal(error.code, 1, error.stderr);
+          return error;
+        },
+      );
+      return JSON.parse(stdout) as Orphan[];
+    };
+    assert.deepEqual(await orphans(), []);
+    // A third node, of which AWS has made a role, a volume and, with a load balancer, its group when the update is killed.
+    const third = { ...nodes, "node-c": { zone: "eu-central-1b", volume: { size: "10GB" } } };
+    const late = { kind: "late", times: 1 } as const;
+    const makes = { "aws:iam/role:Role": "role-node-c", "aws:ebs/volume:Volume": "data-node-c" };
+    const group = "aws:ec2/securityGroup:SecurityGroup";
+    cluster.order(
+      ...Object.entries(makes).map(([type, name]) => ({ call: `create ${type}`, name, ...late })),
+      ...[{ call: `create ${group}`, name: "balancer-group", ...late }],
+    );
+    const from = cluster.events().length;
+    const endpoint = { domain: "orders.db.internal", loadBalancer: true };
+    await cluster.declare({ nodes: third, pooler: { enabled: true }, aws: { ...aws, endpoint } });
+    const running = cluster.stack.spawnUp();
+    await until("all three to be made", 240, () => {
+      const made = cluster.events(from).filter(({ event }) => event === "create");
+      return [...Object.values(makes), "balancer-group"].every((name) => made.some((one) => one.name === name));
+    });
+    running.signal("SIGKILL");
+    await running.result;
+    await cluster.stack.cancel();
+
+    const left = await orphans();
+    // Rules, too, where the kill came while they were made.
+    const isRule = ({ kind }: Orphan) => kind === "ec2 security-group-rule";
+    const found = left.filter((one) => !isRule(one)).map(({ kind }) => kind);
+    assert.deepEqual(found.sort(), ["ec2 security-group", "ec2 volume", "iam role"]);
+    // What nobody was told of the end of is brought in or removed: two are kept, the group and rules go.
+    for (const { id, remove } of left.filter(isRule)) {
+      assert.match(remove, /^aws ec2 revoke-security-group-ingress --security-group-rule-ids sgr-/);
+      await deleteResource(cluster.cloud, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", id);
+    }
+    const of = (kind: string) => left.find((one) => one.kind === kind) as Orphan;
+    assert.match(of("ec2 security-group").remove, /^aws ec2 delete-security-group --group-id sg-/);
+    await deleteResource(cluster.cloud, group, of("ec2 security-group").id);
+    for (const kind of ["iam role", "ec2 volume"]) {
+      const [pulumi, verb = "", ...words] = (of(kind).keep ?? "").replaceAll("'", "").split(" ");
+      assert.deepEqual([pulumi, verb], ["pulumi", "import"]);
+      const imported = await cluster.stack.command(verb, "--yes", "--skip-preview", ...words);
+      assert.equal(imported.exitCode, 0, imported.output);
+    }
+    assert.deepEqual(await orphans(), []);
+    const cleared = await cluster.stack.refresh({ args: ["--clear-pending-creates"] });
+    assert.equal(cleared.exitCode, 0, cleared.output);
+    cluster.order();
+    const last = cluster.events().length;
+    const { output } = await cluster.up();
+    assert.doesNotMatch(output, /pending operations/);
+    const again = cluster.events(last).filter(({ event }) => event === "create");
+    assert.ok(again.some(({ name }) => name === "balancer-group"));
+    for (const name of Object.values(makes))
+      assert.ok(!again.some((one) => one.name === name), `${name} is made twice`);
+    assert.equal((await cluster.made()).nodes["node-c"]?.volume, of("ec2 volume").id);
+    await until("both standbys to stream", 30, () => {
+      const standbys = "select count(*) from pg_stat_replication where state = 'streaming'";
+      return cluster.sql("node-a", standbys) === "2";
+    });
+    const settled = await cluster.stack.preview({ args: ["--expect-no-changes"] });
+    assert.equal(settled.exitCode, 0, settled.output);
+    assert.deepEqual(await orphans(), []);
   });
 
   it("and all of it goes with the stack", async () => {

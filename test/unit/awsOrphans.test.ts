@@ -16,6 +16,7 @@ const tags = { "understudy:cluster": "orders", "understudy:stack": "prod" } as c
 const urn = (type: string, name: string) => `urn:pulumi:prod::understudy::understudy:index:AwsNode$${type}::${name}`;
 const arn = (rest: string) => `arn:aws:ec2:${region}:${account}:${rest}`;
 const provider = "urn:pulumi:prod::understudy::pulumi:providers:aws::aws";
+const parent = "urn:pulumi:prod::understudy::understudy:index:AwsNode::node-b";
 
 const stack: ExportedStack = {
   deployment: {
@@ -39,6 +40,7 @@ const stack: ExportedStack = {
         type: "creating",
         resource: {
           ...{ urn: urn("aws:iam/role:Role", "role-node-b"), type: "aws:iam/role:Role" },
+          ...{ parent, provider: `${provider}::1234` },
           inputs: { name: "understudy-orders_node-b" },
         },
       },
@@ -46,6 +48,7 @@ const stack: ExportedStack = {
         type: "creating",
         resource: {
           ...{ urn: urn("aws:ec2/instance:Instance", `host-${node}`), type: "aws:ec2/instance:Instance" },
+          ...{ parent, provider: `${provider}::1234` },
           inputs: { tags: { Name: `understudy-orders_${node}` } },
         },
       })),
@@ -91,13 +94,16 @@ describe("what an update that was killed has left in AWS", () => {
       ],
     );
     const of = (kind: string) => left.find((orphan) => orphan.kind === kind);
-    const pending = (type: string, name: string, id: string) =>
-      `pulumi refresh --import-pending-creates '${urn(type, name)}' --import-pending-creates '${id}'`;
-    assert.equal(of("ec2 instance")?.keep, pending("aws:ec2/instance:Instance", "host-node-b", "i-0b"));
-    assert.equal(of("iam role")?.keep, pending("aws:iam/role:Role", "role-node-b", "understudy-orders_node-b"));
+    const imported = (type: string, name: string, id: string) =>
+      `pulumi import ${type} ${name} '${id}' --parent 'parent=${parent}' --provider 'aws=${provider}' --protect=false --generate-code=false`;
+    assert.equal(of("ec2 instance")?.keep, imported("aws:ec2/instance:Instance", "host-node-b", "i-0b"));
+    assert.equal(of("iam role")?.keep, imported("aws:iam/role:Role", "role-node-b", "understudy-orders_node-b"));
     assert.equal(of("ec2 network-interface")?.keep, undefined);
     assert.match(of("ec2 volume")?.keep ?? "", /volume\.adopt vol-0b/);
-    assert.match(of("s3 bucket")?.keep ?? "", /^pulumi import aws:s3\/bucket:Bucket archive-acme-archive .*AwsArchive/);
+    assert.match(
+      of("s3 bucket")?.keep ?? "",
+      /^pulumi import aws:s3\/bucket:Bucket archive-acme-archive 'acme-archive' .*AwsArchive/,
+    );
     assert.equal(of("ec2 instance")?.remove, `aws ec2 terminate-instances --instance-ids i-0b --region ${region}`);
   });
 
@@ -161,7 +167,8 @@ describe("what an update that was killed has left in AWS", () => {
         "iam instance-profile understudy-orders_node-b",
         "iam role understudy-orders_node-b",
       ]);
-      assert.match(stdout, /^ {2}keep: {3}pulumi refresh --import-pending-creates .*role-node-b'/m);
+      assert.match(stdout, /^ {2}keep: {3}pulumi import aws:iam\/role:Role role-node-b 'understudy-orders_node-b' /m);
+      assert.match(stdout, /Once nothing is left over: pulumi refresh --clear-pending-creates\n$/);
       assert.match(stdout, /^ {2}remove: aws ec2 terminate-instances --instance-ids i-0b --region eu-central-1$/m);
       const json = JSON.parse((await run(["--json", "--stack", "prod"])).stdout) as { id: string }[];
       assert.deepEqual(json.length, 4);

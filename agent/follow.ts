@@ -19,16 +19,17 @@ import { isServing, type Node } from "./node.ts";
 export type Followed = "already" | "repointed" | "rewound" | "copied";
 
 export async function follow(node: Node, leader: Member): Promise<Followed> {
-  return node.turn(async () => {
-    const answer = await leaderSays(node, leader);
-    await mayDoSo(node, leader, answer);
-    if (await goesOn(node, leader, answer)) return "already";
-    if (node.memory.phase === "standby") await comesDown(node);
-    const how = await makePrefix(node, leader, answer);
-    await startAsStandby(node);
-    node.log("follows", { leader, how, token: changeOf(answer.token) });
-    return how;
-  });
+  return node.turn(async () => followInTurn(node, leader, await leaderSays(node, leader)));
+}
+
+async function followInTurn(node: Node, leader: Member, answer: Answer): Promise<Followed> {
+  await mayDoSo(node, leader, answer);
+  if (await goesOn(node, leader, answer)) return "already";
+  if (node.memory.phase === "standby") await comesDown(node);
+  const how = await makePrefix(node, leader, answer);
+  await startAsStandby(node);
+  node.log("follows", { leader, how, token: changeOf(answer.token) });
+  return how;
 }
 
 /** In a turn: as one that receives from its leader, where its data is that one's; else from nobody. */
@@ -73,18 +74,20 @@ function isUpToDate({ memory }: Node, leader: Member, { token }: Answer): boolea
 /** A standby goes on with its leader, which has claimed over what was open, changed the members, or begun a timeline. Whoever else leads is for an update. */
 export async function followsOn(node: Node): Promise<void> {
   const { me, memory } = node;
-  const { leader } = memory.my.token;
-  if (leader === null || leader === me || memory.phase !== "standby" || !memory.my.joined) return;
-  if (memory.my.arming.kind !== "none") return;
-  const answer = await askWhoLeads(node, leader);
-  if (!answer?.serving || answer.token.leader !== leader) return;
-  // Data is given up by an update only.
-  if (isPrefix(await myHistory(node), await historyOf(node, leader))) await follow(node, leader);
-  else
-    node.log("does not follow on", {
-      leader,
-      why: "its data is no beginning of the leader's: an update lets it follow",
-    });
+  await node.turn(async () => {
+    const { leader } = memory.my.token;
+    if (leader === null || leader === me || memory.phase !== "standby" || !memory.my.joined) return;
+    if (memory.my.arming.kind !== "none") return;
+    const answer = await askWhoLeads(node, leader);
+    if (!answer?.serving || answer.token.leader !== leader) return;
+    // Data is given up by an update only.
+    if (isPrefix(await myHistory(node), await historyOf(node, leader))) await followInTurn(node, leader, answer);
+    else
+      node.log("does not follow on", {
+        leader,
+        why: "its data is no beginning of the leader's: an update lets it follow",
+      });
+  });
 }
 
 async function mayDoSo({ me, memory, hold }: Node, leader: Member, answer: Answer): Promise<void> {

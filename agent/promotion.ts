@@ -52,9 +52,7 @@ export async function nowTakesWrites(node: Node): Promise<void> {
     memory.source = null;
     const { my, origins } = memory;
     const history = await world.postgres.history();
-    // Whom somebody started as a standby is promoted once more for the change that it leads by: that begins a timeline, too.
-    const isOnSame = origins.at(-1)?.timeline === history.at(-1)?.timeline;
-    const goesOn = isOnSame && my.promoted !== null && compare(my.promoted, my.token) === 0;
+    const goesOn = my.promoted !== null && compare(my.promoted, my.token) === 0;
     await change(takesWrites(my), owned(me, my.token, goesOn ? origins : origins.filter(isBefore(history)), history));
     memory.phase = "serving";
     return history;
@@ -75,8 +73,8 @@ const isBefore =
     timeline !== history.at(-1)?.timeline;
 
 /**
- * A timeline without an origin is this node's, by its present change: the last one, that it has begun; and one before of which nothing is known, such as
- * one that was begun by hand. Else no follower's data would ever be a beginning of this node's. Of others than its own this data has none, whatever
+ * A timeline without an origin is this node's, by its present change: the last one, that it has begun, perhaps by a second promotion for one change; and
+ * one before of which nothing is known, such as one that was begun by hand. Else no follower's data would ever be a beginning of this node's. Of others than its own this data has none, whatever
  * its leaders had.
  */
 function owned(me: Member, token: Token, origins: readonly Origin[], history: readonly Timeline[]): readonly Origin[] {

@@ -17,6 +17,10 @@ interface Bug {
   /** A second place in the same file, and what is put at its end. */
   readonly and?: { readonly from: string; readonly to: string };
   readonly atItsEnd?: string;
+  /** The same in another file. */
+  readonly elsewhere?: { readonly file: string; readonly from: string; readonly to: string };
+  /** Alone it does no harm, since another one is missing: it is put back with that one (`together`). */
+  readonly isSecondLine?: true;
 }
 
 export const bugs = {
@@ -132,13 +136,25 @@ export const bugs = {
   },
   "promoted is written before the promotion": {
     file: "model/leadership/standing.ts",
-    from: "  signal: false,\n  inquiry: noInquiry,\n  mayPromote: false,\n});",
-    to: "  signal: false,\n  inquiry: noInquiry,\n  mayPromote: false,\n  promoted: changeOf(my.token),\n});",
+    from: "  signal: false,\n  inquiry: newInquiry(),\n  mayPromote: false,\n});",
+    to: "  signal: false,\n  inquiry: newInquiry(),\n  mayPromote: false,\n  promoted: changeOf(my.token),\n});",
+    isSecondLine: true,
+  },
+  "pg_control is not asked how it ran last": {
+    file: "model/leadership/standing.ts",
+    from: "  asPrimary && !hasBackupLabel && promoted",
+    to: "  (asPrimary || !hasBackupLabel) && promoted",
+    isSecondLine: true,
   },
   "a second promotion for one change has no origin": {
     file: "agent/promotion.ts",
-    from: "const goesOn = isOnSame && my",
-    to: "const goesOn = my",
+    from: "await change(takesWrites(my), owned(me, my.token, goesOn ? origins : origins.filter(isBefore(history)), history));",
+    to: "await change(takesWrites(my), goesOn ? origins : owned(me, my.token, origins.filter(isBefore(history)), history));",
+  },
+  "a promotion keeps the leader's origin of that number": {
+    file: "agent/promotion.ts",
+    from: "goesOn ? origins : origins.filter(isBefore(history))",
+    to: "origins",
   },
   "a timeline of which nothing is known stays without an origin": {
     file: "agent/promotion.ts",
@@ -171,6 +187,18 @@ export const bugs = {
     file: "model/leadership/standing.ts",
     from: "  joined: my.joined && compare(my.token, theirs) === 0 && my.token.leader === theirs.leader,",
     to: "  joined: my.joined || compare(my.token, theirs) === 0,",
+    isSecondLine: true,
+  },
+  "a slot is for a timeline's number": {
+    file: "agent/promotion.ts",
+    from: ".keepSlots(begun, followers)",
+    to: ".keepSlots({ ...begun, change: { entry: 0, overrides: 0 }, by: me }, followers)",
+    elsewhere: {
+      file: "agent/follow.ts",
+      from: "startStandby(leader && begun ? { leader, begun } : null)",
+      to: "startStandby(leader && begun ? { leader, begun: { ...begun, change: { entry: 0, overrides: 0 }, by: leader } } : null)",
+    },
+    isSecondLine: true,
   },
   "a claim is over the leader only": {
     file: "model/leadership/claim.ts",
@@ -191,28 +219,65 @@ export const bugs = {
     file: "agent/promotion.ts",
     from: 'if (!memory.my.mayPromote || !leads(node) || memory.phase !== "standby") return false;',
     to: 'if (!leads(node) || memory.phase !== "standby") return false;',
+    isSecondLine: true,
   },
 } as const satisfies Record<string, Bug>;
-export type BugName = keyof typeof bugs;
+
+/** Each is in the other one's way. */
+const together = {
+  "promoted is written before the promotion, and pg_control is not asked": [
+    "promoted is written before the promotion",
+    "pg_control is not asked how it ran last",
+  ],
+  "who hears of a leader has its data, and a slot is for a number": [
+    "who hears of a leader has its data",
+    "a slot is for a timeline's number",
+  ],
+  "the verdict is not one hold, and who knows better stands down": [
+    "the verdict is not one hold",
+    "who knows better stands down",
+  ],
+} as const satisfies Record<string, readonly (keyof typeof bugs)[]>;
+
+export type BugName = keyof typeof bugs | keyof typeof together;
+export const bugNames = [...Object.keys(bugs), ...Object.keys(together)] as readonly BugName[];
+export const bugsToFind = bugNames.filter((name) => !(name in bugs) || !partsOf(name).some(isSecondLine));
+
+function partsOf(name: BugName): readonly Bug[] {
+  return (name in together ? together[name as keyof typeof together] : [name as keyof typeof bugs]).map(
+    (each) => bugs[each],
+  );
+}
+
+function isSecondLine(bug: Bug): boolean {
+  return bug.isSecondLine ?? false;
+}
 
 /** The agent with this bug, from a copy of its files that is there while `work` runs. */
 export async function withBug<T>(name: BugName, work: (start: StartAgent) => Promise<T>): Promise<T> {
-  const { file, and, atItsEnd = "", ...first }: Bug = bugs[name];
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const copy = mkdtempSync(join(tmpdir(), "understudy-bug."));
   try {
     for (const room of ["agent", "model"]) cpSync(join(root, room), join(copy, room), { recursive: true });
     cpSync(join(root, "package.json"), join(copy, "package.json"));
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    let text = readFileSync(join(copy, file), "utf8");
-    for (const { from, to } of and ? [first, and] : [first]) {
-      if (text.split(from).length !== 2) throw new Error(`bug '${name}': '${from}' is not in ${file} once`);
-      text = text.replace(from, () => to);
-    }
-    writeFileSync(join(copy, file), text + atItsEnd);
+    for (const bug of partsOf(name)) put(copy, bug);
     const { startAgent } = await import(pathToFileURL(join(copy, "agent/main.ts")).href);
     return await work(startAgent);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
+}
+
+function put(copy: string, { file, from, to, and, elsewhere, atItsEnd = "" }: Bug): void {
+  const edits = [{ file, from, to }, ...(and ? [{ file, ...and }] : []), ...(elsewhere ? [elsewhere] : [])];
+  for (const edit of edits) {
+    const text = readFileSync(join(copy, edit.file), "utf8");
+    if (text.split(edit.from).length !== 2) throw new Error(`'${edit.from}' is not in ${edit.file} once`);
+    writeFileSync(
+      join(copy, edit.file),
+      text.replace(edit.from, () => edit.to),
+    );
+  }
+  writeFileSync(join(copy, file), readFileSync(join(copy, file), "utf8") + atItsEnd);
 }

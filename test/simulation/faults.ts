@@ -33,14 +33,7 @@ const faults: Record<string, Fault> = {
     trace(world, host.name, "PostgreSQL dies", leaves ? "and leaves a backend" : "");
     crashes(host, leaves);
   },
-  somebodyStarts: (world, _, host) => {
-    if (!host.power.isAlive || host.pg.state !== "down") return;
-    trace(world, host.name, "pg_ctl start, by hand");
-    try {
-      // With what is configured, which may be old.
-      starts(world, host, host.pg.upstream, "start");
-    } catch {}
-  },
+  somebodyStarts: (world, _, host) => startsByHand(world, host),
   somebodyPromotes: (world, _, host) => {
     if (!host.power.isAlive || tokenOf(host).leader === host.member) return;
     trace(world, host.name, "pg_ctl promote, by hand");
@@ -94,22 +87,34 @@ const faults: Record<string, Fault> = {
     host.clock.offset += world.random.between(0, 200_000);
     trace(world, host.name, "clock jumps");
   },
-  diskGoesBack: (world, hosts, host) => {
-    if (world.restores > 0) return;
-    if (!host.snapshot) {
-      if (world.hosts.some(({ snapshot }) => snapshot)) return;
-      trace(world, host.name, "snapshot");
-      const { files, data } = host.disk;
-      const copied = data && copyOfData(data);
-      if (copied) copied.log.length = Math.max(1, copied.synced);
-      host.snapshot = { files: new Map(files), data: copied };
-      return;
-    }
-    hosts.powerOff(host);
-    restores(world, host);
-    world.loop.after(world.random.between(500, 20_000), () => comesBack(world, hosts, host));
-  },
+  diskGoesBack,
 };
+
+/** The first time there is a snapshot, the second time the disk goes back to it. */
+export function diskGoesBack(world: World, hosts: Hosts, host: Host): void {
+  if (world.restores > 0) return;
+  if (!host.snapshot) {
+    if (world.hosts.some(({ snapshot }) => snapshot)) return;
+    trace(world, host.name, "snapshot");
+    const { files, data } = host.disk;
+    const copied = data && copyOfData(data);
+    if (copied) copied.log.length = Math.max(1, copied.synced);
+    host.snapshot = { files: new Map(files), data: copied };
+    return;
+  }
+  hosts.powerOff(host);
+  restores(world, host);
+  world.loop.after(world.random.between(500, 20_000), () => comesBack(world, hosts, host));
+}
+
+/** With what is configured, which may be old. */
+export function startsByHand(world: World, host: Host): void {
+  if (!host.power.isAlive || host.pg.state !== "down") return;
+  trace(world, host.name, "pg_ctl start, by hand");
+  try {
+    starts(world, host, host.pg.upstream, "start");
+  } catch {}
+}
 
 function comesBack({ isCalm }: World, hosts: Hosts, host: Host): void {
   if (!isCalm && !host.isKeptOff && !host.isRetired) hosts.powerOn(host);
@@ -135,7 +140,7 @@ export function stopsByHand(world: World, host: Host): void {
 
 /** Nothing goes wrong any more. */
 export function faultsStop(world: World): void {
-  Object.assign(world, { isCalm: true, crashes: null, appointed: null, late: null });
+  Object.assign(world, { isCalm: true, crashes: null, appointed: null, late: null, archiveDoes: null });
   heals(world);
   archiveComesBack(world);
   for (const host of world.hosts) {
@@ -322,8 +327,16 @@ async function overrides(world: World, hosts: Hosts): Promise<void> {
     hosts.powerOff(host);
     host.isKeptOff = true;
   }
-  const intent = Buffer.from(random.bytes(8)).toString("hex");
-  const nodes = present.map(({ member }) => member).sort();
+  await overrideBy(world, target, off);
+}
+
+/** `off`: switched off for it. */
+export async function overrideBy(world: World, target: Host, off: readonly Host[]): Promise<void> {
+  const intent = Buffer.from(world.random.bytes(8)).toString("hex");
+  const nodes = world.hosts
+    .filter(({ isRetired }) => !isRetired)
+    .map(({ member }) => member)
+    .sort();
   const keptOff = off.map(({ member }) => member).sort();
   trace(world, "operator: override", target.name, keptOff);
   world.overrides++;

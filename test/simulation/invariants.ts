@@ -1,6 +1,6 @@
 /** What must hold at each step. */
 import { type Change, type Entry, isLater, type Member } from "../../model/leadership/index.ts";
-import { entriesOf, type Host, tokenOf, trace, violated, type World } from "./world.ts";
+import { type Commit, entriesOf, type Host, hostOf, tokenOf, trace, violated, type World } from "./world.ts";
 
 export const isWritable = ({ power, pg }: Host): boolean => power.isAlive && (pg.state === "primary" || pg.orphan);
 
@@ -59,19 +59,22 @@ export function checksStart(world: World, host: Host, phase: string): void {
     violated(world, `${host.name} is started, and its agent has not let it`);
 }
 
-/** By the author of a claim that knew of the change under which it was acknowledged, or that had its leader fenced. */
-function isConsented(
-  world: World,
-  entries: readonly Entry[],
-  { change, by }: { change: Change; by: Member },
-  to: Change,
-): boolean {
+/**
+ * By the author of a claim that knew of the change under which it was acknowledged, or that had a leader fenced that held it: its own one, or one that
+ * has it from that one.
+ */
+function isConsented(world: World, entries: readonly Entry[], { change, by, tag }: Commit, to: Change): boolean {
+  const holds = (member: Member): boolean => {
+    const host = hostOf(world, member);
+    const isThere = host?.disk.data?.log.some((record) => record.tag === tag) ?? false;
+    return member === by || (isThere && host !== undefined && tokenOf(host).leader === member);
+  };
   return entries.some(
     ({ kind, consent, number, base, over }) =>
       kind === "claim" &&
       consent !== null &&
       number <= to.entry &&
       number > change.entry &&
-      (!isLater(change, base) || (over.includes(by) && (world.fencedSince.get(by) ?? 0) >= number)),
+      (!isLater(change, base) || over.some((each) => (world.fencedSince.get(each) ?? 0) >= number && holds(each))),
   );
 }

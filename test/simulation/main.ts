@@ -1,11 +1,12 @@
 /**
  * npm run simulate -- [--seed N] [--steps M] [--length L]   fresh seeds, or from N on, until M steps have run
+ * npm run simulate -- --scene NAME                          this scene only, again and again
  * npm run simulate -- --seed N --trace                      replays one, and tells what happens
  * npm run simulate -- --bug NAME | --bug all                puts a bug back, and tells after how many steps it is found; fails where it is not
  */
 import { parseArgs } from "node:util";
 import { startAgent } from "../../agent/main.ts";
-import { type BugName, bugs, withBug } from "./bugs.ts";
+import { bugNames, bugsToFind, withBug } from "./bugs.ts";
 import { runMany } from "./simulate.ts";
 
 const { values } = parseArgs({
@@ -15,15 +16,16 @@ const { values } = parseArgs({
     length: { type: "string", default: "8000" },
     trace: { type: "boolean", default: false },
     bug: { type: "string" },
+    scene: { type: "string" },
   },
 });
 const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
-const length = { steps: Number(values.length), keepsTrace: values.trace };
+const length = { steps: Number(values.length), keepsTrace: values.trace, scene: values.scene };
 const most = values.trace ? 1 : Number(values.steps);
 
 if (values.bug !== undefined) {
-  const names = Object.keys(bugs) as BugName[];
-  for (const name of values.bug === "all" ? names : names.filter((each) => values.bug?.split(";").includes(each))) {
+  const names = values.bug === "all" ? bugsToFind : bugNames.filter((each) => values.bug?.split(";").includes(each));
+  for (const name of names) {
     const { steps, seeds, violation, trace } = await withBug(name, (start) => runMany(seed, most, length, start));
     if (values.trace) console.log(trace.join("\n"));
     console.log(`| ${name} | ${violation ?? "**not found**"} | ${steps} | ${seeds} |`);

@@ -2,7 +2,15 @@
  * Runs that are steered to where a bug would show, and left to chance from there: who, when, how slow, and what breaks in between. What takes three
  * things within some milliseconds does not come by itself. Each scene is one that the search or a real system has had.
  */
-import { beginsCrashes, type Faults, faultsStop, stopsByHand } from "./faults.ts";
+import {
+  beginsCrashes,
+  diskGoesBack,
+  type Faults,
+  faultsStop,
+  overrideBy,
+  startsByHand,
+  stopsByHand,
+} from "./faults.ts";
 import type { Hosts } from "./hosts.ts";
 import { isWritable } from "./invariants.ts";
 import { type Declared, update } from "./operator.ts";
@@ -22,7 +30,10 @@ interface Cast {
     readonly agent: (host: Host) => void;
     readonly postgres: (host: Host, leavesBackend?: boolean) => void;
     readonly byHand: (host: Host) => void;
+    readonly disk: (host: Host) => void;
   };
+  /** What comes of it is looked at now, and no other scene is played. */
+  readonly isEnough: () => void;
   readonly isOver: () => boolean;
 }
 
@@ -113,9 +124,14 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     one.slowDisk = random.pick([1, 5, 100]);
     comeBack(cast, random.pick([1000, 10_000]));
     appoints(cast, one, one, one, primary);
-    const isPlanned = random.chance(0.7);
+    const isPlanned = random.chance(0.4);
+    if (!isPlanned && random.chance(0.5)) {
+      // It lags behind.
+      world.cutWal.add(`${primary.name}>${one.name}`);
+      await wait(world, random.between(0, 3000));
+    }
     await updates(cast, one, { fenced: isPlanned ? [] : [primary] });
-    await wait(world, random.between(0, 4000));
+    await wait(world, random.between(0, random.pick([4000, 20_000])));
   },
 
   /** Two operators who do not know of one another, with two targets. */
@@ -150,11 +166,27 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
   lateGuard: async (cast) => {
     const { world, breaks, primary, one, other } = cast;
     const { random } = world;
-    primary.archive = random.pick(["slow", "away"]);
+    primary.archive = random.pick(["slow", "away", "near"]);
     const latest = primary.archive === "away" ? 1900 : random.pick([100, 1900]);
-    world.late = (_, to, kind) => (to === primary && kind === "question" ? random.between(0, latest) : null);
+    let isAnswered = 0;
+    world.late = (_, to, kind) => {
+      if (to !== primary || kind !== "question") return null;
+      isAnswered++;
+      return random.between(0, latest);
+    };
+    let hasRead = false;
+    if (primary.archive === "near")
+      // That the ledger ends there is said late.
+      world.archiveDoes = (host, what, key) => {
+        if (host !== primary || what !== "get" || world.archive.objects.has(key)) return null;
+        hasRead = true;
+        return { behind: random.between(0, 6000) };
+      };
     breaks.postgres(primary);
-    await wait(world, random.between(0, primary.archive === "slow" ? 12_000 : 3000));
+    // It asks once where it has read the ledger, and twice where it has not.
+    if (primary.archive === "near") await until(world, 5000, () => hasRead);
+    else if (primary.archive === "away") await until(world, 10_000, () => isAnswered >= 3);
+    else await wait(world, random.between(0, 12_000));
     await updates(cast, one, { absent: random.chance(0.3) ? [other] : [] });
     await wait(world, random.between(0, 8000));
   },
@@ -212,8 +244,13 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     const first = updates(cast, one, { fenced: isClaim ? [primary] : [], absent: [other] });
     await until(world, 30_000, () => leadsByToken(one));
     await until(world, 5000, () => one.agent !== null);
+    if (random.chance(0.3) && (await until(world, 5000, () => isWritable(one)))) {
+      await wait(world, random.between(0, 1000));
+      breaks.postgres(one);
+    }
     await wait(world, random.between(0, random.pick([300, 3000])));
-    const second = updates(cast, other, { absent: [primary], pause: random.pick([0, 300]) });
+    const absent = random.chance(0.5) ? [primary] : [primary, one];
+    const second = updates(cast, other, { absent, pause: random.pick([0, 300]) });
     await Promise.all([first, second]);
   },
 
@@ -233,23 +270,93 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
   claimBesideAnOffer: async (cast) => {
     const { world, breaks, primary, one, other } = cast;
     const { random, archive } = world;
-    archive.isSlow = random.chance(0.5);
-    primary.slowness = random.pick([1, 1, 5, 20]);
+    const entries = entriesOf(world).length;
+    const begins = random.pick(["at any time", "behind the offer", "both write at once"]);
+    archive.isSlow = begins === "at any time" && random.chance(0.5);
     const spread = archive.isSlow ? 12_000 : 1200;
+    primary.slowness = random.pick(begins === "behind the offer" ? [5, 20] : [1, 1, 5, 20]);
+    if (begins === "both write at once")
+      world.archiveDoes = (host, what) =>
+        what === "create" ? { before: random.between(host === primary ? 1000 : 0, 4000) } : null;
     const planned = async (): Promise<void> => {
-      await wait(world, random.between(0, spread));
+      if (begins === "at any time") await wait(world, random.between(0, spread));
       await updates(cast, one, { absent: [other] });
     };
     const claims = async (): Promise<void> => {
-      await wait(world, random.between(0, spread));
-      await updates(cast, other, { fenced: [primary], absent: [one], thinks: random.pick([4000, 10_000, 30_000]) });
+      if (begins === "at any time") await wait(world, random.between(0, spread));
+      if (begins === "behind the offer") await until(world, 40_000, () => entriesOf(world).length > entries);
+      // Who has stopped stands down by itself.
+      const isFenced = begins !== "behind the offer" || random.chance(0.3);
+      const [fenced, absent] = isFenced ? [[primary], [one]] : [[], [primary, one]];
+      await updates(cast, other, { fenced, absent, thinks: random.pick([4000, 10_000, 30_000]) });
     };
     const dies = async (): Promise<void> => {
-      if (random.chance(0.5) || !(await until(world, 40_000, () => isWritable(one)))) return;
-      await wait(world, random.between(0, 6000));
+      if (random.chance(0.3) || !(await until(world, 40_000, () => isWritable(one)))) return;
+      await wait(world, random.between(0, 3000));
       breaks.postgres(one);
     };
     await Promise.all([planned(), claims(), dies()]);
+  },
+
+  /** Who takes over is cut off from the others, and the archive does not say what became of the entry. */
+  cutOff: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    const isClaim = random.chance(0.5);
+    const author = isClaim ? one : primary;
+    const timesOut = random.pick(["late", "never"] as const);
+    world.archiveDoes = (host, what) => (host === author && what === "create" ? { timesOut } : null);
+    if (isClaim) breaks.power(primary);
+    for (const cut of [world.cutAgents, world.cutWal])
+      if (cut === world.cutAgents || random.chance(0.5)) {
+        cut.add(`${one.name}>${other.name}`);
+        cut.add(`${other.name}>${one.name}`);
+      }
+    await updates(cast, one, { fenced: isClaim ? [primary] : [], absent: [other] });
+    await wait(world, random.between(0, 3000));
+    await updates(cast, other, { fenced: [primary], absent: [one] });
+    await wait(world, random.between(0, 3000));
+  },
+
+  /** The archive is away, and who is to take over without it dies once it was promised. */
+  comesToNothing: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random, archive } = world;
+    archive.isAway = true;
+    breaks.postgres(primary);
+    await until(world, 5000, () => primary.agent?.status().phase === "down");
+    one.slowDisk = 50;
+    void overrideBy(world, one, []);
+    await until(world, 5000, () => [primary, other].every((host) => tokenOf(host).promises.includes(one.member)));
+    breaks.power(one);
+    archive.isAway = false;
+    await wait(world, random.between(0, 5000));
+    await updates(cast, other, { fenced: [one] });
+    cast.isEnough();
+  },
+
+  /** The primary's disk goes back within one change. */
+  goesBack: async (cast) => {
+    const { world, breaks, primary } = cast;
+    const { random } = world;
+    breaks.disk(primary);
+    await wait(world, random.between(1000, 20_000));
+    breaks.disk(primary);
+    await wait(world, random.between(0, 30_000));
+    cast.isEnough();
+  },
+
+  /** The primary's host boots, and somebody starts PostgreSQL before the agent does. */
+  startedByHand: async (cast) => {
+    const { world, hosts, breaks, primary } = cast;
+    const { random } = world;
+    breaks.power(primary);
+    await wait(world, random.between(0, 10_000));
+    if (cast.isOver()) return;
+    hosts.powerOn(primary);
+    startsByHand(world, primary);
+    await wait(world, random.between(0, 15_000));
+    cast.isEnough();
   },
 
   /** Two claims: the second one asks the first one's author to stand down while that one takes. */
@@ -258,8 +365,9 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     const { random } = world;
     breaks.power(primary);
     isSlow(world, one);
+    one.slowDisk = random.pick([1, 20, 100]);
     const entries = entriesOf(world).length;
-    const first = updates(cast, one, { fenced: [primary], absent: [other], pause: 1500 });
+    const first = updates(cast, one, { fenced: [primary], absent: [other], pause: 500, thinks: 8000 });
     await until(world, 10_000, () => entriesOf(world).length > entries);
     await wait(world, random.between(0, 1500));
     const second = updates(cast, other, { fenced: [primary], absent: [one], pause: random.pick([0, 500, 5000]) });
@@ -288,14 +396,18 @@ async function allIsWell(world: World, hosts: Hosts, isOver: () => boolean): Pro
       tokenOf(host).entry === tokenOf(primary).entry;
     const isSo = (): boolean => {
       const primary = world.hosts.find((host) => isWritable(host) && leadsByToken(host));
-      return primary !== undefined && world.hosts.every((host) => host === primary || follows(host, primary));
+      if (primary === undefined || entriesOf(world).at(-1)?.number !== tokenOf(primary).entry) return false;
+      return world.hosts.every((host) => host === primary || follows(host, primary));
     };
     if (await until(world, 15_000, isSo)) {
       const primary = world.hosts.find((host) => isWritable(host)) as Host;
       const standbys = world.hosts.filter((host) => host !== primary);
       const one = random.pick(standbys);
       const other = standbys.find((host) => host !== one) as Host;
-      return { world, hosts, primary, one, other, breaks: breaksOf(world, hosts, isOver), isOver };
+      const isEnough = (): void => {
+        world.isEnough = !isOver();
+      };
+      return { world, hosts, primary, one, other, breaks: breaksOf(world, hosts, isOver), isEnough, isOver };
     }
     await updates({ world, hosts, isOver }, random.pick(world.hosts));
   }
@@ -318,11 +430,12 @@ function breaksOf(world: World, hosts: Hosts, isOver: () => boolean): Cast["brea
     }),
     postgres: breaks("PostgreSQL dies", (host, leavesBackend = false) => crashes(host, leavesBackend)),
     byHand: breaks("pg_ctl promote, by hand", (host) => promotesByHand(world, host)),
+    disk: breaks("a disk", (host) => diskGoesBack(world, hosts, host)),
   };
 }
 
 /** Scene after scene, each from a cluster that is well, until it is told to end. */
-export function playScenes(world: World, hosts: Hosts): Faults {
+export function playScenes(world: World, hosts: Hosts, only?: string): Faults {
   const { random } = world;
   let isOver = false;
   let played = 0;
@@ -333,7 +446,7 @@ export function playScenes(world: World, hosts: Hosts): Faults {
       if (!cast || isOver) return;
       // Whom the ledger has never named has to be asked by nobody: that is so only in the beginning.
       const [some, all] = played === 0 ? [firstOften, first] : [often, Object.keys(scenes)];
-      const name = random.pick(random.chance(0.5) ? some : all);
+      const name = only ?? random.pick(random.chance(0.5) ? some : all);
       const scene = scenes[name] as (cast: Cast) => Promise<void>;
       trace(world, "--- scene:", name, ...names(cast.primary, cast.one, cast.other));
       world.isCalm = false;

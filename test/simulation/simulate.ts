@@ -24,12 +24,14 @@ export interface Outcome {
 export interface Length {
   /** How many steps things go wrong. */
   readonly steps: number;
+  /** No walks, and no other scene. */
+  readonly scene?: string | undefined;
   readonly keepsTrace?: boolean;
 }
 
 export async function run(
   seed: number,
-  { steps: faulty, keepsTrace = false }: Length,
+  { steps: faulty, keepsTrace = false, scene }: Length,
   start: StartAgent,
 ): Promise<Outcome> {
   const world = makeWorld(seed, keepsTrace);
@@ -48,10 +50,10 @@ export async function run(
   await makesCluster(world, hosts, goes);
   const begun = driver.steps;
   world.isCalm = false;
-  const isWalk = world.random.chance(0.35);
-  const faults = isWalk ? beginFaults(world, hosts) : playScenes(world, hosts);
+  const isWalk = world.random.chance(0.35) && scene === undefined;
+  const faults = isWalk ? beginFaults(world, hosts) : playScenes(world, hosts, scene);
   const most = isWalk ? faulty : faulty / 2;
-  await goes(() => driver.steps - begun >= most, Number.POSITIVE_INFINITY);
+  await goes(() => driver.steps - begun >= most || world.isEnough, Number.POSITIVE_INFINITY);
   if (!world.violation) await endsWell(world, hosts, goes, faults.end);
   const entries = entriesOf(world).length;
   return {
@@ -142,7 +144,8 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
   trace(world, "--- faults stop");
   mayComeBack(world);
   const present = world.hosts.filter(({ isRetired }) => !isRetired);
-  const dead = random.chance(0.5) ? random.pick(present) : undefined;
+  const gone = present.filter(({ power }) => !power.isAlive);
+  const dead = random.chance(0.5) ? random.pick(gone.length > 0 && random.chance(0.7) ? gone : present) : undefined;
   const off = present.filter((host) => host === dead || host.isKeptOff);
   for (const host of off) hosts.powerOff(host);
   for (const host of present) if (!off.includes(host)) hosts.powerOn(host);
@@ -169,15 +172,17 @@ async function endsWell(world: World, hosts: Hosts, goes: Goes, endFaults: () =>
     if (second !== null)
       return violated(world, `two updates do not make ${target.name} the primary: ${first}; ${second}`);
   }
-  await isAsDeclared(world, goes, target, targets);
+  const again = (): Promise<void> => update(world, hosts, declared);
+  await isAsDeclared(world, goes, target, targets, again);
   if (world.violation || off.length === 0) return;
   trace(world, "--- the dead come back");
   for (const host of off) Object.assign(host, { isKeptOff: false });
   for (const host of off) hosts.powerOn(host);
   await waits(world, goes, 60_000);
-  const third = await done(world, goes, update(world, hosts, { ...declared, fenced: [] }));
+  const takesBack = (): Promise<void> => update(world, hosts, { ...declared, fenced: [] });
+  const third = await done(world, goes, takesBack());
   if (third !== null) return violated(world, `an update does not take back who was dead: ${third}`);
-  await isAsDeclared(world, goes, target, present);
+  await isAsDeclared(world, goes, target, present, takesBack);
 }
 
 /** All are there again: somebody serves, and no update was needed. */
@@ -198,7 +203,14 @@ function isPossible(world: World, target: Host): boolean {
   return isServed || (token.members.includes(target.member) && !notEligible(target.member, token, end));
 }
 
-async function isAsDeclared(world: World, goes: Goes, target: Host, present: readonly Host[]): Promise<void> {
+/** `again`: the same update. */
+async function isAsDeclared(
+  world: World,
+  goes: Goes,
+  target: Host,
+  present: readonly Host[],
+  again: () => Promise<void>,
+): Promise<void> {
   if (world.violation) return;
   const follows = (host: Host): boolean =>
     host.pg.state === "recovery" && tokenOf(host).entry === tokenOf(target).entry && isCaughtUp(host, target);
@@ -206,18 +218,20 @@ async function isAsDeclared(world: World, goes: Goes, target: Host, present: rea
   const end = world.loop.now() + 30_000;
   await goes(() => isSo() || world.loop.now() > end, MOST_STEPS);
   if (world.violation) return;
-  if (isSo()) return staysSo(world, goes, present);
+  if (isSo()) return staysSo(world, goes, present, again);
   const says = present.map(
     (host) => `${host.name} ${host.pg.state} ${tokenOf(host).entry} ${host.disk.data?.log.length}`,
   );
   violated(world, `${target.name} is the primary, and it is not as declared: ${says.join(", ")}`);
 }
 
-/** It is so for good: nobody starts PostgreSQL anew, or copies data again and again. */
-async function staysSo(world: World, goes: Goes, present: readonly Host[]): Promise<void> {
+/** It is so for good: nobody starts PostgreSQL anew, or copies data again and again, nor does the same update once more. */
+async function staysSo(world: World, goes: Goes, present: readonly Host[], again: () => Promise<void>): Promise<void> {
   await waits(world, goes, 15_000);
   const before = present.map(({ starts }) => starts);
   await waits(world, goes, 25_000);
+  const failed = await done(world, goes, again());
+  if (failed !== null) return violated(world, `an update that has nothing to do fails: ${failed}`);
   for (const [at, { name, starts }] of present.entries())
     if (starts !== before[at]) violated(world, `${name} is as declared, and is started anew`);
 }

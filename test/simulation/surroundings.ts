@@ -35,7 +35,15 @@ const storeOf = (world: World, host: Host, life: Life): Store => ({
 /** A lost reply, a client that tries again, a create that lands later, an archive that is away. */
 function storageOf(world: World, host: Host, life: Life): LedgerStorage {
   const { archive, random, loop } = world;
-  const ms = (): [number, number] => (archive.isSlow || host.archive === "slow" ? [500, 6000] : [5, 80]);
+  const ms = (before = 0): [number, number] =>
+    archive.isSlow || host.archive === "slow" ? [before + 500, before + 6000] : [before + 5, before + 80];
+  const late = async <T>(reply: Promise<T>, behind = 0): Promise<T> => {
+    const waits = () =>
+      new Promise<void>((resolve) => {
+        loop.after(behind, () => (life.isAlive ? resolve() : false));
+      });
+    return reply.finally(() => (behind > 0 ? waits() : undefined));
+  };
   const requireStore = (): void => {
     if (isArchiveAway(world, host)) throw new Error("the store does not answer");
   };
@@ -46,17 +54,18 @@ function storageOf(world: World, host: Host, life: Life): LedgerStorage {
   };
   return {
     create: (key, bytes) => {
+      const { before, behind, timesOut } = world.archiveDoes?.(host, "create", key) ?? {};
       const fate = world.isCalm ? 9 : random.fraction() / world.chances.store;
-      if (fate < 1) {
-        loop.after(random.between(10, 60_000), () => void make(key, bytes));
-        return operation(world, life, ...ms(), () => {
+      if (fate < 1 || timesOut) {
+        if (timesOut !== "never") loop.after(random.between(10, 60_000), () => void make(key, bytes));
+        return operation(world, life, ...ms(before), () => {
           throw new Error("time-out");
         });
       }
-      return operation(
+      const reply = operation(
         world,
         life,
-        ...ms(),
+        ...ms(before),
         () => {
           requireStore();
           const made = make(key, bytes);
@@ -65,14 +74,17 @@ function storageOf(world: World, host: Host, life: Life): LedgerStorage {
         },
         { host, moment: "entry" },
       );
+      return late(reply, behind);
     },
     get: (key) => {
+      const { before, behind } = world.archiveDoes?.(host, "get", key) ?? {};
       const isLost = !world.isCalm && random.chance(world.chances.store);
-      return operation(world, life, ...ms(), () => {
+      const reply = operation(world, life, ...ms(before), () => {
         requireStore();
         if (isLost) throw new Error("503 SlowDown");
         return archive.objects.get(key)?.slice();
       });
+      return late(reply, behind);
     },
   };
 }

@@ -107,6 +107,13 @@ export interface Appointed {
   readonly who: "power" | "agent";
 }
 
+/** Milliseconds before it does what it is asked, and before it says so. `timesOut`: it does it much later, or never. */
+export interface ArchiveDoes {
+  readonly before?: number;
+  readonly behind?: number;
+  readonly timesOut?: "late" | "never";
+}
+
 /** How often what goes wrong by itself, in this run. */
 export interface Chances {
   /** A message or a reply is lost; is late. */
@@ -132,6 +139,8 @@ export interface World {
   readonly cutWal: Set<string>;
   /** Nothing goes wrong any more. */
   isCalm: boolean;
+  /** Enough has gone wrong: how it ends is looked at now. */
+  isEnough: boolean;
   readonly acked: Map<string, Commit>;
   /** Who was switched off, as the operator knows, since entry n was there. */
   readonly fencedSince: Map<Member, number>;
@@ -147,6 +156,8 @@ export interface World {
   appointed: Appointed | null;
   /** How late a message of this kind is, or the reply to one, by who sends it. null: as usual. */
   late: ((from: Host, to: Host, kind: string) => number | null) | null;
+  /** What the archive does with a request, beside what goes wrong there by chance. */
+  archiveDoes: ((host: Host, what: "get" | "create", key: string) => ArchiveDoes | null) | null;
   violation: string | null;
   serial: number;
   readonly trace: string[];
@@ -202,6 +213,7 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     cutAgents: new Set(),
     cutWal: new Set(),
     isCalm: true,
+    isEnough: false,
     acked: new Map(),
     fencedSince: new Map(),
     destroyed: [],
@@ -212,6 +224,7 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
     crashes: null,
     appointed: null,
     late: null,
+    archiveDoes: null,
     violation: null,
     serial: 0,
     trace: [],

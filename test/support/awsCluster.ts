@@ -9,6 +9,7 @@ import type { Cloud, Thing } from "../standins/aws/cloud/cloud.js";
 import { createCloud, removeCloud } from "../standins/aws/cloud/create.js";
 import { type Fault, order } from "../standins/aws/cloud/faults.js";
 import type { Stubbornness } from "../standins/aws/cloud/instances.js";
+import { snapshotOf } from "../standins/aws/cloud/volumes.js";
 import { account } from "./awsConfigs.ts";
 import { declare } from "./configFile.ts";
 import type { Outputs } from "./dockerCluster.ts";
@@ -195,6 +196,12 @@ export class AwsCluster {
       "systemctl start var-lib-understudy.mount understudy-postgresql",
     ];
     this.exec(node, "sh", "-exc", steps.join("\n"));
+  }
+
+  /** A snapshot of a node's volume, as AWS takes one of a volume that is used; gives its id. */
+  async snapshot(node: string): Promise<string> {
+    this.exec(node, "sync");
+    return snapshotOf(this.cloud, (await this.made()).nodes[node]?.volume as string);
   }
 
   /** What stacks of earlier versions have for a node besides: the provider's resource that switched its instance. */

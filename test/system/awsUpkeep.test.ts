@@ -153,6 +153,29 @@ describe("the target aws over time [full]", () => {
     await streams("node-a");
   });
 
+  it("a node whose volume is gone comes back on a snapshot of it, with its data", async () => {
+    cluster.exec("node-b", "touch", "/var/lib/understudy/state/here");
+    const volume = (await cluster.made()).nodes["node-b"]?.volume as string;
+    const snapshot = await cluster.snapshot("node-b");
+    await cluster.declare({ nodes: { "node-a": nodes["node-a"] } });
+    await cluster.up();
+    assert.equal(cluster.cloud.find("aws:ebs/volume:Volume", volume), undefined);
+    await cluster.declare({
+      nodes: { ...nodes, "node-b": { ...nodes["node-b"], volume: { size: "10GB", snapshot } } },
+    });
+    await cluster.up();
+    assert.notEqual((await cluster.made()).nodes["node-b"]?.volume, volume);
+    cluster.exec("node-b", "rm", "/var/lib/understudy/state/here");
+    await streams("node-a");
+    assert.deepEqual((await cluster.up()).steps, []);
+    // The option may go once the volume is there.
+    await cluster.declare({ nodes });
+    assert.deepEqual(
+      (await cluster.up()).steps.filter(({ type }) => type.startsWith("aws:")),
+      [],
+    );
+  });
+
   it("what a killed update has left is found, and comes into the state or is removed as it is said", async () => {
     // Not synchronously: the API that it asks is in this process. It ends with 1 where something is left.
     const orphans = async () => {

@@ -1,6 +1,7 @@
 // @ts-check
 /** A volume is a file, which no instance takes with it; attached, it is a loop device in the instance, under the names that udev gives it on EC2. */
-import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./docker.js";
 import { disksOf, stateOf, stop } from "./instances.js";
@@ -17,9 +18,11 @@ const GIB = 1024 ** 3;
 /** @type {Readonly<Record<string, import("./resources.js").Behaviour>>} */
 export const volumes = {
   [VOLUME]: {
-    create(cloud, { id, properties: { size } }) {
+    async create(cloud, { id, properties: { size, snapshotId } }) {
       mkdirSync(join(cloud.folder, "volumes"), { recursive: true });
-      writeFileSync(fileOf(cloud, id), "");
+      if (snapshotId === undefined) writeFileSync(fileOf(cloud, id), "");
+      else if (existsSync(fileOf(cloud, snapshotId))) await copyDisk(cloud, snapshotId, id);
+      else throw new Error(`InvalidSnapshot.NotFound: The snapshot '${snapshotId}' does not exist.`);
       truncateSync(fileOf(cloud, id), size * GIB);
       return { arn: `arn:of:${id}` };
     },
@@ -76,8 +79,27 @@ export async function growVolume(cloud, volume, size) {
 }
 
 /**
+ * A snapshot of a volume, as it is while it is used; gives its id.
+ *
  * @param {Cloud} cloud
  * @param {string} volumeId
+ */
+export async function snapshotOf(cloud, volumeId) {
+  const id = `snap-0${randomBytes(8).toString("hex")}`;
+  await copyDisk(cloud, volumeId, id);
+  return id;
+}
+
+/**
+ * @param {Cloud} cloud
+ * @param {string} from
+ * @param {string} to
+ */
+const copyDisk = (cloud, from, to) => run("cp", ["--sparse=always", fileOf(cloud, from), fileOf(cloud, to)]);
+
+/**
+ * @param {Cloud} cloud
+ * @param {string} volumeId or a snapshot's
  */
 const fileOf = (cloud, volumeId) => join(cloud.folder, "volumes", `${volumeId}.img`);
 

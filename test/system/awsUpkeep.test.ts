@@ -55,7 +55,7 @@ describe("the target aws over time [full]", () => {
     if (process.getuid?.() !== 0) this.skip();
     cluster = await AwsCluster.start(region);
     aws = bare;
-    await cluster.declare({ target: "aws", primary: "node-a", nodes, aws });
+    await cluster.declare({ target: "aws", primary: "node-a", nodes, aws, deletionProtection: false });
     await cluster.up();
   });
 

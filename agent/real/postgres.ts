@@ -82,7 +82,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   }
 
   const server = runningServer({ ...options, sql, control: known });
-  const { keepHistories, ...wal } = walPlaces({
+  const { keepHistories, lastTimeline, ...wal } = walPlaces({
     ...options,
     sql,
     walsender,
@@ -90,9 +90,16 @@ export function realPostgres(options: ServerOptions): RealPostgres {
     isNothing: server.isNothing,
   });
 
-  /** Settings, as they stand in a file: to 11 an empty name of a slot is refused. */
-  function settingsFor(upstream: Upstream | null): Readonly<Record<string, string>> {
+  /**
+   * Settings, as they stand in a file: to 11 an empty name of a slot is refused. Who follows nobody stays on its own timeline, and asks the archive for
+   * nothing: that may have WAL of another one, which was begun before the end of what this data has.
+   */
+  function settingsFor(upstream: Upstream | null, timeline?: number): Readonly<Record<string, string>> {
     const own = { recovery_target_timeline: "latest", ...options.standbySettings };
+    if (!upstream) {
+      const alone = { ...own, restore_command: "", recovery_target_timeline: String(timeline ?? "latest") };
+      return signal === "standby.signal" ? { ...alone, primary_conninfo: "", primary_slot_name: "" } : alone;
+    }
     if (upstream && receives === "stream") {
       const slot = slotOf(upstream.begun, options.me);
       return { ...own, primary_conninfo: options.conninfo(upstream.leader), primary_slot_name: slot };
@@ -109,7 +116,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
     });
 
   async function setUpstream(upstream: Upstream | null): Promise<void> {
-    const settings = settingsFor(upstream);
+    const settings = settingsFor(upstream, upstream ? undefined : await lastTimeline());
     if (signal === "standby.signal") await options.writeStandbyFile(renderSettings(settings));
     await inData((data) => data.put(signal, signalText(major, settings)));
   }

@@ -34,6 +34,8 @@ export interface WalPlaces
   extends Pick<Postgres, "replayEnd" | "lastRecordEnd" | "walEnd" | "history" | "syncWal" | "readWal" | "putWal"> {
   /** The archive's history files that are not here yet; numbers between them are taken, too. */
   keepHistories(archive: Pick<WalArchive, "timelines" | "history">): Promise<void>;
+  /** The highest timeline that WAL on this host is of: also what was received, and is not replayed yet. The server is down. */
+  lastTimeline(): Promise<number>;
 }
 
 const lsnOf = (value: unknown): bigint => {
@@ -123,6 +125,12 @@ export function walPlaces({ major, dataDirectory, user, sql, walsender, control,
     return await historyOf(Math.max(checkpoint.timeline, minRecovery.timeline));
   }
 
+  async function lastTimeline(): Promise<number> {
+    const { checkpoint } = await control();
+    const segments = (await readdir(directory)).filter(isAnySegment);
+    return Math.max(checkpoint.timeline, ...segments.map((name) => Number.parseInt(name.slice(0, 8), 16)));
+  }
+
   /** A segment that came from the archive was renamed, and not synced. */
   async function syncWal(): Promise<void> {
     const found = await control();
@@ -183,5 +191,5 @@ export function walPlaces({ major, dataDirectory, user, sql, walsender, control,
     });
   }
 
-  return { replayEnd, lastRecordEnd, walEnd, history, syncWal, readWal, putWal, keepHistories };
+  return { replayEnd, lastRecordEnd, walEnd, history, syncWal, readWal, putWal, keepHistories, lastTimeline };
 }

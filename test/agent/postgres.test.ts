@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
+  copyFileSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -62,6 +63,8 @@ describe("PostgreSQL, as the agent runs it", function () {
     removeDirectory(directory, []);
   });
 
+  type Settings = Readonly<Record<string, string>>;
+
   interface Node {
     readonly me: Member;
     readonly server: TestServer;
@@ -69,7 +72,7 @@ describe("PostgreSQL, as the agent runs it", function () {
     readonly archive: { isHushed: boolean; isPushed: boolean; histories: Map<number, string> };
   }
 
-  function agentOf(server: TestServer, all: () => readonly TestServer[]): Node {
+  function agentOf(server: TestServer, all: () => readonly TestServer[], settings: Settings = {}): Node {
     const me = node(server.name);
     const state = { isHushed: false, isPushed: false, histories: new Map<number, string>() };
     const archive: WalArchive = {
@@ -95,7 +98,7 @@ describe("PostgreSQL, as the agent runs it", function () {
       service: plainService(server.bin, server.data, join(server.directory, `${server.name}.log`), serverOwner),
       archive,
       conninfo: (source) => `host=127.0.0.1 port=${port(source)} user=postgres application_name=${server.name}`,
-      standbySettings: {},
+      standbySettings: settings,
       primaryFiles: [],
       archiveFed: [],
       writeStandbyFile: async (text) => writeFileSync(join(server.data, "standby.conf"), text, { mode: 0o644 }),
@@ -105,13 +108,13 @@ describe("PostgreSQL, as the agent runs it", function () {
     return { me, server, postgres, archive: state };
   }
 
-  async function pair(suffix: string, major: ServerMajorName | "full"): Promise<[Node, Node]> {
+  async function pair(suffix: string, major: ServerMajorName | "full", settings?: Settings): Promise<[Node, Node]> {
     const one = await newServer(directory, `a-${suffix}`, major);
     // What initdb of 9.6 leaves is of wal_level minimal: no standby comes of it.
     if (major === "9.6") await start(one).then(() => stop(one));
     const two = await copyOf(one, `b-${suffix}`);
     const both = [one, two];
-    return [agentOf(one, () => both), agentOf(two, () => both)];
+    return [agentOf(one, () => both, settings), agentOf(two, () => both, settings)];
   }
   async function single(suffix: string, major: ServerMajorName | "full"): Promise<Node> {
     const server = await newServer(directory, `s-${suffix}`, major);
@@ -327,6 +330,38 @@ describe("PostgreSQL, as the agent runs it", function () {
     await assert.rejects(postgres.control(), /is of another major than 16$/);
     const missing = agentOf({ ...server, data: join(directory, "pg/missing") }, () => []);
     assert.equal(await missing.postgres.control(), undefined);
+  });
+
+  it("who follows nobody takes nothing from the archive, and stays on its own timeline", async () => {
+    const archive = join(directory, "pg", "archive-alone");
+    mkdirSync(archive);
+    const [a, b] = await pair("alone", "full", { restore_command: `cp ${archive}/%f "%p"` });
+    await a.postgres.startPrimary();
+    await query(a.server, "create table t as select generate_series(1, 10) as n");
+    const first = begunBy(a.me, 1);
+    await a.postgres.keepSlots(first, [b.me]);
+    await b.postgres.startStandby({ leader: a.me, begun: first });
+    await until("the rows on the standby", 15, async () => (await count(b)) === 10);
+    await b.postgres.stopCleanly();
+    await query(a.server, "insert into t select generate_series(11, 20)");
+    await a.postgres.stopCleanly();
+    await until("nothing left of it", 15, async () => (await a.postgres.running()) === "nothing");
+    const end = await a.postgres.lastRecordEnd();
+    await b.postgres.startStandby(null);
+    await b.postgres.promote();
+    await query(b.server, "insert into t values (12), (13)");
+    const wal = (of: Node) => join(of.server.data, "pg_wal");
+    const isOther = (name: string) => name.startsWith("00000002");
+    const others = readdirSync(wal(b)).filter(isOther);
+    assert.ok(others.length > 1);
+    for (const name of others) copyFileSync(join(wal(b), name), join(archive, name));
+
+    await a.postgres.startStandby(null);
+    await until("all of its own to be replayed", 15, async () => (await a.postgres.replayEnd()).lsn === end.lsn);
+    assert.equal((await a.postgres.replayEnd()).timeline, 1);
+    assert.deepEqual(readdirSync(wal(a)).filter(isOther), []);
+    await a.postgres.stopAtOnce();
+    await b.postgres.stopAtOnce();
   });
 
   it("a former primary becomes a copy of its successor: by a rewind, or by a whole copy", async () => {

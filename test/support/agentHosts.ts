@@ -114,6 +114,7 @@ export class AgentCluster {
       stanza: "test",
       further_packages: "",
       peer_public_key: "ssh-ed25519 AAAA",
+      agent: "yes",
       pooler_ports: "",
     };
     const scripts = hostScripts(join(REPOSITORY, "scripts/host"));

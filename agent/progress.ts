@@ -19,7 +19,6 @@ const texts: Readonly<Record<string, (facts: Facts) => string>> = {
       : `${name(peer)} does not stand down: ${said === "refused" ? why : "it does not answer"}`,
   "stands down": ({ entry, for: author }) => `stands down for change ${entry} of ${name(author)}`,
   checkpoints: () => "is writing a checkpoint, so that the stop is short",
-  "holds clients": () => "lets the poolers hold their clients",
   stops: ({ entry }) => `is stopping PostgreSQL for change ${entry}`,
   "has stopped": () => "has stopped PostgreSQL cleanly",
   "is told that the primary has stopped": () => "the primary has stopped: replays the rest of its WAL",

@@ -37,6 +37,8 @@ async function connected(
     options: sessionOptions(major),
     ssl: false,
   } as pg.ClientConfig);
+  // A server may go at any moment, also while it lets somebody in: who waits for an answer is told, and nobody else has to be.
+  client.on("error", () => {});
   await client.connect();
   return client;
 }

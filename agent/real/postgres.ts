@@ -96,16 +96,14 @@ export function realPostgres(options: ServerOptions): RealPostgres {
    */
   function settingsFor(upstream: Upstream | null, timeline?: number): Readonly<Record<string, string>> {
     const own = { recovery_target_timeline: "latest", ...options.standbySettings };
-    if (!upstream) {
-      const alone = { ...own, restore_command: "", recovery_target_timeline: String(timeline ?? "latest") };
-      return signal === "standby.signal" ? { ...alone, primary_conninfo: "", primary_slot_name: "" } : alone;
-    }
     if (upstream && receives === "stream") {
       const slot = slotOf(upstream.begun, options.me);
       return { ...own, primary_conninfo: options.conninfo(upstream.leader), primary_slot_name: slot };
     }
     // Set, not left out: postgresql.auto.conf of a copy may have others.
-    return signal === "standby.signal" ? { ...own, primary_conninfo: "", primary_slot_name: "" } : own;
+    const noSource = signal === "standby.signal" ? { primary_conninfo: "", primary_slot_name: "" } : {};
+    const alone = { restore_command: "", recovery_target_timeline: String(timeline ?? "latest") };
+    return { ...own, ...noSource, ...(upstream ? {} : alone) };
   }
 
   /** One that is there may not be durable: whoever put it may not have come to that. */

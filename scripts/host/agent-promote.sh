@@ -27,9 +27,6 @@ made=no
 if ! has_data; then
   [[ $fresh == yes ]] || refuse "this node has no data, but the cluster is not new" \
     "Restore the data volume of $node, or make a node that has data the primary: pulumi config set primary <node>"
-  made=yes
-fi
-if [[ $made == yes ]]; then
   require_empty_archive
   if [[ -n $restore_id ]]; then
     require_restored
@@ -37,6 +34,7 @@ if [[ $made == yes ]]; then
   else
     require_free_space $((256 * 1024 * 1024)) "for an empty cluster"
   fi
+  made=yes
 fi
 require_same_restore
 if [[ $fresh == yes ]]; then agent_step initialize "$initialize"; fi

@@ -298,7 +298,7 @@ if has_agent; then
 fi
 changed_epoch=0 changed_by=''
 if [[ -f $state/changed ]]; then read -r changed_epoch changed_by <"$state/changed" || true; fi
-if ! leads_by_token || [[ $changed_epoch != "$token_epoch" ]] || ! is_intent "$changed_by"; then changed_by=''; fi
+if ! is_leaders_token || [[ $changed_epoch != "$token_epoch" ]] || ! is_intent "$changed_by"; then changed_by=''; fi
 # What former primaries have left behind.
 kept=''
 for directory in "$data_directory"/kept/* "$pgdata".aside-*; do

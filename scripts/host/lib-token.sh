@@ -57,6 +57,11 @@ only_tokens() {
 
 leads_by_token() {
   read_token
+  is_leaders_token
+}
+
+# Whether the token that was read last says that this node leads.
+is_leaders_token() {
   [[ $token_to == "$node" && ($token_state == taken || $token_state == leads) ]]
 }
 

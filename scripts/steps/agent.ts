@@ -8,12 +8,9 @@
 import { text } from "node:stream/consumers";
 import type { AgentInput } from "../../model/stepInputs.ts";
 import { bringAgent } from "./lib/agentFiles.ts";
+import { fail } from "./lib/fail.ts";
 
 const input = JSON.parse(await text(process.stdin)) as AgentInput;
 const result = await bringAgent(input, (line) => console.error(line));
-if (!result.ok) {
-  // What the host's script has said itself is printed already.
-  if (!result.stderr?.includes("\nHINT: ")) console.error(result.message);
-  process.exit(1);
-}
+if (!result.ok) fail(result);
 console.log(result.stdout.trim());

@@ -9,15 +9,12 @@ import { text } from "node:stream/consumers";
 import { installedHost } from "../../model/installedHost.ts";
 import { parseOutcome } from "../../model/outcome.ts";
 import type { InstallInput } from "../../model/stepInputs.ts";
+import { fail } from "./lib/fail.ts";
 import { install } from "./lib/installHost.ts";
 
 const input = JSON.parse(await text(process.stdin)) as InstallInput;
 const result = await install(input, (line) => console.error(line));
-if (!result.ok) {
-  // What the host's script has said itself is printed already.
-  if (!result.stderr?.includes("\nHINT: ")) console.error(result.message);
-  process.exit(1);
-}
+if (!result.ok) fail(result);
 if (parseOutcome(installedHost, result.stdout) === undefined) {
   console.error(`understudy: ${input.name}: what 'install' has found is not what it should be: ${result.stdout.trim().slice(0, 500)}
 HINT: a program on this host says something unexpected: /var/log/understudy/install.log on the host has more. Please report it.`);

@@ -11,19 +11,13 @@ import type { Host } from "../../model/host.ts";
 import { parseHostFacts } from "../../model/hostFacts.ts";
 import { renderParameters } from "../../model/render/parameters.ts";
 import type { RestartInput } from "../../model/stepInputs.ts";
-import type { RunFailure } from "../ssh/runResult.ts";
 import { runOnHost } from "../ssh/ssh.ts";
+import { fail } from "./lib/fail.ts";
 
 /** A standby may have much WAL to replay before it takes connections; `restart.sh` waits for 600 s. */
 const restartSeconds = 700;
 
 const { hosts } = JSON.parse(await text(process.stdin)) as RestartInput;
-
-function fail({ stderr, message }: RunFailure): never {
-  // What the host's script has said itself is printed already.
-  if (!stderr?.includes("\nHINT: ")) console.error(message);
-  process.exit(1);
-}
 
 /** Whether it takes writes now, whatever is declared: config may ask for another primary in this very update. */
 async function leads(host: Host): Promise<boolean> {

@@ -37,10 +37,11 @@ export async function bringAgent(input: AgentInput, say: (line: string) => void)
   return await withHost({ name, connection }, async (onHost) => {
     const asked = await onHost(whatIsThere(digests));
     if (!asked.ok) return asked;
-    for (const file of asked.stdout.split("\n").filter((line) => line !== "")) {
+    const missing = asked.stdout.split("\n");
+    for (const [file, content] of Object.entries(contents).filter(([name]) => missing.includes(name))) {
       if (file === "node") say(`${name}: sending the agent's Node, once`);
       const sent = await onHost(`sh -c 'gzip -d >${directory}/${file}'`, {
-        stdin: gzipSync(contents[file as keyof typeof files], { level: 1 }),
+        stdin: gzipSync(content, { level: 1 }),
         timeoutSeconds: sendSeconds,
       });
       if (!sent.ok) return sent;

@@ -67,7 +67,7 @@ describe("a target that is fed by the archive", function () {
     const end = (await b.postgres.history())[0]?.end;
     assert.equal((end ?? 1n) % BigInt(size), 0n, `the old primary's timeline ends at ${end}`);
     const { how } = await cluster.call<{ how: string }>(a, "follow", { leader: b.me });
-    assert.equal(how, "rewound");
+    assert.equal(how, "rewound", a.events.slice(-30).join("\n"));
     await query(b.server, "insert into t values (2000)");
     await until("the row on the former primary", 30, async () => (await rows(a)) === 1001);
   });

@@ -171,7 +171,9 @@ export async function newServer(
 
 /** Its settings lie in the data directory, so that a copy or a rewind brings those of the other server. */
 export function configure(server: TestServer): void {
-  const all = { ...settings, port: String(server.port), unix_socket_directories: `'${server.directory}'` };
+  // As on users' hosts: a rewind needs WAL that is in the archive already, and that the last checkpoint would remove.
+  const kept = Number(server.major) >= 13 ? { wal_keep_size: "'64MB'" } : { wal_keep_segments: "4" };
+  const all = { ...settings, ...kept, port: String(server.port), unix_socket_directories: `'${server.directory}'` };
   const text = Object.entries(all)
     .map(([key, value]) => `${key} = ${value}\n`)
     .join("");

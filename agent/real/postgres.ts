@@ -187,7 +187,9 @@ export function realPostgres(options: ServerOptions): RealPostgres {
     async becomeCopyOf(source, how) {
       if (!(await server.isNothing())) throw new Error("PostgreSQL runs");
       const text = signalText(major, settingsFor(null));
-      await becomeCopy({ ...options, run, signal: { name: signal, text } }, source, how);
+      const { restore_command: restoreCommand } = options.standbySettings;
+      const { isNothing } = server;
+      await becomeCopy({ ...options, run, signal: { name: signal, text }, restoreCommand, isNothing }, source, how);
     },
     async createCluster() {
       if ((await control()) !== undefined) throw new Error(`${dataDirectory} holds a database cluster already`);

@@ -7,6 +7,7 @@ import type { ServerMajorName } from "../../model/serverMajors.ts";
 import { inDirectory } from "./dataDirectory.ts";
 import { hasCode, syncDirectory } from "./files.ts";
 import type { RunProgram, ServerUser } from "./programs.ts";
+import { renderSettings } from "./standbySettings.ts";
 
 interface Joining {
   readonly major: ServerMajorName;
@@ -16,6 +17,9 @@ interface Joining {
   readonly run: RunProgram;
   readonly conninfo: (source: Member) => string;
   readonly signal: { readonly name: string; readonly text: string };
+  /** By which WAL comes back that is in the archive only. undefined: there is none. */
+  readonly restoreCommand: string | undefined;
+  readonly isNothing: () => Promise<boolean>;
 }
 
 /** Milliseconds. */
@@ -56,7 +60,7 @@ export async function createCluster({
   dataDirectory,
   run,
   ...node
-}: Omit<Joining, "conninfo">): Promise<void> {
+}: Pick<Joining, "binaries" | "dataDirectory" | "run" | "user" | "signal">): Promise<void> {
   const joining = `${dataDirectory}.joining`;
   await moveAside(joining);
   const auth = ["--auth-local=peer", "--auth-host=scram-sha-256", "--username=postgres"];
@@ -82,18 +86,15 @@ const putSignal = ({ user, signal }: Pick<Joining, "user" | "signal">, directory
  */
 async function rewindAt(node: Joining, joining: string, source: Member): Promise<void> {
   const { binaries, dataDirectory, major, run, user, signal } = node;
-  await move(dataDirectory, joining);
+  await putSignal(node, dataDirectory);
   // The server that pg_rewind would start to end a recovery leaves "shut down": a stop that never was.
   const onlyStopped = Number(major) >= 13 ? ["--no-ensure-shutdown"] : [];
-  const args = ["-D", joining, `--source-server=${node.conninfo(source)} dbname=postgres`, ...onlyStopped];
+  const common = [`--source-server=${node.conninfo(source)} dbname=postgres`, ...onlyStopped];
   const program = join(binaries, "pg_rewind");
-  try {
-    await run(program, [...args, "--dry-run"], copyDeadline);
-  } catch (error) {
-    await putSignal(node, joining);
-    await move(joining, dataDirectory);
-    throw error;
-  }
+  await tryRewind(node, (more) => run(program, ["-D", dataDirectory, ...common, ...more, "--dry-run"], copyDeadline));
+  if (!(await node.isNothing())) throw new Error("PostgreSQL runs");
+  await move(dataDirectory, joining);
+  const args = ["-D", joining, ...common];
   await inDirectory(joining, user, (data) => data.remove(signal.name));
   const end = performance.now() + sourceDeadline;
   for (;;) {
@@ -106,6 +107,26 @@ async function rewindAt(node: Joining, joining: string, source: Member): Promise
   await putSignal(node, joining);
   await move(joining, dataDirectory);
   throw new Error("pg_rewind finds nothing to do, and there is");
+}
+
+const rewindSettings = "understudy-rewind.conf";
+
+/**
+ * Nothing is changed, but WAL comes into the data directory that is needed, and was removed there after it was archived: from 15 on, where pg_rewind can be
+ * told by which file of settings. It is in its place meanwhile, where the archive's command expects it.
+ */
+async function tryRewind(
+  { major, dataDirectory, user, restoreCommand }: Joining,
+  run: (more: string[]) => Promise<string>,
+) {
+  if (restoreCommand === undefined || Number(major) < 15) return await run([]);
+  const text = renderSettings({ restore_command: restoreCommand });
+  await inDirectory(dataDirectory, user, (data) => data.put(rewindSettings, text));
+  try {
+    return await run(["--restore-target-wal", `--config-file=${join(dataDirectory, rewindSettings)}`]);
+  } finally {
+    await inDirectory(dataDirectory, user, (data) => data.remove(rewindSettings));
+  }
 }
 
 async function copyTo(node: Joining, joining: string, source: Member): Promise<void> {

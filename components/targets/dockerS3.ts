@@ -1,6 +1,7 @@
 import { all, type ComponentResourceOptions, type Output, type Resource, secret } from "@pulumi/pulumi";
 import { hostFiles } from "../../model/paths.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
+import { renderS3Policy, renderS3Users, type S3Account, type S3Accounts } from "../../model/render/s3Accounts.ts";
 import { type ClusterSecrets, certificate, password, sshKeyPair } from "../clusterSecrets.ts";
 import { ClusterPart } from "../part.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
@@ -58,6 +59,7 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
       { ca: secrets.ca, commonName: this.endpoint.host, hosts: [...names, "127.0.0.1", "localhost"] },
       parent,
     );
+    const accounts = s3Accounts(this);
     const host = new DockerHost(
       "archive-server",
       {
@@ -71,8 +73,12 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
           ...loginFiles(secrets.operator, sshKeyPair("archive-host-key", parent)),
           { path: "/etc/understudy/s3/server.crt", mode: "644", content: tls.certificate },
           { path: "/etc/understudy/s3/server.key", mode: "600", content: tls.privateKey },
-          { path: "/etc/understudy/s3/users.json", mode: "600", content: s3Users(this) },
-          { path: "/etc/understudy/s3/policy", mode: "600", content: bucketPolicy(this, bucket) },
+          { path: "/etc/understudy/s3/users.json", mode: "600", content: accounts.apply(renderS3Users) },
+          {
+            path: "/etc/understudy/s3/policy",
+            mode: "600",
+            content: accounts.apply((known) => renderS3Policy(known, bucket)),
+          },
           {
             path: "/etc/understudy/s3/buckets",
             mode: "644",
@@ -102,48 +108,16 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
   }
 }
 
-/**
- * The server's account file. The archive's account may do everything in the buckets, unless one of them is the ledger's: then it may do what a policy lets it,
- * as all others may.
- */
-function s3Users({ accessKey, secretKey, reader, ledger }: DockerS3): Output<string> {
-  const accounts = [{ accessKey, secretKey }, reader, ...(ledger === undefined ? [] : [ledger])];
-  const pairs = accounts.map((account) => all([account.accessKey, account.secretKey]));
-  return all(pairs).apply((known) => {
-    const ids = { userID: 0, groupID: 0, projectID: 0 };
-    const isAdmin = (at: number) => at === 0 && ledger === undefined;
-    return JSON.stringify({
-      accessAccounts: Object.fromEntries(
-        known.map(([access, secret], at) => [access, { access, secret, role: isAdmin(at) ? "admin" : "user", ...ids }]),
-      ),
-    });
-  });
-}
-
-/** Of all buckets: the server looks at the statements that name the bucket in question. The reader reads and lists; nobody deletes from the ledger. */
-function bucketPolicy({ accessKey, reader, ledger }: DockerS3, bucket: string): Output<string> {
-  return all([accessKey, reader.accessKey, ledger?.accessKey ?? ""]).apply(([archive, reads, ledgers]) => {
-    const allow = (who: string, Action: string, Resource: string) => ({
-      Effect: "Allow",
-      Principal: { AWS: [who] },
-      Action: [Action],
-      Resource: [`arn:aws:s3:::${Resource}`],
-    });
-    return JSON.stringify({
-      Version: "2012-10-17",
-      Statement: [
-        allow(reads, "s3:ListBucket", bucket),
-        allow(reads, "s3:GetObject", `${bucket}/*`),
-        ...(ledger === undefined
-          ? []
-          : [
-              allow(archive, "s3:*", bucket),
-              allow(archive, "s3:*", `${bucket}/*`),
-              allow(ledgers, "s3:ListBucket", ledger.bucket),
-              allow(ledgers, "s3:GetObject", `${ledger.bucket}/*`),
-              allow(ledgers, "s3:PutObject", `${ledger.bucket}/*`),
-            ]),
-      ],
-    });
+/** Who may come in. */
+function s3Accounts({ accessKey, secretKey, reader, ledger }: DockerS3): Output<S3Accounts> {
+  const bucket = ledger?.bucket;
+  const keys = [{ accessKey, secretKey }, reader, ledger].map((each) => all([each?.accessKey, each?.secretKey]));
+  return all(keys).apply((known) => {
+    const [archive, reads, keeps] = known.map(([access = "", key = ""]) => ({ accessKey: access, secretKey: key }));
+    return {
+      archive: archive as S3Account,
+      reader: reads as S3Account,
+      ledger: bucket === undefined ? undefined : { ...(keeps as S3Account), bucket },
+    };
   });
 }

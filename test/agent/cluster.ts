@@ -22,7 +22,9 @@ import { configure, copyOf, newServer, query, serverOwner, type TestServer, user
 export interface ClusterNode {
   readonly me: Member;
   readonly server: TestServer;
-  readonly postgres: RealPostgres;
+  /** Of the present agent, or of the one before: what one agent remembers of its server ends with it. */
+  postgres: RealPostgres;
+  readonly openPostgres: () => RealPostgres;
   /** While it runs. */
   agent: Agent | undefined;
   life: { isOver: boolean };
@@ -31,6 +33,10 @@ export interface ClusterNode {
   isCutOff: boolean;
   /** Requests of this kind it leaves without a reply. */
   ignores: string | undefined;
+  /** Which events have to be told at once, before its agent goes on. */
+  onEvent: (event: string) => void;
+  /** What arrives here of a request. */
+  onTheWay: (request: Json) => Json;
   readonly events: string[];
 }
 
@@ -41,6 +47,8 @@ export interface TestCluster {
   start(node: ClusterNode, more?: { readonly machine?: string }): Promise<void>;
   /** It leads, and the others follow it. */
   begin(): Promise<void>;
+  /** Its agent is killed; PostgreSQL goes on. */
+  endAgent(node: ClusterNode): void;
   /** The host is off. */
   powerOff(node: ClusterNode): Promise<void>;
   call<T>(node: ClusterNode, step: keyof Agent, request: object): Promise<T>;
@@ -50,6 +58,8 @@ export interface TestCluster {
 export interface ClusterOptions {
   readonly names: readonly string[];
   readonly archiveFed?: readonly string[];
+  /** Where the first ledger lies. @default a directory */
+  readonly ledger?: LedgerStorage;
 }
 
 export const nodeOf = (name: string): Member => member(name, name.charCodeAt(0).toString(16).padStart(64, "0"));
@@ -68,7 +78,8 @@ export async function makeCluster(directory: string, options: ClusterOptions): P
     mkdirSync(join(directory, name));
     await markDirectory(join(directory, name));
   }
-  const ledgers = ["ledger", "ledger-2"].map((name) => directoryStorage(join(directory, name)));
+  const places = ["ledger", "ledger-2"].map((name) => directoryStorage(join(directory, name)));
+  const ledgerOf = (id: string) => (id === secondLedger ? places[1] : (options.ledger ?? places[0])) as LedgerStorage;
 
   const nodes: Record<string, ClusterNode> = {};
   const first = await newServer(directory, names[0] as string, "full");
@@ -83,8 +94,10 @@ export async function makeCluster(directory: string, options: ClusterOptions): P
         const target = Object.values(nodes).find(({ me }) => me === to);
         const timer = setTimeout(() => reject(new Error("no reply in time")), deadlineMs);
         const { kind } = request as { kind?: Json };
-        if (!target?.handler || target.isCutOff || node.isCutOff || kind === target.ignores) return;
-        target.handler(node.me, JSON.parse(JSON.stringify(request)) as Json).then(
+        if (!target?.handler || target.isCutOff || node.isCutOff) return;
+        const arrives = target.onTheWay(JSON.parse(JSON.stringify(request)) as Json);
+        if (kind === target.ignores) return;
+        target.handler(node.me, arrives).then(
           (reply) => {
             clearTimeout(timer);
             resolve(JSON.parse(JSON.stringify(reply)) as Json);
@@ -106,7 +119,7 @@ export async function makeCluster(directory: string, options: ClusterOptions): P
       node.life = { isOver: false };
       const world: Surroundings = {
         store: whileAlive(node.life, fileStore(state)),
-        ledger: (id) => (id === secondLedger ? ledgers[1] : ledgers[0]) as LedgerStorage,
+        ledger: ledgerOf,
         peers: peersOf(node),
         postgres: whileAlive(node.life, node.postgres),
         clock: { ...systemClock, sleep: whileAlive(node.life, systemClock).sleep },
@@ -115,6 +128,7 @@ export async function makeCluster(directory: string, options: ClusterOptions): P
       const agent = await startAgent(identity, world, (event, facts) => {
         const plain = (_: string, value: unknown) => (typeof value === "bigint" ? value.toString() : value);
         node.events.push(`${event} ${JSON.stringify(facts ?? {}, plain)}`);
+        node.onEvent(event);
       });
       agent.ended.catch(() => {});
       node.agent = agent;
@@ -139,10 +153,13 @@ export async function makeCluster(directory: string, options: ClusterOptions): P
         });
       }
     },
-    async powerOff(node) {
+    endAgent(node) {
       node.life.isOver = true;
-      node.agent = undefined;
-      node.handler = undefined;
+      void node.postgres.close();
+      Object.assign(node, { agent: undefined, handler: undefined, postgres: node.openPostgres() });
+    },
+    async powerOff(node) {
+      cluster.endAgent(node);
       await node.postgres.stopAtOnce();
     },
     async call<T>(node: ClusterNode, step: keyof Agent, request: object): Promise<T> {
@@ -198,36 +215,40 @@ function newNode(
       await plain.start();
     },
   };
-  const postgres = realPostgres({
-    major: server.major,
-    me: nodeOf(server.name),
-    binaries: server.bin,
-    dataDirectory: server.data,
-    socketDirectory: server.directory,
-    port: server.port,
-    user: serverOwner,
-    service,
-    archive: walArchive({ files: directoryFiles(wal, run), flags, run, systemIdentifier }),
-    archiveFed: archiveFed.map(nodeOf),
-    conninfo: (source) =>
-      `host=127.0.0.1 port=${find(source)?.server.port} user=postgres application_name=${server.name}`,
-    primaryFiles: [],
-    standbySettings: { restore_command: `test ! -e ${flags}/quiet && cp ${wal}/%f "%p"` },
-    // The server's user's: a rewind brings one over it.
-    writeStandbyFile: async (text) => {
-      writeFileSync(join(server.data, "standby.conf"), text, { mode: 0o644 });
-      chownSync(join(server.data, "standby.conf"), user.uid, user.gid);
-    },
-  });
+  const openPostgres = () =>
+    realPostgres({
+      major: server.major,
+      me: nodeOf(server.name),
+      binaries: server.bin,
+      dataDirectory: server.data,
+      socketDirectory: server.directory,
+      port: server.port,
+      user: serverOwner,
+      service,
+      archive: walArchive({ files: directoryFiles(wal, run), flags, run, systemIdentifier }),
+      archiveFed: archiveFed.map(nodeOf),
+      conninfo: (source) =>
+        `host=127.0.0.1 port=${find(source)?.server.port} user=postgres application_name=${server.name}`,
+      primaryFiles: [],
+      standbySettings: { restore_command: `test ! -e ${flags}/quiet && cp ${wal}/%f "%p"` },
+      // The server's user's: a rewind brings one over it.
+      writeStandbyFile: async (text) => {
+        writeFileSync(join(server.data, "standby.conf"), text, { mode: 0o644 });
+        chownSync(join(server.data, "standby.conf"), user.uid, user.gid);
+      },
+    });
   return {
     me: nodeOf(server.name),
     server,
-    postgres,
+    postgres: openPostgres(),
+    openPostgres,
     agent: undefined,
     life: { isOver: false },
     handler: undefined,
     isCutOff: false,
     ignores: undefined,
+    onEvent: () => {},
+    onTheWay: (request) => request,
     events: [],
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
   copyFileSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -139,7 +140,10 @@ describe("PostgreSQL, as the agent runs it", function () {
 
       const first = begunBy(a.me, 1);
       await a.postgres.keepSlots(first, [b.me]);
+      // An order that is left of a run before promotes nobody.
+      writeFileSync(join(b.server.data, "promote"), "");
       await b.postgres.startStandby({ leader: a.me, begun: first });
+      assert.ok(!existsSync(join(b.server.data, "promote")));
       assert.equal(await b.postgres.running(), "recovery");
       await until("the rows on the standby", 15, async () => (await count(b)) === 100);
       await query(a.server, "insert into t select generate_series(101, 200)");
@@ -369,8 +373,60 @@ describe("PostgreSQL, as the agent runs it", function () {
     await b.postgres.stopAtOnce();
   });
 
-  it("a former primary becomes a copy of its successor: by a rewind, or by a whole copy", async () => {
-    const [a, b] = await pair("rejoin", "full");
+  it("a rewind fetches WAL that is in the archive, and that checkpoints have removed here", async () => {
+    const archive = join(directory, "pg", "archive-rewind");
+    mkdirSync(archive);
+    const [a, b] = await pair("fetches", "full", { restore_command: `cp ${archive}/%f "%p"` });
+    await writesAlone(a, b);
+    await a.postgres.startPrimary();
+    for (const n of [12, 13]) {
+      await query(a.server, "select pg_switch_wal()");
+      await query(a.server, `insert into t values (${n})`);
+    }
+    await a.postgres.stopCleanly();
+    await until("nothing left of it", 15, async () => (await a.postgres.running()) === "nothing");
+    const wal = join(a.server.data, "pg_wal");
+    const segments = readdirSync(wal).filter((name) => /^[0-9A-F]{24}$/.test(name));
+    const { lsn } = await a.postgres.lastRecordEnd();
+    const last = (lsn / 2n ** 24n).toString(16).toUpperCase().padStart(24, "000000010000000000000000");
+    assert.ok(segments.includes(last));
+    for (const name of segments.filter((each) => each < last)) renameSync(join(wal, name), join(archive, name));
+
+    await b.postgres.startStandby(null);
+    await b.postgres.promote();
+    await b.postgres.checkpoint();
+    await query(b.server, "insert into t values (21)");
+    await a.postgres.becomeCopyOf(b.me, "rewind");
+    configure(a.server);
+    assert.deepEqual(
+      readdirSync(a.server.data).filter((name) => name.startsWith("understudy-")),
+      [],
+    );
+    const second = begunBy(b.me, 2);
+    await b.postgres.keepSlots(second, [a.me]);
+    await a.postgres.startStandby({ leader: b.me, begun: second });
+    await until("the successor's rows", 15, async () => (await count(a)) === 11);
+    await Promise.all([a, b].map(({ postgres }) => postgres.stopAtOnce()));
+  });
+
+  /** Its programs, which see whether the data lies where a start finds it while they write. */
+  function watched(server: TestServer): { readonly server: TestServer; readonly isFound: () => boolean } {
+    const bin = join(directory, `watched-${server.name}`);
+    const found = join(server.directory, `${server.name}.found`);
+    mkdirSync(bin);
+    for (const name of readdirSync(server.bin)) symlinkSync(join(server.bin, name), join(bin, name));
+    for (const name of ["pg_rewind", "pg_basebackup"]) {
+      const looks = `case "$*" in *--dry-run*) ;; *) test ! -e '${server.data}/PG_VERSION' || touch '${found}' ;; esac`;
+      rmSync(join(bin, name));
+      writeFileSync(join(bin, name), `#!/bin/sh\n${looks}\nexec '${server.bin}/${name}' "$@"\n`, { mode: 0o755 });
+    }
+    return { server: { ...server, bin }, isFound: () => existsSync(found) };
+  }
+
+  it("a former primary becomes a copy of its successor: by a rewind, or by a whole copy; no start finds it meanwhile", async () => {
+    const [unwatched, b] = await pair("rejoin", "full");
+    const { server, isFound } = watched(unwatched.server);
+    const a = agentOf(server, () => [server, b.server]);
     await writesAlone(a, b);
 
     // Nobody is there to rewind by: the data is as it was, with the signal.
@@ -401,5 +457,6 @@ describe("PostgreSQL, as the agent runs it", function () {
     configure(a.server);
     await a.postgres.startStandby({ leader: b.me, begun: second });
     await until("the successor's rows in the copy", 15, async () => (await count(a)) === 12);
+    assert.ok(!isFound());
   });
 });

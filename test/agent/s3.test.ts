@@ -17,18 +17,6 @@ describe("the ledger in a bucket", function () {
     this.timeout(300_000);
     store = await startStore();
     proxy = await startProxy(store);
-    const prefix = "arn:aws:s3:::cluster";
-    const allow = (principal: string, action: readonly string[]) => ({
-      Effect: "Allow",
-      Principal: { AWS: [principal] },
-      Action: action,
-      Resource: [prefix, `${prefix}/*`],
-    });
-    const policy = {
-      Version: "2012-10-17",
-      Statement: [allow("ledger", ["s3:GetObject", "s3:PutObject", "s3:ListBucket"])],
-    };
-    await administer(store, "PUT", "policy", JSON.stringify(policy));
   });
   after(async () => {
     await proxy?.close();
@@ -174,6 +162,23 @@ describe("the ledger in a bucket", function () {
     const credentials = async () => ({ accessKeyId: "ledger", secretAccessKey: "wrong" });
     await assert.rejects(storage({ credentials }).get("entries/1"), /403 SignatureDoesNotMatch/);
     await assert.rejects(storage({ credentials }).create("entries/1", bytes("a")), /403 SignatureDoesNotMatch/);
+  });
+
+  it("whoever has PostgreSQL's credentials reads, makes and deletes nothing in it", async () => {
+    const key = newKey();
+    await storage().create(key, bytes("kept"));
+    const send = s3Requests(store.archive);
+    const refused = await Promise.all([
+      send("GET", key),
+      send("PUT", key, bytes("other")),
+      send("PUT", newKey(), bytes("a"), "onlyNew"),
+      send("DELETE", key),
+    ]);
+    assert.deepEqual(
+      refused.map(({ said }) => said.split(":")[0]),
+      Array(4).fill("403 AccessDenied"),
+    );
+    assert.equal(text(await storage().get(key)), "kept");
   });
 
   it("no key leads elsewhere", async () => {

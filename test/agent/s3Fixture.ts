@@ -7,6 +7,7 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type S3Options, s3Requests } from "../../agent/real/s3.ts";
+import { renderS3Policy, renderS3Users, type S3Account } from "../../model/render/s3Accounts.ts";
 import { until } from "../support/until.ts";
 import { newCa, newCertificate, type Pair } from "./certificates.ts";
 
@@ -24,6 +25,8 @@ export interface TestStore {
   readonly tls: Pair;
   /** Of the ledger's own credentials: they may create and read, and nothing else. */
   readonly options: S3Options;
+  /** Of PostgreSQL's user, for the archive. */
+  readonly archive: S3Options;
   /** Of one that may do anything. */
   readonly admin: S3Options;
   stop(): Promise<void>;
@@ -31,7 +34,7 @@ export interface TestStore {
 
 const bucket = "cluster";
 
-/** The S3 server of the project on a port of loopback, over TLS, with two accounts. */
+/** The S3 server of the project on a port of loopback, over TLS, with the accounts of the target `docker` and one more. The bucket is the ledger's. */
 export async function startStore(): Promise<TestStore> {
   const program = execFileSync("scripts/setup/tools.sh", ["s3-server"], { encoding: "utf8" }).trim();
   const directory = mkdtempSync(join(tmpdir(), "us-s3-"));
@@ -41,19 +44,17 @@ export async function startStore(): Promise<TestStore> {
   const tls = newCertificate(ca, "localhost");
   writeFileSync(join(directory, "server.crt"), tls.certificate);
   writeFileSync(join(directory, "server.key"), tls.privateKey, { mode: 0o600 });
-  const accounts = { admin: randomBytes(20).toString("hex"), ledger: randomBytes(20).toString("hex") };
-  const account = (access: string, role: string) => ({
-    access,
-    secret: accounts[access as keyof typeof accounts],
-    role,
-    userID: 0,
-    groupID: 0,
-    projectID: 0,
-  });
+  const account = (accessKey: string) => ({ accessKey, secretKey: randomBytes(20).toString("hex") });
+  const accounts = { archive: account("archive"), reader: account("reader"), ledger: { ...account("ledger"), bucket } };
+  const admin = account("admin");
+  const users = JSON.parse(renderS3Users(accounts)) as { readonly accessAccounts: object };
+  const administrator = { access: admin.accessKey, secret: admin.secretKey, role: "admin" };
   writeFileSync(
     join(directory, "iam/users.json"),
-    JSON.stringify({ accessAccounts: { admin: account("admin", "admin"), ledger: account("ledger", "user") } }),
+    JSON.stringify({ accessAccounts: { ...users.accessAccounts, admin: administrator } }),
   );
+  mkdirSync(join(directory, "metadata", bucket, "meta"), { recursive: true });
+  writeFileSync(join(directory, "metadata", bucket, "meta/policy"), renderS3Policy(accounts, "archive"));
   const port = await freePort();
   const child = spawn(
     program,
@@ -72,7 +73,7 @@ export async function startStore(): Promise<TestStore> {
     ],
     { env: { ROOT_ACCESS_KEY_ID: "nobody", ROOT_SECRET_ACCESS_KEY: randomBytes(20).toString("hex") }, stdio: "ignore" },
   );
-  const options = (who: keyof typeof accounts): S3Options => ({
+  const options = ({ accessKey, secretKey }: S3Account): S3Options => ({
     endpoint: `https://127.0.0.1:${port}`,
     bucket,
     region: "us-east-1",
@@ -80,12 +81,15 @@ export async function startStore(): Promise<TestStore> {
     uriStyle: "path",
     ca: ca.certificate,
     verifyTls: true,
-    credentials: async () => ({ accessKeyId: who, secretAccessKey: accounts[who] }),
+    credentials: async () => ({ accessKeyId: accessKey, secretAccessKey: secretKey }),
     deadlineMs: 3000,
   });
-  const admin = options("admin");
-  await until("the S3 server", 20, async () => (await s3Requests(admin)("GET", "nothing")).status === 404);
-  return { port, ca, tls, options: options("ledger"), admin, stop: () => stopStore(child, directory) };
+  const all = options(admin);
+  await until("the S3 server", 20, async () => (await s3Requests(all)("GET", "nothing")).status === 404);
+  return {
+    ...{ port, ca, tls, admin: all, options: options(accounts.ledger), archive: options(accounts.archive) },
+    stop: () => stopStore(child, directory),
+  };
 }
 
 async function stopStore(child: ChildProcess, directory: string): Promise<void> {
@@ -118,8 +122,15 @@ export interface StoreProxy {
   close(): Promise<void>;
 }
 
-/** Stands before the store, with its certificate. */
-export async function startProxy(store: TestStore): Promise<StoreProxy> {
+/**
+ * Stands before the store, with its certificate.
+ *
+ * @param concerns which requests meet what is next; the others pass
+ */
+export async function startProxy(
+  store: TestStore,
+  concerns: (request: { method?: string | undefined; url?: string | undefined }) => boolean = () => true,
+): Promise<StoreProxy> {
   const queue: Behaviour[] = [];
   const held: (() => Promise<unknown>)[] = [];
   const server: Server = createServer(
@@ -128,7 +139,7 @@ export async function startProxy(store: TestStore): Promise<StoreProxy> {
       const pieces: Buffer[] = [];
       for await (const piece of incoming) pieces.push(piece as Buffer);
       const forward = () => forwarded(store, incoming, Buffer.concat(pieces));
-      const behaviour = queue.shift() ?? "pass";
+      const behaviour = (concerns(incoming) ? queue.shift() : undefined) ?? "pass";
       if (typeof behaviour === "object") {
         outgoing.writeHead(behaviour.status, behaviour.headers).end(behaviour.body);
         return;

@@ -84,6 +84,11 @@ export const ours: Readonly<Record<string, Refusal>> = {
 
 /** Values that are refused of settings which are otherwise the user's. */
 export const refusedValues: Readonly<Record<string, Refusal & { readonly values: readonly string[] }>> = {
+  data_sync_retry: {
+    values: ["on"],
+    reason: "Linux drops what it could not write, so a second fsync succeeds without it",
+    hint: remove,
+  },
   fsync: { values: ["off"], reason: "a crash would destroy the node's data", hint: remove },
   full_page_writes: { values: ["off"], reason: "a crash, or pg_rewind, could leave torn pages", hint: remove },
   wal_level: {

@@ -603,6 +603,13 @@ const cases: readonly Case[] = [
     hint: /remove it/,
   })),
   {
+    what: "a retry of a failed fsync",
+    raw: settings({ data_sync_retry: true }),
+    key: "settings.data_sync_retry",
+    rule: /must not be on/,
+    hint: /remove/,
+  },
+  {
     what: "fsync off",
     raw: settings({ fsync: false }),
     key: "settings.fsync",

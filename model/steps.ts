@@ -7,6 +7,8 @@ interface Step {
   readonly formerly?: string;
   /** Where it runs: on each node, on the declared primary, or on the operator's machine. */
   readonly on: "every node" | "declared primary" | "operator's machine";
+  /** Whether there is one for each node, as there is of a step on every node: its name then ends in that of the node. */
+  readonly forEachNode?: true;
   /** With which targets, or under which condition, it is there; undefined: always. */
   readonly only?: string;
   /** What runs at the same time on one host waits for one another by this lock; undefined: the step only reads, or locks nothing. */
@@ -27,7 +29,8 @@ export const steps = {
     makesTrue: "the update has an id; where the one before did not reach its end, every step runs again",
   },
   power: {
-    on: "every node",
+    on: "operator's machine",
+    forEachNode: true,
     only: "targets docker and aws; with every target, a node that is fenced",
     after: [],
     followsRoles: false,
@@ -35,7 +38,8 @@ export const steps = {
   },
   boot: {
     on: "operator's machine",
-    only: "target aws, for each node, and before that for each bastion",
+    forEachNode: true,
+    only: "target aws; before those of nodes one for each bastion",
     after: ["power"],
     followsRoles: false,
     makesTrue:
@@ -54,16 +58,23 @@ export const steps = {
     followsRoles: true,
     makesTrue: "the stack remembers whom the nodes have to ask who leads, whatever config calls them later",
   },
+  encryption: {
+    on: "operator's machine",
+    after: [],
+    followsRoles: false,
+    makesTrue: "the stack remembers whether the archive is encrypted, before any host has the key",
+  },
   configure: {
     on: "every node",
     lock: "roles",
-    after: ["install", "members"],
+    after: ["install", "members", "encryption"],
     followsRoles: false,
     makesTrue: "the rendered files are in place, and in force where no start of PostgreSQL is needed for that",
   },
   agent: {
-    on: "operator's machine",
-    only: "for each node, with `agent`",
+    on: "every node",
+    only: "with `agent`",
+    lock: "roles",
     after: ["configure"],
     followsRoles: false,
     makesTrue: "the agent of this version runs on the host, knows the others, and reaches the ledger",
@@ -191,6 +202,7 @@ export const steps = {
   },
   synchronous: {
     on: "declared primary",
+    forEachNode: true,
     only: "for every node that is declared `synchronous`",
     lock: "roles",
     after: ["promote", "follow"],

@@ -4,7 +4,8 @@ const names = Object.keys(steps) as readonly StepName[];
 
 /** `announce-<node>`: what the engine calls it. */
 export function resourceName(name: StepName): string {
-  return steps[name].on === "every node" || name === "boot" || name === "synchronous" ? `${name}-<node>` : name;
+  const step = steps[name];
+  return step.on === "every node" || "forEachNode" in step ? `${name}-<node>` : name;
 }
 
 /** The table of docs/architecture.md. */

@@ -20,7 +20,7 @@ const kindOf = ({ name }: { readonly name: string }): string =>
 
 /** Commands that make something of nothing but their input: there is no host that they could half-change. */
 const pure =
-  /^(started|finished|intent|members|cluster-id|ca|certificate|.*-(key|password|certificate)|host-key|password-app)$/;
+  /^(started|finished|intent|members|encryption|cluster-id|ca|certificate|.*-(key|password|certificate)|host-key|password-app)$/;
 
 /**
  * One cluster, and for each step of the runbook an update in which it fails. Each update declares what the last but one did, so that

@@ -13,10 +13,11 @@ import { activeNodes, type ClusterConfig, type NodeConfig, nodesOf } from "../mo
 import { targets } from "../model/config/targets/registry.ts";
 import { monitorRole, replicationRole, slotName } from "../model/names.ts";
 import { preflightOutcome } from "../model/preflight/index.ts";
-import { configureOutcome, type Handover, prepareOutcome, promoteOutcome, receiptOutcome } from "../model/receipt.ts";
+import { type Handover, receiptOutcome } from "../model/receipt.ts";
 import { renderStandbyConf } from "../model/render/standby.ts";
 import { scramVerifier } from "../model/scram.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
+import { configureOutcome, prepareOutcome, promoteOutcome } from "../model/stepOutcomes.ts";
 import { agentKeys, agentRequests, agentSteps, claimed, fenceProofs } from "./agents.ts";
 import { type Archive, archiveOf } from "./archive.ts";
 import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";

@@ -5,7 +5,8 @@ import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { installedHost } from "../model/installedHost.ts";
 import { parseOutcome } from "../model/outcome.ts";
 import { preflightOutcome } from "../model/preflight/index.ts";
-import { prepareOutcome, promoteOutcome, receiptOutcome, restoreOutcome } from "../model/receipt.ts";
+import { receiptOutcome } from "../model/receipt.ts";
+import { prepareOutcome, promoteOutcome, restoreOutcome } from "../model/stepOutcomes.ts";
 import type { StoredStep } from "./stackState.ts";
 
 /** What the step `name` reported, checked. A step whose stored outcome does not fit runs again: see `outcomesFit`. */

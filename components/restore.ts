@@ -17,10 +17,10 @@ import { type ArchiveSource, restoreFrom, restoreId } from "../model/archive/sou
 import type { ClusterConfig, RestoreConfig } from "../model/config/config.ts";
 import { parseHttpsEndpoint } from "../model/config/network.ts";
 import { parseOutcome } from "../model/outcome.ts";
-import { promoteOutcome } from "../model/receipt.ts";
 import { renderSourceConf, type SourceInput } from "../model/render/pgbackrest.ts";
 import { renderRecoveryConf } from "../model/render/recovery.ts";
 import type { SourceStepInput } from "../model/stepInputs.ts";
+import { promoteOutcome } from "../model/stepOutcomes.ts";
 import type { Archive } from "./archive.ts";
 import { given } from "./given.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";

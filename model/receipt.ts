@@ -2,6 +2,7 @@ import * as z from "zod";
 import { epoch, most, number, text } from "./hostFacts.ts";
 import { parseOutcome } from "./outcome.ts";
 import { type AtRisk, atRisk, type Kind, kind } from "./preflight/scene.ts";
+import type { PromoteOutcome } from "./stepOutcomes.ts";
 
 /** One line of a host's journal: a step, or a part of a handover, that ran for an intent. */
 export interface JournalEntry {
@@ -99,39 +100,6 @@ export interface ReceiptOutcome {
   readonly missing: Readonly<Record<string, string>>;
 }
 
-/** What `prepare.sh` reports. */
-export interface PrepareOutcome {
-  /** candidate: nobody hands over; it takes over once who led is proven to be off. */
-  readonly armed: "no" | "armed" | "candidate";
-  /** Number of the change that it is armed for; where it is not, of the last one. */
-  readonly epoch: number;
-  readonly from: string;
-}
-
-/** What `promote.sh` reports. */
-export interface PromoteOutcome {
-  readonly primary: string;
-  /** Who led before; "": nobody. */
-  readonly from: string;
-  readonly systemIdentifier: string;
-  readonly timeline: number;
-  /** Number of the change of primary that made it so; 1 is its making. */
-  readonly epoch: number;
-  /** What the cluster was made from, as `restoreId` names it; "": from nothing. */
-  readonly restored: string;
-}
-
-/** What `restore.sh` reports. */
-export interface RestoreOutcome {
-  /** no: nothing had to be. */
-  readonly restored: "yes" | "no";
-  readonly backup: string;
-  /** Where the recovery ended. */
-  readonly lsn: string;
-  /** When the last transaction was that it has, as PostgreSQL writes it; "": there was none. */
-  readonly at: string;
-}
-
 /** A row of the table `understudy.handover`, which goes where the data go. */
 export interface StoredChange {
   readonly epoch: number;
@@ -200,32 +168,6 @@ export const receiptOutcome: z.ZodType<ReceiptOutcome> = z.object({
   intent: text,
   handover,
   missing: z.record(text, text),
-});
-
-/** What `configure.sh` reports: the digest of the postgresql.conf that waits for a restart; "" or nothing: none does. */
-export const configureOutcome = z.object({ waiting: text.optional() });
-
-export const prepareOutcome: z.ZodType<PrepareOutcome> = z.object({
-  armed: z.enum(["no", "armed", "candidate"]),
-  epoch,
-  from: text,
-});
-
-export const promoteOutcome: z.ZodType<PromoteOutcome> = z.object({
-  primary: text,
-  from: text,
-  systemIdentifier: z.string().regex(/^\d{1,20}$/),
-  timeline: z.int().positive(),
-  epoch: epoch.min(1),
-  // Earlier versions restored nothing.
-  restored: text.default(""),
-});
-
-export const restoreOutcome: z.ZodType<RestoreOutcome> = z.object({
-  restored: z.enum(["yes", "no"]),
-  backup: text,
-  lsn: text,
-  at: text,
 });
 
 const storedChange: z.ZodType<StoredChange> = z.object({

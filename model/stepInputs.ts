@@ -6,7 +6,8 @@ import type { VolumeConfig } from "./aws/volume.ts";
 import type { FenceWord } from "./config/fenceWord.ts";
 import type { Host, SshConnection } from "./host.ts";
 import type { Declared } from "./preflight/index.ts";
-import type { FenceProof, PromoteOutcome } from "./receipt.ts";
+import type { FenceProof } from "./receipt.ts";
+import type { PromoteOutcome } from "./stepOutcomes.ts";
 
 /** What the step `install` gets on its standard input, as `components/node.ts` makes it. */
 export interface InstallInput {

@@ -14,7 +14,7 @@ import { type AwsImage, imageProblem, imageQuery } from "../../../model/aws/imag
 import type { Architecture } from "../../../model/aws/instanceTypes.ts";
 import { type AwsHostScripts, apartFromLogins } from "../../../model/aws/userData.ts";
 import { parseOutcome } from "../../../model/outcome.ts";
-import { promoteOutcome } from "../../../model/receipt.ts";
+import { promoteOutcome } from "../../../model/stepOutcomes.ts";
 import { storedOutputs } from "../../stackState.ts";
 import type { Update } from "../../update.ts";
 import { sdk } from "./sdk.ts";

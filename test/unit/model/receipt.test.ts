@@ -3,11 +3,11 @@ import {
   type Handover,
   handoverOf,
   type JournalEntry,
-  type PromoteOutcome,
   parseJournal,
   type ReceiptSources,
   type StoredChange,
 } from "../../../model/receipt.ts";
+import type { PromoteOutcome } from "../../../model/stepOutcomes.ts";
 
 const start = Date.parse("2026-03-01T03:00:00.000Z");
 const entry = (

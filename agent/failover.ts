@@ -1,6 +1,6 @@
 /**
  * A claim: a target takes over without its predecessor, or a primary gets rid of what is open above its own entry, or changes the members. From top
- * to bottom: arm, write the entry, see everybody in `over` stopped behind it, take it.
+ * to bottom: arm, write the entry, see everybody in `over` stopped after it, take it.
  */
 import {
   type Answers,
@@ -109,7 +109,7 @@ async function armForNext(node: Node, secret: string, reading: Reading, answers:
   });
 }
 
-// --- everybody in `over` is stopped behind the entry
+// --- everybody in `over` is stopped after the entry
 
 /** Asks all that are not known to be stopped. What it heard before the entry was made is worth nothing. */
 export async function askToStandDown(node: Node): Promise<void> {
@@ -131,7 +131,7 @@ export async function askToStandDown(node: Node): Promise<void> {
   );
 }
 
-/** A fence that the operator's update has proven: off, and it was so behind the entry. */
+/** A fence that the operator's update has proven: off, and it was so after the entry. */
 export interface Fenced {
   readonly node: Member;
   readonly entry: number;

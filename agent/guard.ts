@@ -39,7 +39,7 @@ export async function guardRound(node: Node): Promise<boolean> {
   const answers = await askAll(node, whomToAsk(me, memory.my.token, asked));
   const armed = await countAnswers(node, asked, answers);
   if (armed.size > 0) await disarm(node, armed);
-  // What was answered is worth something only with what the ledger holds behind it.
+  // The answers count only together with what the ledger holds after them.
   await readLedger(node);
   return startsIfItMay(node);
 }

@@ -51,7 +51,7 @@ export interface Identity {
   readonly ledgerKey: Uint8Array;
 }
 
-/** A claim of this node's that is in the ledger, and whom it has found stopped since: by the entry behind which that holds. */
+/** A claim of this node's that is in the ledger, and whom it has found stopped since: by the entry after which that holds. */
 export interface Claim {
   readonly entry: Entry;
   readonly stopped: Map<Member, number>;

@@ -74,7 +74,7 @@ export type Prepared =
   | { readonly plan: "leads" }
   /** The primary hands over to this node, which waits for it. */
   | { readonly plan: "planned"; readonly from: Member }
-  /** These have to be proven stopped behind this entry. Who is declared fenced is switched off now. */
+  /** These have to be proven stopped after this entry. Who is declared fenced is switched off now. */
   | { readonly plan: "claim"; readonly entry: number; readonly over: readonly Member[] };
 
 export interface Promoted {
@@ -103,7 +103,7 @@ function requireIntent({ memory }: Node, wanted: string): void {
 
 /**
  * This node knows the update, and what was armed for an older one is not any more. A primary that has to get rid of entries above its own writes its
- * claim: who is in `over` and declared fenced is switched off behind it, and `demote` or `promote` brings the proof.
+ * claim: who is in `over` and declared fenced is switched off after it, and `demote` or `promote` brings the proof.
  */
 export async function announce(node: Node, request: unknown): Promise<Prepared | null> {
   const { intent, receivers = null } = checked("announce", request);
@@ -216,7 +216,7 @@ export async function promote(node: Node, request: unknown): Promise<Promoted> {
   return serves(node);
 }
 
-/** Everybody in `over` is asked to stand down, or is fenced behind the entry: then it is taken. */
+/** Everybody in `over` is asked to stand down, or is fenced after the entry: then it is taken. */
 async function takeClaim(node: Node, proofs: readonly Fenced[]): Promise<void> {
   const { claim } = node.memory;
   isFenced(node, proofs);

@@ -151,7 +151,7 @@ export interface AgentRequests {
   readonly follow: Output<string>;
 }
 
-/** This node was off behind this entry of the ledger. */
+/** This node was off after this entry of the ledger was made. */
 interface FenceProof {
   readonly node: Member;
   readonly entry: number;

@@ -235,8 +235,8 @@ export interface AwsNetworkArgs {
    */
   readonly cidr?: string;
   /**
-   * How hosts of a VPC that is made get out, for packages: `natPerZone` (a gateway in each zone with a node), `nat`
-   * (one, which goes with its zone), or `none`, with an image that has all packages.
+   * How hosts reach the internet for packages, in a VPC that is made: `natPerZone` (a gateway in each zone with a node),
+   * `nat` (one, which goes with its zone), or `none`, with an image that has all packages.
    *
    * Rule: must be one of nat, natPerZone, none. A change: routes change; hosts stay.
    *
@@ -318,8 +318,8 @@ export interface AwsBastionArgs {
    */
   readonly instanceType?: string;
   /**
-   * Zones of a VPC that is made that have a bastion each. A node is reached through the one of its zone, else through
-   * the first: with one in each zone, none is the way to nodes of another.
+   * Zones that have a bastion each, in a VPC that is made. A node is reached through the bastion of its zone, else
+   * through the first one: with a bastion in each zone, no zone is the way to another.
    *
    * Rule: must be a list of zones that have a node. A change: bastions come and go; nodes of those zones are reached
    * another way.
@@ -348,8 +348,8 @@ export interface AwsBastionArgs {
    * How old the image of a bastion may be, in whole days. An older one is made anew from the newest image, one bastion
    * an update, never while a node is fenced. The preview says so.
    *
-   * Rule: must be a duration of whole days, such as 90d. A change: a bastion with an older image is made anew, behind
-   * its address.
+   * Rule: must be a duration of whole days, such as 90d. A change: a bastion with an older image is made anew, with the
+   * same address.
    *
    * @default none: only `aws.maintain` makes a bastion anew
    */
@@ -475,7 +475,7 @@ export interface AwsBucketObjectLockArgs {
 /** Names by which clients reach the primary and the poolers. */
 export interface AwsEndpointArgs {
   /**
-   * Domain of a private DNS zone that is made. `primary.<domain>` is the primary's address, a few seconds behind a
+   * Domain of a private DNS zone that is made. `primary.<domain>` is the primary's address, a few seconds after a
    * change.
    *
    * Rule: must be a domain of lower-case letters, digits, hyphens and dots. A change: new names, and new certificates
@@ -1025,8 +1025,7 @@ export interface RestoreFromArgs {
    */
   readonly region?: Input<string>;
   /**
-   * Access key for the source's archive. Best one that may only read: nothing is ever written there. It becomes a
-   * secret.
+   * Access key for the source's archive. Use one that may only read: nothing is ever written there. It becomes a secret.
    *
    * Rule: must be printable ASCII without blanks. A change: none once the cluster is made; before that, the next update
    * goes by it.
@@ -1236,8 +1235,8 @@ export interface NodeArgs {
    */
   readonly standby?: "hot" | "warm";
   /**
-   * Whether a commit waits for this node while it is a standby, from when it has caught up; where several nodes say so,
-   * for any one of them.
+   * Whether a commit waits for this node while it is a standby that has caught up. Where several nodes say so, a commit
+   * waits for any one of them.
    *
    * Rule: must be true or false. A change: reload of the primary.
    *
@@ -1484,8 +1483,8 @@ export interface AwsNodeArgs extends NodeArgs {
    */
   readonly stop?: "clean" | "force";
   /**
-   * What proves that the host is off where EC2 can't tell: of one that is `stopping` for hours in a lost zone. `command`
-   * or `statement`. What EC2 itself proves needs neither.
+   * What proves that the host is off where EC2 can't tell, because it says `stopping` for hours (in a lost zone):
+   * `command` or `statement`. What EC2 itself proves needs neither.
    *
    * Rule: must be an object. A change: of a fenced node: it is fenced again.
    *
@@ -1549,8 +1548,8 @@ export interface AwsNodeVolumeArgs {
 }
 
 /**
- * What proves that the host is off where EC2 can't tell: of one that is `stopping` for hours in a lost zone. `command`
- * or `statement`. What EC2 itself proves needs neither.
+ * What proves that the host is off where EC2 can't tell, because it says `stopping` for hours (in a lost zone):
+ * `command` or `statement`. What EC2 itself proves needs neither.
  */
 export interface AwsNodeFenceArgs {
   /**

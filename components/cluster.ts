@@ -352,7 +352,7 @@ export class PostgresCluster extends ClusterPart {
         : [],
     );
 
-    // Beside the followers, not behind them: the first backup and the first copies take their time together.
+    // Beside the followers, not after them: the first backup and the first copies take their time together.
     const archived = step("archive", declaredPrimary, { promoted: promote.outcome, archive_id: archive.id }, [slots]);
 
     const receipt = new LocalStep(

@@ -52,7 +52,7 @@ function rawOf(value: unknown, subject: string | undefined): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, rawOf(item, subject)]));
 }
 
-/** What the reader puts behind the value refuses it as it refuses any other: without a stack trace. */
+/** What the reader makes of the value refuses it as it refuses any other: without a stack trace. */
 function later(value: Output<unknown>, subject: string | undefined): Later<unknown> {
   return {
     apply: <U>(then: (known: unknown) => U) =>

@@ -21,7 +21,7 @@ export interface LocalStepArgs {
  * no `update`, no `delete`; progress is streamed, the outcome is data for the next step.
  */
 export class LocalStep extends local.Command {
-  /** What the command printed: an input of the steps behind it. */
+  /** What the command printed: an input of the steps after it. */
   readonly outcome: Output<string>;
 
   constructor(name: string, args: LocalStepArgs, opts: CustomResourceOptions) {

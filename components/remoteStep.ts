@@ -42,7 +42,7 @@ export interface RemoteStepArgs {
  * - Only progress (standard error) is streamed; the outcome (standard output) is data for the next step.
  */
 export class RemoteStep extends remote.Command {
-  /** The outcome that the script reported, as JSON text: an input of the steps behind it. */
+  /** The outcome that the script reported, as JSON text: an input of the steps after it. */
   readonly outcome: Output<string>;
 
   constructor(name: string, args: RemoteStepArgs, opts: CustomResourceOptions) {

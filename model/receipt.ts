@@ -208,7 +208,7 @@ function newHandover(sources: ReceiptSources): Handover {
   const last = (step: string, node: string, accepts: (entry: JournalEntry) => boolean = () => true) =>
     journals.findLast((entry) => entry.step === step && entry.node === node && accepts(entry));
   const promise = last("promise", to, ({ detail }) => detail?.epoch === epoch);
-  // What the hosts did for the change stands behind the promise, whichever update it was that saw it through.
+  // What the hosts did for the change comes after the promise, whichever update it was that saw it through.
   const since = (entry: JournalEntry) => promise !== undefined && entry.startedMs >= promise.startedMs;
   const writable = last("writable", to, (entry) => since(entry) && entry.detail?.timeline === promoted.timeline);
   const take = last("take", to, (entry) => since(entry) && entry.outcome === "finished");

@@ -52,7 +52,7 @@ const said = (status: number, code: string, body: string): string => {
   return printable(`${status} ${text}`.trim());
 };
 
-/** @returns the text of `Code` in an error of S3's; it is the first thing in it, or stands behind the like */
+/** @returns the text of `Code` in an error of S3's; it is the first thing in it, or comes after the like */
 const errorCode = (body: string): string =>
   /^\s*(?:<\?xml[^>]*>\s*)?<Error[ >]/.test(body) ? (/<Code>([A-Za-z]{1,100})<\/Code>/.exec(body)?.[1] ?? "") : "";
 

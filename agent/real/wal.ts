@@ -66,9 +66,9 @@ export const isFirstRecord = (start: bigint, sizes: WalSizes): boolean =>
 export interface WalReader {
   /** The record that begins at `start`; undefined: none does that is whole. */
   record(start: bigint): Promise<WalRecord | undefined>;
-  /** Where the first record of a segment begins, behind the rest of one from before; undefined: none does. */
+  /** Where the first record of a segment begins, after the rest of one from before; undefined: none does. */
   firstIn(segment: bigint): Promise<bigint | undefined>;
-  /** The page behind a record that a crash cut off, where the next primary went on (from 13 on, in minor releases). */
+  /** The page after a record that a crash cut off, where the next primary went on (from 13 on, in minor releases). */
   overwrittenAt(start: bigint): Promise<bigint | undefined>;
   close(): Promise<void>;
 }

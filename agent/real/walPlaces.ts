@@ -65,7 +65,7 @@ async function endOnDisk(directory: string, control: ControlFile): Promise<WalEn
   if (minRecovery.timeline <= checkpoint.timeline) {
     return { timeline: checkpoint.timeline, lsn: await lastWholeRecordEnd(directory, checkpoint, control) };
   }
-  // It was promoted, or has followed one that was, and has had no checkpoint since. There may be no record behind this point.
+  // It was promoted, or has followed one that was, and has had no checkpoint since. There may be no record after this point.
   const { timeline, lsn } = minRecovery;
   return { timeline, lsn: await lastWholeRecordEnd(directory, minRecovery, control).catch(() => lsn) };
 }

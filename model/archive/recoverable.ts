@@ -36,7 +36,7 @@ export function recoverable({ backups, wal, lineage }: Holdings): Recoverable {
     reach: new Map(backups.map((backup) => [backup.label, reachOf(backup, own, missing, wal)])),
     timelines: [
       ...own,
-      // Those that the cluster left behind: a former primary's, or a branch that nobody follows.
+      // Those that the cluster has left: a former primary's, or a branch that nobody follows.
       ...[...new Set(wal.map(({ timeline }) => timeline))]
         .filter((timeline) => !own.some((span) => span.timeline === timeline) && timeline !== end?.timeline)
         .map((timeline) => {

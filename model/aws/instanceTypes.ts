@@ -39,7 +39,7 @@ export function instanceTypeProblem(type: string): string | undefined {
   return undefined;
 }
 
-/** The processor of an instance type: Graviton where the attributes behind the generation have a `g`, as in `m7gd`; Grace in `p6e-gb200`. */
+/** The processor of an instance type: Graviton where the attributes after the generation have a `g`, as in `m7gd`; Grace in `p6e-gb200`. */
 export function architectureOf(type: string): Architecture {
   const [, family = "", generation = "", attributes = "", suffix = ""] = series.exec(type.split(".")[0] ?? "") ?? [];
   const arm = attributes.includes("g") || suffix.startsWith("gb") || `${family}${generation}` === "a1";

@@ -25,7 +25,7 @@ export const exportedStack = z.object({
             type: z.string(),
             inputs: z.record(z.string(), z.unknown()).optional(),
             parent: z.string().optional(),
-            /** URN, and behind it an id. */
+            /** URN, and after it an id. */
             provider: z.string().optional(),
           }),
         }),
@@ -85,7 +85,7 @@ interface Kind {
   readonly type?: string;
   /** What removes it, without `aws` and the region. */
   readonly remove: (id: string) => string;
-  /** Said behind it. */
+  /** Said after it. */
   readonly note?: string;
   /** Whether it may hold data. */
   readonly data?: true;

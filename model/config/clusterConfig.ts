@@ -35,7 +35,7 @@ interface ClusterBase {
   readonly postgresVersion: PostgresMajor;
   /** Whether agents on the hosts decide who leads (docs/decisions/agent.md), and not the host scripts. */
   readonly agent: boolean;
-  /** Any text; a change of it runs every role step again. */
+  /** Any text; a change of it runs every step again. */
   readonly reconcile: string;
   /** Number of the last change of primary that this config knows; undefined: no guard. */
   readonly epoch: number | undefined;

@@ -1,6 +1,6 @@
 /**
  * A value that another resource has to tell first. It is what an Output of Pulumi's looks like from here: `model/` knows no Pulumi, and hands such a value
- * on with its rule behind it.
+ * on with its rule, which then checks it.
  */
 export interface Later<T> {
   apply<U>(then: (known: T) => U): Later<U>;

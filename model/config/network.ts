@@ -17,7 +17,7 @@ export function networkProblem(text: string): string | undefined {
   }
   const hostBits = BigInt(bits) - BigInt(length);
   const value = isIPv4(address) ? ipv4Value(address) : ipv6Value(address);
-  if (value & ((1n << hostBits) - 1n)) return `'${text}' has bits set behind its prefix of ${length} bits`;
+  if (value & ((1n << hostBits) - 1n)) return `'${text}' has bits set after its prefix of ${length} bits`;
   return undefined;
 }
 

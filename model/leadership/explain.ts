@@ -182,7 +182,7 @@ export function explain(why: Refusal, reading: Reading): Explanation {
     case "replacementNeedsConsent":
       return {
         message: `${nameOf(why.node)} is not the primary; what was acknowledged since ${describeChange(why.known)} may not be on it, and how much is not known`,
-        hint: "declare the node that serves the primary, or accept the loss (accept.lossUnknown, or accept.lossBytes)",
+        hint: "declare as the primary the node that serves, or accept the loss (accept.lossUnknown, or accept.lossBytes)",
       };
     case "begunByAnother":
       return {
@@ -207,7 +207,7 @@ export function explain(why: Refusal, reading: Reading): Explanation {
     case "olderLeader":
       return {
         message: `this node knows ${describeChange(why.token)}, and ${nameOf(why.leader)} leads by ${describeChange(why.theirs)}, which is earlier`,
-        hint: "run npm run status to see who leads; declare the leader of the later change the primary, or accept its loss",
+        hint: "run npm run status to see who leads; declare as the primary the leader of the later change, or accept its loss",
       };
     default:
       return why satisfies never;
@@ -236,7 +236,7 @@ const stayReason = (why: StayReason): Explanation => {
     case "lostWal":
       return {
         message: `this node's WAL ends at ${formatEnd(why.mine)}, and ${why.at === "archive" ? "the archive" : nameOf(why.at)} has it up to ${formatEnd(why.found)}: this disk has gone back`,
-        hint: "declare a node that has all of it the primary, or accept the loss",
+        hint: "declare as the primary a node that has all of it, or accept the loss",
       };
     default:
       return why satisfies never;

@@ -62,7 +62,7 @@ export type Kind = z.infer<typeof kind>;
 
 export const kind = z.enum(["none", "switchover", "failover", "adopt", "return"]);
 
-/** The outcome of the step: what it leaves for the steps behind it and for the next preflight. */
+/** The outcome of the step: what it leaves for the steps after it and for the next preflight. */
 export interface Outcome {
   /** Id of the update that found this; "" in a preview. */
   readonly intent: string;

@@ -28,7 +28,7 @@ export function waitedFor(scene: Scene, target: NodeFacts, from: string): string
   return `a commit waits for ${standbys.join(" or ")}, and ${target.node} has all that ${standbys.length > 1 ? "any of them has" : "it was sent"}`;
 }
 
-/** What the steps behind are to write down of whom commits wait for. Stays the same for as long as they have waited without a break. */
+/** What later steps are to write down of whom commits wait for. Stays the same for as long as they have waited without a break. */
 export function synchronousRecord(scene: Scene, kind: Kind): Outcome["synchronous"] {
   const { declared, leadership } = scene;
   const names = declared.nodes

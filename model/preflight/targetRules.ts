@@ -128,7 +128,7 @@ const replays: Rule = ({ target: { node, sql } }) =>
     ? [
         {
           what: `replay is paused on ${node}`,
-          hint: "Resume it on the node: select pg_wal_replay_resume(). Where PostgreSQL paused it itself, its log says which setting is too small.",
+          hint: "Resume it on the node: select pg_wal_replay_resume(). Where PostgreSQL itself paused it, its log says which setting is too small.",
         },
       ]
     : [];
@@ -207,7 +207,7 @@ const archives: Rule = ({ leader }) => {
   if (leader && leader.archive.ready > maxArchiveBacklog) {
     reasons.push({
       what: `${count(leader.archive.ready, "segment")} of WAL wait to be archived on ${leader.node}: its stop would wait for them`,
-      hint: "Wait until the archive has caught up; a bucket that is slow or does not answer keeps it behind.",
+      hint: "Wait until the archive has caught up; a bucket that is slow or does not answer holds it up.",
       passing: true,
     });
   }
@@ -269,7 +269,7 @@ const logicalSlots: Rule = ({ target, leader }) => {
   }));
 };
 
-/** Slots that others made for streaming, such as pg_receivewal's: they stay behind. */
+/** Slots that others made for streaming, such as pg_receivewal's: they stay where they are. */
 export function slotsLeftBehind(leader: NodeFacts): readonly string[] {
   return (leader.sql?.slots ?? [])
     .filter(({ name, type, temporary }) => type === "physical" && !temporary && !name.startsWith(ownPrefix))

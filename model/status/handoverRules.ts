@@ -4,7 +4,7 @@ import { formatBytes } from "./format.ts";
 import { readValue } from "./observation.ts";
 import type { Activity } from "./summary.ts";
 
-/** What a node's own view of who leads has against it, and what changes of primary have left behind on it. */
+/** What a node's own view of who leads has against it, and what changes of primary have left on it. */
 
 /** It may have to lead, and started read-only because nobody could tell. */
 const waits: NodeRule = ({ observed: { host }, row }) => {

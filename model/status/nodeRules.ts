@@ -188,7 +188,7 @@ const replays: NodeRule = ({ row }) =>
         {
           level: "warning",
           what: "replay is paused",
-          hint: "resume it on the node: select pg_wal_replay_resume(); if PostgreSQL paused it itself, its log says which setting is too small",
+          hint: "resume it on the node: select pg_wal_replay_resume(); if PostgreSQL itself paused it, its log says which setting is too small",
         },
       ]
     : [];

@@ -78,7 +78,7 @@ finish() {
     systemd-networkd-wait-online.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-firstboot.service
     # audit needs a capability that a container does not have
     systemd-journald-audit.socket
-    # nothing may hold apt's lock, or change packages, behind the program's back
+    # nothing may hold apt's lock, or change packages, beside the program
     apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service dpkg-db-backup.timer man-db.timer
   )
   # A pooler runs under a unit of the program's own.

@@ -95,7 +95,7 @@ function afterWords(name: StepName): string {
   return after.length === 0 ? "first" : `after ${after.join(", ")}`;
 }
 
-/** An arrow for each step that is not simply behind the one above it, in a lane of its own beside the boxes. */
+/** An arrow for each step that does not simply come after the one above it, in a lane of its own beside the boxes. */
 function wires(y: (name: StepName) => number): string {
   const right = box.x + box.width;
   let lane = 0;

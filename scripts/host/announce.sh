@@ -13,7 +13,7 @@ if revoke_token; then
 fi
 # Before anything of this update waits for one of them.
 if [[ -n $released ]] && leads_by_token && is_active; then release_standbys "$released"; fi
-# The first of the two checkpoints before a planned stop: here, because behind it clients may have to wait.
+# The first of the two checkpoints before a planned stop: here, because later clients may have to wait.
 if [[ $kind == switchover ]] && leads_by_token && is_active; then
   sql -c checkpoint
 fi

@@ -63,7 +63,7 @@ give() {
 }
 
 if [[ $node == "$primary" ]] || ! has_data || ! leads_by_token; then
-  # Nothing is in the archive that it will not get from the next primary. Behind the change this is run again where an input of another kind changes.
+  # Nothing is in the archive that it will not get from the next primary. After the change this is run again where an input of another kind changes.
   if [[ $kind == switchover && $node != "$primary" && $token_epoch -lt $epoch && -n $(receiver_pid) ]]; then
     hold_still 20
   fi

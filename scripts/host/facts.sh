@@ -299,7 +299,7 @@ fi
 changed_epoch=0 changed_by=''
 if [[ -f $state/changed ]]; then read -r changed_epoch changed_by <"$state/changed" || true; fi
 if ! is_leaders_token || [[ $changed_epoch != "$token_epoch" ]] || ! is_intent "$changed_by"; then changed_by=''; fi
-# What former primaries have left behind.
+# What former primaries have left.
 kept=''
 for directory in "$data_directory"/kept/* "$pgdata".aside-*; do
   [[ -d $directory && ${directory##*/} =~ ^[A-Za-z0-9._-]{1,100}$ ]] || continue

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The node's two PgBouncers and where they lead. Sourced by the steps about them and by `pooler-router`, behind lib.sh.
+# The node's two PgBouncers and where they lead. Sourced by the steps about them and by `pooler-router`, after lib.sh.
 
 readonly pooler_user=understudy-pooler
 readonly pooler_etc=$etc/pooler
@@ -66,7 +66,7 @@ pause_pooler() {
 }
 
 # leads_to FILE HOSTS PORT: the route in FILE leads there from the next RELOAD on. Status 1: it did so already.
-# It is made durable behind the reload: until then nobody waits for a disk.
+# It is made durable after the reload: until then nobody waits for a disk.
 leads_to() {
   local file=$1 content
   printf -v content '; Written by Understudy: where clients are led to.\n[databases]\n* = host=%s port=%s' "$2" "$3"

@@ -30,7 +30,7 @@ select to_jsonb(h)->>'synchronous' from understudy.handover h where epoch = :'ep
 SQL
 }
 
-# Commits wait now, and have done so since before this is written: who has it has everything from before. A checkpoint that begins behind the reload
+# Commits wait now, and have done so since before this is written: who has it has everything from before. A checkpoint that begins after the reload
 # has the checkpointer heed it, which tells all others.
 record_awaited() {
   sql -c checkpoint

@@ -100,7 +100,7 @@ async function readState(runPulumi: RunPulumi, stack: string | undefined): Promi
   return parsed.data;
 }
 
-/** What is to be done behind all of it. */
+/** What is to be done after all of it. */
 function pendingIn(state: ExportedStack): string {
   if (!hasPending(state)) return "";
   return "\nThe state still has what the killed update was making. Once nothing is left over: pulumi refresh --clear-pending-creates\n";

@@ -109,7 +109,7 @@ async function watch(
     stdout.off?.("resize", redraw);
     screen.close();
   }
-  // The last picture stays behind on the ordinary screen.
+  // The last picture stays on the ordinary screen.
   if (last !== undefined && screen.inPlace) stdout.write(`${draw(last, true)}\n`);
   return 0;
 }
@@ -119,7 +119,7 @@ function renderOptions({ stdout, env }: StatusWorld) {
   return { width: stdout.isTTY ? (stdout.columns ?? MAX_WIDTH) : MAX_WIDTH, color };
 }
 
-/** What `work` gives, or undefined as soon as the signal fires. It leaves no listener behind: a watch runs for days. */
+/** What `work` gives, or undefined as soon as the signal fires. It leaves no listener: a watch runs for days. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const give = () => resolve(undefined);

@@ -35,7 +35,7 @@ export class Screen {
 
   show(picture: string): void {
     if (!this.inPlace) {
-      // A table has blank lines in it and needs one behind it; a line of JSON does not.
+      // A table has blank lines in it and needs one after it; a line of JSON does not.
       this.#terminal.write(picture.includes("\n") ? `${picture}\n\n` : `${picture}\n`);
       return;
     }

@@ -24,7 +24,7 @@ interface Bug {
 }
 
 export const bugs = {
-  "the token is written behind the promotion": {
+  "the token is written after the promotion": {
     file: "agent/node.ts",
     from: "await store.write(STANDING, JSON.stringify(encodeKept(kept)));",
     to: "void store.write(STANDING, JSON.stringify(encodeKept(kept))).catch(() => undefined);",

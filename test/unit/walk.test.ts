@@ -123,7 +123,7 @@ describe("what an operator of a walk does about a message", () => {
 
   it("waits where nothing else is asked for", () => {
     const waits = (hint: string) => asksForPatience({ what: "", hint });
-    assert.ok(waits("Wait until the archive has caught up; a bucket that is slow or does not answer keeps it behind."));
+    assert.ok(waits("Wait until the archive has caught up; a bucket that is slow or does not answer holds it up."));
     assert.ok(waits("Run 'pulumi up' again."));
     assert.ok(waits("Bring the archive back, then run 'pulumi up' again."));
     assert.ok(!waits("Find out which one is right; move the data directory of the other aside."));

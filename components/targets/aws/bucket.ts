@@ -142,7 +142,7 @@ function encryptionRule(kmsKey: string | undefined) {
   };
 }
 
-/** pgBackRest itself decides what is not needed any more; here goes what it left behind. */
+/** pgBackRest itself decides what is not needed any more; here goes what it has left. */
 function lifecycleRules(keepVersionsDays: number) {
   return [
     {

@@ -7,7 +7,7 @@ import { reported } from "../../outcome.ts";
 const fenceOutcome = z.object({ change: z.string() });
 
 /**
- * The proof that an instance is off, for one change of primary: what the step `power` has seen, behind `prepare`. The engine's own memory proves
+ * The proof that an instance is off, for one change of primary: what the step `power` has seen, after `prepare`. The engine's own memory proves
  * nothing: somebody may have started the instance since, or the step may have been left out; then it is the proof of another change.
  */
 export function provenOff(node: string, power: LocalStep): Output<string> {

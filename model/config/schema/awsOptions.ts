@@ -42,7 +42,7 @@ export const networkOptions = {
   egress: {
     schema: oneOf(...egresses),
     description:
-      "How hosts of a VPC that is made get out, for packages: `natPerZone` (a gateway in each zone with a node), `nat` (one, which goes with its zone), or `none`, with an image that has all packages.",
+      "How hosts reach the internet for packages, in a VPC that is made: `natPerZone` (a gateway in each zone with a node), `nat` (one, which goes with its zone), or `none`, with an image that has all packages.",
     rule: `must be one of ${egresses.join(", ")}`,
     hint: `use ${egresses.join(", ")}`,
     default: "`natPerZone` where nodes are in several zones, else `nat`",
@@ -115,7 +115,7 @@ export const bastionOptions = {
   zones: {
     schema: list(),
     description:
-      "Zones of a VPC that is made that have a bastion each. A node is reached through the one of its zone, else through the first: with one in each zone, none is the way to nodes of another.",
+      "Zones that have a bastion each, in a VPC that is made. A node is reached through the bastion of its zone, else through the first one: with a bastion in each zone, no zone is the way to another.",
     rule: "must be a list of zones that have a node",
     hint: "set it such as: pulumi config set --path 'aws.bastion.zones[0]' eu-central-1b",
     default: "every zone with a node",
@@ -145,7 +145,7 @@ export const bastionOptions = {
     rule: "must be a duration of whole days, such as 90d",
     hint: "write it such as 90d",
     default: "none: only `aws.maintain` makes a bastion anew",
-    effect: "a bastion with an older image is made anew, behind its address",
+    effect: "a bastion with an older image is made anew, with the same address",
   },
 } as const satisfies Record<string, Option>;
 
@@ -153,7 +153,7 @@ export const endpointOptions = {
   domain: {
     schema: matching((value) => isHostName(value) && value.includes(".") && value.length <= 200),
     description:
-      "Domain of a private DNS zone that is made. `primary.<domain>` is the primary's address, a few seconds behind a change.",
+      "Domain of a private DNS zone that is made. `primary.<domain>` is the primary's address, a few seconds after a change.",
     rule: "must be a domain of lower-case letters, digits, hyphens and dots",
     hint: "set a domain that is nobody else's in the VPC, such as db.example.internal",
     default: "none: no endpoint is made",

@@ -35,7 +35,7 @@ export const commonNodeOptions = {
   synchronous: {
     schema: flag(),
     description:
-      "Whether a commit waits for this node while it is a standby, from when it has caught up; where several nodes say so, for any one of them.",
+      "Whether a commit waits for this node while it is a standby that has caught up. Where several nodes say so, a commit waits for any one of them.",
     rule: "must be true or false",
     hint: "use true or false",
     default: "false",
@@ -181,7 +181,7 @@ export const awsNodeOptions = {
   fence: {
     schema: anything(),
     description:
-      "What proves that the host is off where EC2 can't tell: of one that is `stopping` for hours in a lost zone. `command` or `statement`. What EC2 itself proves needs neither.",
+      "What proves that the host is off where EC2 can't tell, because it says `stopping` for hours (in a lost zone): `command` or `statement`. What EC2 itself proves needs neither.",
     rule: "must be an object",
     hint: "set command or statement under it",
     default: "none: EC2 has to say that the instance is stopped, or terminated",

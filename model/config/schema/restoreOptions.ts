@@ -31,7 +31,7 @@ export const sourceOptions = {
   region: ofSource(archiveOptions.region, "Region of the bucket.", '"us-east-1"'),
   accessKey: ofSource(
     endpointOptions.accessKey,
-    "Access key for the source's archive. Best one that may only read: nothing is ever written there.",
+    "Access key for the source's archive. Use one that may only read: nothing is ever written there.",
     "none; required, but with the `stack` of an S3 server that the target `docker` made",
   ),
   secretKey: ofSource(

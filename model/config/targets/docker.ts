@@ -32,7 +32,7 @@ export const docker: ConfigTarget = {
     },
     checkNodes() {},
     ownArchive: (clusterName) => ({ bucket: `understudy-${clusterName}`, region: "us-east-1" }),
-    // Ports are published on the operator's loopback only, so that container addresses are behind it.
+    // Ports are published on the operator's loopback only: nobody else reaches them.
     defaultClientNetworks: () => ["0.0.0.0/0", "::/0"],
     checkClientNetworks: checkNetworks,
     check() {},

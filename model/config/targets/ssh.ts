@@ -112,7 +112,7 @@ function addressProblems(nodes: readonly KnownNode[]): readonly Problem[] {
     if (node.host === "") continue;
     const path = keyPath("nodes", node.name);
     const places = [
-      // Behind different bastions, one address can be two hosts.
+      // Through different bastions, one address can be two hosts.
       { key: `${path}.host`, place: `${node.host}:${node.port}`, by: `ssh ${node.proxy?.host ?? ""}` },
       { key: `${path}.address`, place: `${node.address}:${node.postgresPort}`, by: "postgres" },
     ];

@@ -236,7 +236,7 @@ const cases: readonly Case[] = [
     what: "a VPC with bits behind its prefix",
     raw: aws({ network: { cidr: "10.0.0.1/16" } }),
     key: "aws.network.cidr",
-    rule: /bits set behind/,
+    rule: /bits set after/,
     hint: /private/,
   },
   {

@@ -140,7 +140,7 @@ describe("the receipt of a change of primary", () => {
     assert.equal(made({ journals: [...failover, entry(910, "node-a", "follow")] }).lost?.bytes, 0);
   });
 
-  it("of an update that was killed behind the promotion is made by the next one, with the steps of both", () => {
+  it("of an update that was killed after the promotion is made by the next one, with the steps of both", () => {
     const journals = [...switchover.slice(0, -1), entry(5000, "node-a", "follow", { intent: "i3" })];
     const receipt = made({ intent: "i3", journals });
     assert.deepEqual([receipt.intent, receipt.kind, receipt.writeGapMs], ["i2", "switchover", 110]);

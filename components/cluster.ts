@@ -423,7 +423,7 @@ function restarts(
 /** How long the target waits for the primary to hand over: time for the poolers to pause and for a checkpoint. */
 const armedSeconds = 60;
 
-/** What preflight holds against the real world. */
+/** What preflight compares with the real world. */
 function declaration(config: ClusterConfig) {
   return {
     primary: config.primary,

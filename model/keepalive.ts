@@ -1,6 +1,6 @@
 /**
  * How long a connection may say nothing. A load balancer forgets one that has been silent for too long, and tells neither end; so PgBouncer probes
- * its connections well before that, to clients and to PostgreSQL. `test/unit/model/keepalive.test.ts` holds the numbers against each other.
+ * its connections well before that, to clients and to PostgreSQL. `test/unit/model/keepalive.test.ts` compares the numbers.
  */
 
 /** Seconds after which the load balancer of the target aws forgets a connection: what AWS starts out with. */

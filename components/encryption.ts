@@ -1,5 +1,5 @@
 import { all, type CustomResourceOptions, type Output, output, RunError, secret, unsecret } from "@pulumi/pulumi";
-import { encryptionOf, keptEncryption, remember } from "../model/archiveEncryption.ts";
+import { encryptionOf, keptEncryption, remember } from "../model/archive/encryption.ts";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import type { Archive } from "./archive.ts";
 import type { ClusterSecrets } from "./clusterSecrets.ts";

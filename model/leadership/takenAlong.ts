@@ -4,7 +4,7 @@
  * says what was found. Nothing is changed by asking.
  */
 import type { HostFacts } from "../hostFacts.ts";
-import { laterLeader, leadershipOf, underWay, type Witness } from "../preflight/leadership.ts";
+import { laterLeader, leadershipOf, underWay, type Witness } from "../preflight/whoLeads.ts";
 import type { Change } from "./change.ts";
 import type { Explanation } from "./explain.ts";
 import { type Entry, initialEntry } from "./ledger.ts";

@@ -2,9 +2,9 @@ import type { Reason } from "./scene.ts";
 
 /** Checks whether the cluster can safely reach its declared state: see `judge.ts`. */
 export { formatRefusal, judge, type Verdict } from "./judge.ts";
-export { underWay, type Witness } from "./leadership.ts";
 export type { Answer, AtRisk, Declared, DeclaredNode, Kind, NodeFacts, Outcome, Reason } from "./scene.ts";
 export { preflightOutcome, recordedOutcome } from "./scene.ts";
+export { underWay, type Witness } from "./whoLeads.ts";
 
 /** Why a host can't be asked whose scripts are missing or of another version: the step `install` mends that. */
 export const otherVersion = "its host scripts are of another version";

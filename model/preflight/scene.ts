@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Consent, HandoverLimits, NodeState } from "../config/clusterConfig.ts";
 import { keyPath } from "../config/problems.ts";
 import { epoch, type HostFacts, most, number, text } from "../hostFacts.ts";
-import { type Leadership, laterLeader, leaderSince, leadershipOf, type Witness } from "./leadership.ts";
+import { type Leadership, laterLeader, leaderSince, leadershipOf, type Witness } from "./whoLeads.ts";
 
 /** A node as preflight found it: its facts, or why there are none. */
 export type Answer =

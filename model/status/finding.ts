@@ -1,4 +1,4 @@
-import type { Leadership } from "../preflight/leadership.ts";
+import type { Leadership } from "../preflight/whoLeads.ts";
 import type { NodeObservation, SqlFacts } from "./observation.ts";
 import type { ClusterSummary, NodeSummary } from "./summary.ts";
 import type { FindingLevel } from "./thresholds.ts";

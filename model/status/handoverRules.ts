@@ -1,4 +1,4 @@
-import type { Leadership } from "../preflight/leadership.ts";
+import type { Leadership } from "../preflight/whoLeads.ts";
 import type { NodeContext, NodeFinding, NodeRule } from "./finding.ts";
 import { formatBytes } from "./format.ts";
 import { readValue } from "./observation.ts";

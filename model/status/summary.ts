@@ -1,6 +1,6 @@
 import type { HostFacts } from "../hostFacts.ts";
 import { type Lsn, lsnDistance, lsnOf } from "../lsn.ts";
-import { type Leadership, leadershipOf } from "../preflight/leadership.ts";
+import { type Leadership, leadershipOf } from "../preflight/whoLeads.ts";
 import {
   type DeclaredNode,
   type NodeObservation,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type EncryptionInput, encryptionOf, keptEncryption, remember } from "../../model/archiveEncryption.ts";
+import { type EncryptionInput, encryptionOf, keptEncryption, remember } from "../../model/archive/encryption.ts";
 
 const nothing = { archives: [] };
 const plain = { archives: [{ id: "a", encrypted: false }] };

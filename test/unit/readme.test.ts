@@ -159,7 +159,7 @@ describe("docs/troubleshooting.md", () => {
     const rules = readdirSync(join(root, "model/preflight")).map((file) => `preflight/${file.slice(0, -3)}`);
     const models = [
       ...rules,
-      "archiveEncryption",
+      "archive/encryption",
       "config/problems",
       "config/schema/sshOptions",
       "config/read/nodes",

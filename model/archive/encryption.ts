@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { parseOutcome } from "./outcome.ts";
+import { parseOutcome } from "../outcome.ts";
 
 const encryptedArchives = z.object({
   /** Whether each archive that this stack has used is encrypted; the one that it uses now comes last. */

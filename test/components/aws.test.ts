@@ -99,7 +99,7 @@ describe("machines of the target aws", function () {
     assert.ok(rules.includes("nodes-in-203.0.113.0/24-22"), `${rules}`);
   });
 
-  it("prove that a fenced node is off by what the step has seen behind the change, and by nothing else", async () => {
+  it("prove that a fenced node is off by what the step has seen after the change, and by nothing else", async () => {
     const config = parseAws(everything);
     const hosts = hostsFor(config, clusterSecrets(config, {}), new Update(config, {}), {});
     const [fence] = hosts.fences({ proof: output("intent-1:2"), after: [] });
@@ -329,7 +329,7 @@ describe("machines of the target aws", function () {
     await settled();
   });
 
-  it("are in the cluster's graph as any other: booted before install, fenced behind arm, the endpoint behind lead", async () => {
+  it("are in the cluster's graph as any other: booted before install, fenced after prepare, the endpoint after promote", async () => {
     const cluster = new PostgresCluster("dev", { ...everything, resourcePrefix: "" });
     const outputs = stackOutputs(cluster) as unknown as { aws: typeof cluster.primary };
     await settled();

@@ -108,7 +108,7 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.events(happened), []);
   });
 
-  it("a newer image touches no host: the output says who is behind", async () => {
+  it("a newer image touches no host: the output says which changes are pending", async () => {
     const [before, happened] = [logins(), cluster.events().length];
     cluster.publishImages();
     const { steps } = await cluster.up();

@@ -106,7 +106,7 @@ describe("the cluster's graph", function () {
         .exec(library)?.[0]
         .replace(/\n {2}exec 9>[\s\S]*/, '\n echo "$name"\n}');
       const lock = execFileSync("bash", ["-c", `${takeLock}\nstep=${name} take_lock`], { encoding: "utf8" }).trim();
-  assert.equal("lock" in step ? step.lock : undefined, lock);
+      assert.equal("lock" in step ? step.lock : undefined, lock);
     });
   }
 

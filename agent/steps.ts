@@ -17,6 +17,7 @@ import {
   newInquiry,
   ownLedger,
   retiredBy,
+  sorted,
   told,
   tookOver,
 } from "../model/leadership/index.ts";
@@ -152,9 +153,13 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
   const { intent, consent, fenced, off } = checked("prepare", request);
   requireIntent(node, intent);
   requireOwnMachine(node);
-  const { me, memory, hold, turn, world } = node;
+  const { me, memory, hold, turn, ledger, world } = node;
   if (memory.phase === "serving" && leads(node)) return prepareServing(node);
-  const answers = await askAll(node, memory.my.token.members);
+  const { entry, members } = memory.my.token;
+  // Who leads may be a member that this node has not heard of yet.
+  const reading = await ledger.read(entry);
+  const end = reading.kind === "read" ? reading.entries.at(-1) : undefined;
+  const answers = await askAll(node, sorted([...members, ...(end ? membersOf(end) : [])]));
   const leader = [...answers].find(
     ([peer, answer]) => answer.serving && answer.token.leader === peer && !fenced.includes(peer),
   )?.[0];
@@ -176,8 +181,8 @@ export async function prepare(node: Node, request: unknown): Promise<Prepared> {
     });
   });
   if (leader) return { plan: "planned", from: leader };
-  const entry = await writeClaim(node, { consent });
-  return { plan: "claim", entry: entry.number, over: entry.over };
+  const claimed = await writeClaim(node, { consent });
+  return { plan: "claim", entry: claimed.number, over: claimed.over };
 }
 
 /** It leads already. What is open above its own entry has to go before anything else. */

@@ -198,6 +198,8 @@ export async function onOffer(node: Node, from: Member, said: Offered & { digest
 
 export async function onStopped(node: Node, said: Stopped): Promise<void> {
   await node.hold(async () => {
+    // It has let go, or has taken it and is told once more.
+    if (node.memory.my.arming.kind !== "entry") return;
     node.memory.told = said;
     node.log("is told that the primary has stopped", { entry: said.entry, end: said.end });
   });

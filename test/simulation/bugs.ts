@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { StartAgent } from "./hosts.ts";
+import type { SceneName } from "./scenes.ts";
 
 interface Bug {
   readonly file: string;
@@ -21,6 +22,8 @@ interface Bug {
   readonly elsewhere?: { readonly file: string; readonly from: string; readonly to: string };
   /** Alone it does no harm, since another one is missing: it is put back with that one (`together`). */
   readonly isSecondLine?: true;
+  /** The scene that leads to where it shows, and the only one that is played for it. Left out: all scenes and walks. */
+  readonly scene?: SceneName;
 }
 
 export const bugs = {
@@ -28,6 +31,7 @@ export const bugs = {
     file: "agent/node.ts",
     from: "await store.write(STANDING, JSON.stringify(encodeKept(kept)));",
     to: "void store.write(STANDING, JSON.stringify(encodeKept(kept))).catch(() => undefined);",
+    scene: "crashInAChange",
   },
   "an arming survives a restart": {
     file: "agent/node.ts",
@@ -43,11 +47,13 @@ export const bugs = {
     file: "agent/guard.ts",
     from: "if (memory.my.inquiry !== asked || !leads(node)) return;",
     to: "if (!leads(node)) return;",
+    scene: "lateGuard",
   },
   "a reading of an earlier inquiry counts": {
     file: "agent/guard.ts",
     from: "if (memory.my.inquiry === asked)\n      await",
     to: "await",
+    scene: "lateGuard",
   },
   "the signal is removed before the verdict": {
     file: "agent/guard.ts",
@@ -58,16 +64,19 @@ export const bugs = {
     file: "agent/ledger.ts",
     from: "    const bytes = await storage.get(keyOf(number));\n    if (bytes === undefined) return undefined;\n    const entry",
     to: "    const bytes = await storage.get(keyOf(number)).catch(() => undefined);\n    if (bytes === undefined) return undefined;\n    const entry",
+    scene: "formerLeader",
   },
   "a create that timed out has made it": {
     file: "agent/ledger.ts",
     from: 'if (bytes === undefined) return { kind: "unknown", why: said };',
     to: 'if (bytes === undefined) return { kind: "made", entry: verify(secret, entry.number, written) };',
+    scene: "cutOff",
   },
   "an entry that exists is this node's own": {
     file: "agent/ledger.ts",
     from: 'return { kind: found.nonce === entry.nonce ? "made" : "other", entry: found };',
     to: 'return { kind: "made", entry: found };',
+    scene: "claimBesideAnOffer",
   },
   "absent members are not asked": {
     file: "model/leadership/guard.ts",
@@ -78,11 +87,13 @@ export const bugs = {
     file: "agent/failover.ts",
     from: "memory.claim?.stopped.set(node, Math.max(entry, memory.claim.stopped.get(node) ?? 0));",
     to: "memory.claim?.stopped.set(node, memory.claim.entry.number);",
+    scene: "comesBackArmed",
   },
   "a node stands down without asking PostgreSQL": {
     file: "agent/failover.ts",
     from: "    const seen = await world.postgres.running();\n    // Somebody",
     to: '    const seen = "nothing" as string;\n    // Somebody',
+    scene: "byHand",
   },
   "it stands down while it promotes": {
     file: "agent/promotion.ts",
@@ -93,16 +104,19 @@ export const bugs = {
     file: "agent/guard.ts",
     from: '    memory.phase = "starting";\n    await change',
     to: "    await change",
+    scene: "startedByHand",
   },
   "a killed postmaster does not serve": {
     file: "agent/supervisor.ts",
     from: "      await postgres.putSignal();\n      await postgres.stopAtOnce();\n      return isDown(node);\n    case",
     to: "      return isDown(node);\n    case",
+    scene: "byHand",
   },
   "a promotion is forgotten by a restart": {
     file: "agent/supervisor.ts",
     from: 'if (leads(node) || memory.phase === "starting" || memory.phase === "serving") {',
     to: "if (false) {",
+    scene: "crashInAChange",
   },
   "an agent answers before it has looked": {
     file: "agent/main.ts",
@@ -118,6 +132,7 @@ export const bugs = {
     file: "agent/switchover.ts",
     from: "    await world.postgres.syncWal();\n",
     to: "",
+    scene: "crashInAChange",
   },
   "the target is told before the primary has stopped": {
     file: "agent/switchover.ts",
@@ -133,12 +148,14 @@ export const bugs = {
     file: "model/leadership/offer.ts",
     from: "if (stopped.secret !== secret || stopped.entry !== entry) return refuse",
     to: "if (stopped.entry > 1e9) return refuse",
+    scene: "lateStop",
   },
   "promoted is written before the promotion": {
     file: "model/leadership/standing.ts",
     from: "  signal: false,\n  inquiry: newInquiry(),\n  mayPromote: false,\n});",
     to: "  signal: false,\n  inquiry: newInquiry(),\n  mayPromote: false,\n  promoted: changeOf(my.token),\n});",
     isSecondLine: true,
+    scene: "crashInAChange",
   },
   "pg_control is not asked how it ran last": {
     file: "model/leadership/standing.ts",
@@ -150,11 +167,13 @@ export const bugs = {
     file: "agent/promotion.ts",
     from: "await change(takesWrites(my), owned(me, my.token, goesOn ? origins : origins.filter(isBefore(history)), history));",
     to: "await change(takesWrites(my), goesOn ? origins : owned(me, my.token, origins.filter(isBefore(history)), history));",
+    scene: "startedByHand",
   },
   "a promotion keeps the leader's origin of that number": {
     file: "agent/promotion.ts",
     from: "goesOn ? origins : origins.filter(isBefore(history))",
     to: "origins",
+    scene: "sameNumber",
   },
   "a timeline of which nothing is known stays without an origin": {
     file: "agent/promotion.ts",
@@ -167,27 +186,32 @@ export const bugs = {
     from: "if (asPrimary(control.state)) await disown(node);",
     to: "",
     and: { from: '    memory.phase = "byHand";\n    await disown(node);', to: '    memory.phase = "byHand";' },
+    scene: "sameNumber",
   },
   "what was promised to the dead binds for good": {
     file: "agent/steps.ts",
     from: "    await releaseFromOff(node, off);\n",
     to: "",
+    scene: "comesToNothing",
   },
   "who has lost WAL ends armings": {
     file: "agent/guard.ts",
     from: "  if (lostBy(await howToStart(node), await findMore(node))) return;\n",
     to: "",
+    scene: "goesBack",
   },
   "a prefix is told by the timeline's number": {
     file: "model/leadership/follow.ts",
     from: "return a !== undefined && b !== undefined && compare(a.change, b.change) === 0 && a.by === b.by;",
     to: "return a !== null && b !== null;",
+    scene: "sameNumber",
   },
   "who hears of a leader has its data": {
     file: "model/leadership/standing.ts",
     from: "  joined: my.joined && compare(my.token, theirs) === 0 && my.token.leader === theirs.leader,",
     to: "  joined: my.joined || compare(my.token, theirs) === 0,",
     isSecondLine: true,
+    scene: "sameNumber",
   },
   "a slot is for a timeline's number": {
     file: "agent/promotion.ts",
@@ -204,22 +228,32 @@ export const bugs = {
     file: "model/leadership/claim.ts",
     from: "const named = leads ? above(entries, my.entry).map(({ to }) => to) : end.named;",
     to: "const named = leads ? above(entries, my.entry).map(({ to }) => to) : my.leader ? [my.leader] : [];",
+    scene: "overlapping",
   },
   "who knows better stands down": {
     file: "model/leadership/claim.ts",
     from: "if (isLater(my, base)) return refuse",
     to: "if (isLater(base, { entry: 1e9, overrides: 0 })) return refuse",
+    scene: "claimBesideAnOffer",
   },
   "a primary offers over what is open": {
     file: "model/leadership/offer.ts",
     from: "if (my.entry !== end.number)",
     to: "if (my.entry > end.number)",
+    scene: "claimBesideAnOffer",
+  },
+  "a target asks only whom it knows who leads": {
+    file: "agent/steps.ts",
+    from: "askAll(node, sorted([...members, ...(end ? membersOf(end) : [])]))",
+    to: "askAll(node, members)",
+    scene: "madeAnew",
   },
   "the verdict is not one hold": {
     file: "agent/promotion.ts",
     from: 'if (!memory.my.mayPromote || !leads(node) || memory.phase !== "standby") return false;',
     to: 'if (!leads(node) || memory.phase !== "standby") return false;',
     isSecondLine: true,
+    scene: "overlapping",
   },
 } as const satisfies Record<string, Bug>;
 
@@ -248,6 +282,9 @@ function partsOf(name: BugName): readonly Bug[] {
     (each) => bugs[each],
   );
 }
+
+/** The first of a pair says it. */
+export const sceneOf = (name: BugName): SceneName | undefined => partsOf(name)[0]?.scene;
 
 function isSecondLine(bug: Bug): boolean {
   return bug.isSecondLine ?? false;

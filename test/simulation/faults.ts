@@ -212,7 +212,7 @@ export function beginFaults(world: World, hosts: Hosts): Faults {
         if (isOver) return;
         updates++;
         const last = random.fraction();
-        if (last < manner.members) await changesMembers(world, hosts, () => isOver);
+        if (last < manner.members) changesMembers(world, hosts, () => isOver);
         else if (last > 0.9 && world.archive.isAway) await overrides(world, hosts);
         const often = random.chance(manner.isKilled) ? 0.3 : 0;
         const isKilled = (): boolean => isOver || random.chance(often);
@@ -288,7 +288,7 @@ function declares({ hosts, random }: World, style: Style): Declared {
 }
 
 /** The third node is retired, or one under its name is added. */
-async function changesMembers(world: World, hosts: Hosts, isOver: () => boolean): Promise<void> {
+export function changesMembers(world: World, hosts: Hosts, isOver: () => boolean): void {
   const host = world.hosts.at(-1) as Host;
   const leader = world.hosts.find((each) => isWritable(each));
   if (!leader || leader === host || isOver()) return;

@@ -30,7 +30,10 @@ export function hostsOf(world: World, start: StartAgent): Hosts {
       killsAgent(host);
       loop.after(random.between(100, 3000), () => startsAgent(host));
     };
-    const log = (event: string, facts?: object): void => trace(world, host.name, event, facts ?? "");
+    const log = (event: string, facts?: object): void => {
+      host.events++;
+      trace(world, host.name, event, facts ?? "");
+    };
     const identity = { me: host.member, machine: host.machine, ledgerKey };
     start(identity, surroundingsOf(world, host, life), log).then((agent) => {
       agent.ended.catch(ends);

@@ -3,10 +3,12 @@
  * npm run simulate -- --scene NAME                          this scene only, again and again
  * npm run simulate -- --seed N --trace                      replays one, and tells what happens
  * npm run simulate -- --bug NAME | --bug all                puts a bug back, and tells after how many steps it is found; fails where it is not
+ *                                                           (in the bug's own scene, if it names one; --scene all plays all)
  */
 import { parseArgs } from "node:util";
 import { startAgent } from "../../agent/main.ts";
-import { bugNames, bugsToFind, withBug } from "./bugs.ts";
+import { bugNames, bugsToFind, sceneOf, withBug } from "./bugs.ts";
+import { sceneNames } from "./scenes.ts";
 import { runMany } from "./simulate.ts";
 
 const { values } = parseArgs({
@@ -20,15 +22,20 @@ const { values } = parseArgs({
   },
 });
 const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
-const length = { steps: Number(values.length), keepsTrace: values.trace, scene: values.scene };
+const scene = sceneNames.find((each) => each === values.scene);
+if (values.scene !== undefined && values.scene !== "all" && !scene)
+  throw new Error(`there is no scene '${values.scene}': all, ${sceneNames.join(", ")}`);
+const length = { steps: Number(values.length), keepsTrace: values.trace, scene };
 const most = values.trace ? 1 : Number(values.steps);
 
 if (values.bug !== undefined) {
   const names = values.bug === "all" ? bugsToFind : bugNames.filter((each) => values.bug?.split(";").includes(each));
+  if (names.length === 0) throw new Error(`there is no bug '${values.bug}': all, ${bugNames.join("; ")}`);
   for (const name of names) {
-    const { steps, seeds, violation, trace } = await withBug(name, (start) => runMany(seed, most, length, start));
+    const ofBug = { ...length, scene: values.scene === undefined ? sceneOf(name) : scene };
+    const { steps, violation, trace } = await withBug(name, (start) => runMany(seed, most, ofBug, start));
     if (values.trace) console.log(trace.join("\n"));
-    console.log(`| ${name} | ${violation ?? "**not found**"} | ${steps} | ${seeds} |`);
+    console.log(`| ${name} | ${violation ?? "**not found**"} | ${steps} | ${ofBug.scene ?? ""} |`);
     if (violation === null) process.exitCode = 1;
   }
 } else {

@@ -49,6 +49,14 @@ export async function call<T>(world: World, host: Host, step: Step, request: obj
       return true;
     };
     loop.after(150_000, () => end(() => reject(new Error(`${step} on ${host.name} takes too long`))));
+    // Whoever waits for an agent that ends hears of that, sooner or later.
+    const looks = (): boolean => {
+      if (isOver) return false;
+      if (!agentLife.isAlive) return end(() => reject(new Error(`the agent of ${host.name} has ended during ${step}`)));
+      loop.after(random.between(200, 4000), looks);
+      return false;
+    };
+    looks();
     const isLost = !world.isCalm && random.chance(0.02);
     const says = (how: () => void): void => {
       if (agentLife.isAlive && !isLost) loop.after(random.between(5, 50), () => end(how));

@@ -4,6 +4,7 @@
  */
 import {
   beginsCrashes,
+  changesMembers,
   diskGoesBack,
   type Faults,
   faultsStop,
@@ -63,7 +64,7 @@ async function updates(
     primary: primary.name,
     fenced: names(...fenced),
     absent: names(...absent),
-    retired: [],
+    retired: world.hosts.filter(({ isRetired }) => isRetired).map(({ name }) => name),
     consent: { lossUnknown: true },
   };
   try {
@@ -115,7 +116,9 @@ function isSlow({ random }: World, host: Host): void {
   host.slowDisk = random.pick([1, 5, 50]);
 }
 
-const scenes: Record<string, (cast: Cast) => Promise<void>> = {
+type Scene = (cast: Cast) => Promise<void>;
+
+const scenes = {
   /** A planned change, or a failover; somebody goes in the middle. */
   crashInAChange: async (cast) => {
     const { world, primary, one } = cast;
@@ -167,6 +170,7 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     const { world, breaks, primary, one, other } = cast;
     const { random } = world;
     primary.archive = random.pick(["slow", "away", "near"]);
+    one.slowDisk = random.pick([1, 50, 100]);
     const latest = primary.archive === "away" ? 1900 : random.pick([100, 1900]);
     let isAnswered = 0;
     world.late = (_, to, kind) => {
@@ -191,6 +195,18 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     await wait(world, random.between(0, 8000));
   },
 
+  /** A former leader comes back, and the archive answers it every other time. */
+  formerLeader: async (cast) => {
+    const { world, hosts, breaks, primary, one, other } = cast;
+    const { random } = world;
+    breaks.power(primary);
+    await updates(cast, one, { fenced: [primary], absent: random.chance(0.5) ? [other] : [] });
+    if (cast.isOver()) return;
+    world.archiveDoes = (host, what) => (host === primary && what === "get" ? { fails: random.chance(0.5) } : null);
+    hosts.powerOn(primary);
+    await wait(world, random.between(5000, 20_000));
+  },
+
   /** The word that it has stopped comes when it counts for nothing any more. */
   lateStop: async (cast) => {
     const { world, breaks, primary, one } = cast;
@@ -208,18 +224,21 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
       world.cutWal.add(`${primary.name}>${one.name}`);
       breaks.agent(primary);
     }
-    await goesOn;
     world.late = null;
     for (let times = 0; times < 4 && !isWritable(one); times++) {
       await wait(world, random.between(500, 15_000));
       await updates(cast, one);
     }
+    await goesOn;
   },
 
   /** Somebody promotes a standby by hand, and another one takes over. */
   byHand: async (cast) => {
-    const { world, breaks, primary, one, other } = cast;
+    const { world, breaks, primary } = cast;
     const { random } = world;
+    // Only whom the ledger has named is asked to stand down.
+    const isNamed = (host: Host): boolean => entriesOf(world).some(({ to }) => to === host.member);
+    const [one, other] = isNamed(cast.other) ? [cast.one, cast.other] : [cast.other, cast.one];
     const first = random.pick(["power", "postgres", "none"]);
     if (first === "power") breaks.power(primary);
     if (first === "postgres") breaks.postgres(primary, random.chance(0.3));
@@ -266,12 +285,15 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     await Promise.all([first, updates(cast, other, { fenced: [primary, one] })]);
   },
 
-  /** A planned change, and beside it somebody claims, who does not know. Both come to their end. */
+  /**
+   * A planned change, and beside it somebody claims, who does not know: before its entry is there, behind it, or both write at once. Both come to
+   * their end.
+   */
   claimBesideAnOffer: async (cast) => {
     const { world, breaks, primary, one, other } = cast;
     const { random, archive } = world;
     const entries = entriesOf(world).length;
-    const begins = random.pick(["at any time", "behind the offer", "both write at once"]);
+    const begins = random.pick(["at any time", "before the offer", "behind the offer", "both write at once"]);
     archive.isSlow = begins === "at any time" && random.chance(0.5);
     const spread = archive.isSlow ? 12_000 : 1200;
     primary.slowness = random.pick(begins === "behind the offer" ? [5, 20] : [1, 1, 5, 20]);
@@ -280,15 +302,18 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
         what === "create" ? { before: random.between(host === primary ? 1000 : 0, 4000) } : null;
     const planned = async (): Promise<void> => {
       if (begins === "at any time") await wait(world, random.between(0, spread));
-      await updates(cast, one, { absent: [other] });
+      await updates(cast, one, { absent: [other], thinks: begins === "before the offer" ? 4000 : 0 });
     };
     const claims = async (): Promise<void> => {
       if (begins === "at any time") await wait(world, random.between(0, spread));
       if (begins === "behind the offer") await until(world, 40_000, () => entriesOf(world).length > entries);
       // Who has stopped stands down by itself.
-      const isFenced = begins !== "behind the offer" || random.chance(0.3);
-      const [fenced, absent] = isFenced ? [[primary], [one]] : [[], [primary, one]];
-      await updates(cast, other, { fenced, absent, thinks: random.pick([4000, 10_000, 30_000]) });
+      const isFenced = begins !== "behind the offer" || random.chance(0.8);
+      const areBoth = begins === "before the offer" && random.chance(0.5);
+      const fenced = isFenced ? (areBoth ? [primary, one] : [primary]) : [];
+      const absent = [primary, one].filter((host) => !fenced.includes(host));
+      const thinks = begins === "before the offer" ? 30_000 : random.pick([4000, 10_000, 30_000]);
+      await updates(cast, other, { fenced, absent, thinks });
     };
     const dies = async (): Promise<void> => {
       if (random.chance(0.3) || !(await until(world, 40_000, () => isWritable(one)))) return;
@@ -359,6 +384,44 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     cast.isEnough();
   },
 
+  /**
+   * Nobody sees the timeline that a new primary has begun, since its WAL reaches neither the archive nor a standby; that one takes over, or is promoted
+   * by hand, and begins one of the same number.
+   */
+  sameNumber: async (cast) => {
+    const { world, breaks, primary, one, other } = cast;
+    const { random } = world;
+    const goesOn = updates(cast, one);
+    if (!(await until(world, 30_000, () => leadsByToken(one))) || cast.isOver()) return void (await goesOn);
+    one.archive = "away";
+    for (const host of random.chance(0.5) ? [other] : [primary, other]) world.cutWal.add(`${one.name}>${host.name}`);
+    await goesOn;
+    await wait(world, random.between(0, 3000));
+    if (random.chance(0.5)) {
+      breaks.byHand(other);
+      await wait(world, random.between(1000, 10_000));
+      stopsByHand(world, other);
+    } else await updates(cast, other, { fenced: [one], absent: random.chance(0.5) ? [primary] : [] });
+    await wait(world, random.between(0, 5000));
+  },
+
+  /** While a standby is off, another one is retired and made anew, and leads: whoever was off has never heard of it. */
+  madeAnew: async (cast) => {
+    const { world, hosts, breaks, one, other } = cast;
+    const third = world.hosts.at(-1) as Host;
+    if (cast.primary === third) await updates(cast, one);
+    const primary = cast.primary === third ? one : cast.primary;
+    const off = [cast.primary, one, other].find((host) => host !== third && host !== primary) as Host;
+    breaks.power(off);
+    for (const to of ["gone", "anew"]) {
+      changesMembers(world, hosts, cast.isOver);
+      if (to === "anew") await until(world, 10_000, () => third.agent !== null);
+      await updates(cast, primary, { absent: [off] });
+    }
+    await updates(cast, third, { absent: [off] });
+    cast.isEnough();
+  },
+
   /** Two claims: the second one asks the first one's author to stand down while that one takes. */
   overlapping: async (cast) => {
     const { world, breaks, primary, one, other } = cast;
@@ -378,11 +441,21 @@ const scenes: Record<string, (cast: Cast) => Promise<void>> = {
     }
     await Promise.all([first, second]);
   },
-};
+} satisfies Record<string, Scene>;
 
-const often = ["crashInAChange", "crashInAChange", "lateGuard"];
-const firstOften = ["claimBesideAnOffer"];
-const first = ["claimBesideAnOffer", "comesBackArmed", "rivals", "crashInAChange", "lateGuard", "lateStop"];
+export type SceneName = keyof typeof scenes;
+export const sceneNames = Object.keys(scenes) as readonly SceneName[];
+
+const often: readonly SceneName[] = ["crashInAChange", "crashInAChange", "lateGuard"];
+const firstOften: readonly SceneName[] = ["claimBesideAnOffer"];
+const first: readonly SceneName[] = [
+  "claimBesideAnOffer",
+  "comesBackArmed",
+  "rivals",
+  "crashInAChange",
+  "lateGuard",
+  "lateStop",
+];
 
 /** All are there, one of them leads and two follow: by themselves, or by updates. */
 async function allIsWell(world: World, hosts: Hosts, isOver: () => boolean): Promise<Cast | null> {
@@ -435,7 +508,7 @@ function breaksOf(world: World, hosts: Hosts, isOver: () => boolean): Cast["brea
 }
 
 /** Scene after scene, each from a cluster that is well, until it is told to end. */
-export function playScenes(world: World, hosts: Hosts, only?: string): Faults {
+export function playScenes(world: World, hosts: Hosts, only?: SceneName): Faults {
   const { random } = world;
   let isOver = false;
   let played = 0;
@@ -445,16 +518,15 @@ export function playScenes(world: World, hosts: Hosts, only?: string): Faults {
       const cast = await allIsWell(world, hosts, () => isOver || isPlayed);
       if (!cast || isOver) return;
       // Whom the ledger has never named has to be asked by nobody: that is so only in the beginning.
-      const [some, all] = played === 0 ? [firstOften, first] : [often, Object.keys(scenes)];
+      const [some, all] = played === 0 ? [firstOften, first] : [often, sceneNames];
       const name = only ?? random.pick(random.chance(0.5) ? some : all);
-      const scene = scenes[name] as (cast: Cast) => Promise<void>;
       trace(world, "--- scene:", name, ...names(cast.primary, cast.one, cast.other));
       world.isCalm = false;
       world.chances = { ...noChances, store: random.pick([0, 0, 0.03, 0.2]) };
       if (random.chance(0.3)) world.chances = { ...world.chances, loss: 0.03, late: 0.05, crash: 0.005 };
       beginsCrashes(world, hosts);
       played++;
-      await scene(cast);
+      await scenes[name](cast);
       isPlayed = true;
       if (isOver) return;
       faultsStop(world);

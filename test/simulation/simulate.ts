@@ -8,7 +8,7 @@ import { type Hosts, hostsOf, type StartAgent } from "./hosts.ts";
 import { checkWriters, isWritable } from "./invariants.ts";
 import { call, type Declared, update } from "./operator.ts";
 import { newData, traffic } from "./postgres.ts";
-import { playScenes } from "./scenes.ts";
+import { playScenes, type SceneName } from "./scenes.ts";
 import { entriesOf, type Host, makeWorld, tokenOf, trace, violated, type World } from "./world.ts";
 
 export interface Outcome {
@@ -25,7 +25,7 @@ export interface Length {
   /** How many steps things go wrong. */
   readonly steps: number;
   /** No walks, and no other scene. */
-  readonly scene?: string | undefined;
+  readonly scene?: SceneName | undefined;
   readonly keepsTrace?: boolean;
 }
 
@@ -225,11 +225,14 @@ async function isAsDeclared(
   violated(world, `${target.name} is the primary, and it is not as declared: ${says.join(", ")}`);
 }
 
-/** It is so for good: nobody starts PostgreSQL anew, or copies data again and again, nor does the same update once more. */
+/** It is so for good: nobody starts PostgreSQL anew, copies data again and again, or logs the same again and again; nor does the same update once more. */
 async function staysSo(world: World, goes: Goes, present: readonly Host[], again: () => Promise<void>): Promise<void> {
   await waits(world, goes, 15_000);
   const before = present.map(({ starts }) => starts);
+  const events = present.map((host) => host.events);
   await waits(world, goes, 25_000);
+  for (const [at, host] of present.entries())
+    if (host.events - (events[at] as number) > 10) violated(world, `${host.name} is as declared, and goes on logging`);
   const failed = await done(world, goes, again());
   if (failed !== null) return violated(world, `an update that has nothing to do fails: ${failed}`);
   for (const [at, { name, starts }] of present.entries())

@@ -5,7 +5,7 @@
  */
 import { strict as assert } from "node:assert";
 import { startAgent } from "../../agent/main.ts";
-import { withBug } from "./bugs.ts";
+import { sceneOf, withBug } from "./bugs.ts";
 import { run, runMany } from "./simulate.ts";
 
 const length = { steps: 8000 };
@@ -31,10 +31,15 @@ describe("simulation of three agents", function () {
     "absent members are not asked",
     "the target takes what it has replayed at least",
     "it stands down while it promotes",
-    "the signal is removed before the verdict",
+    "a primary offers over what is open",
+    "a promotion keeps the leader's origin of that number",
+    "a promotion by hand keeps the leader's origin",
+    "who hears of a leader has its data, and a slot is for a number",
+    "a target asks only whom it knows who leads",
   ] as const)
     it(`finds that ${name}`, async function () {
-      const { violation, steps } = await withBug(name, (start) => runMany(1, 200_000, length, start));
+      const ofBug = { ...length, scene: sceneOf(name) };
+      const { violation, steps } = await withBug(name, (start) => runMany(1, 200_000, ofBug, start));
       assert.notEqual(violation, null);
       if (this.test) this.test.title += ` (${violation}, in ${steps} steps)`;
     });

@@ -77,8 +77,8 @@ function storageOf(world: World, host: Host, life: Life): LedgerStorage {
       return late(reply, behind);
     },
     get: (key) => {
-      const { before, behind } = world.archiveDoes?.(host, "get", key) ?? {};
-      const isLost = !world.isCalm && random.chance(world.chances.store);
+      const { before, behind, fails = false } = world.archiveDoes?.(host, "get", key) ?? {};
+      const isLost = fails || (!world.isCalm && random.chance(world.chances.store));
       const reply = operation(world, life, ...ms(before), () => {
         requireStore();
         if (isLost) throw new Error("503 SlowDown");

@@ -70,6 +70,8 @@ export interface Host {
   pg: Server;
   /** How often PostgreSQL was started. */
   starts: number;
+  /** How many events its agents have logged. */
+  events: number;
   clock: { offset: number };
   snapshot: Disk | null;
   /** How far the archive is away from this host; `archive` says how it is for all. */
@@ -107,11 +109,12 @@ export interface Appointed {
   readonly who: "power" | "agent";
 }
 
-/** Milliseconds before it does what it is asked, and before it says so. `timesOut`: it does it much later, or never. */
+/** Milliseconds before it does what it is asked, and before it says so. `timesOut`: it creates it much later, or never. `fails`: it gives nothing. */
 export interface ArchiveDoes {
   readonly before?: number;
   readonly behind?: number;
   readonly timesOut?: "late" | "never";
+  readonly fails?: boolean;
 }
 
 /** How often what goes wrong by itself, in this run. */
@@ -196,6 +199,7 @@ export function makeWorld(seed: number, keepsTrace: boolean): World {
       disk: emptyDisk(),
       pg: noServer(),
       starts: 0,
+      events: 0,
       clock: { offset: random.between(0, 1e6) },
       snapshot: null,
       archive: "near",

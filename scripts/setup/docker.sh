@@ -16,7 +16,10 @@ docker_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/de
 ensure_docker() {
   if ! { command -v docker >/dev/null && docker_answers; }; then provide_docker; fi
   # Whoever uses the engine says so: a build that runs in another checkout shows in no list of containers.
-  if [[ -d $DOCKER_RUN/users ]]; then began $$ >"$DOCKER_RUN/users/$$"; fi
+  if [[ -d $DOCKER_RUN/users ]]; then
+    began $$ >"$DOCKER_RUN/users/$$"
+    docker_has_other_users || true
+  fi
 }
 
 provide_docker() {
@@ -68,20 +71,26 @@ wait_for_docker() {
 # began PID: when a process began, in ticks since the boot. Another one may have its number later.
 began() { cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null; }
 
-# Whether another run of our scripts that has asked for the engine goes on.
+# Whether another run of our scripts that has asked for the engine goes on. Files of runs that are gone are removed.
 docker_has_other_users() {
-  local file pid
+  local file pid known others=1
   for file in "$DOCKER_RUN"/users/*; do
     pid=${file##*/}
-    if [[ $pid != "$$" && -d /proc/$pid && $(began "$pid") == "$(cat "$file" 2>/dev/null)" ]]; then return 0; fi
-    rm -f "$file" 2>/dev/null || true
+    known=$(cat "$file" 2>/dev/null || true)
+    # Empty: it is being written.
+    if [[ ! -d /proc/$pid || (-n $known && $known != "$(began "$pid")") ]]; then
+      rm -f "$file" 2>/dev/null || true
+    elif [[ $pid != "$$" ]]; then
+      others=0
+    fi
   done
-  return 1
+  return $others
 }
 
 # Only the engine that ensure_docker has started, and only when it runs nothing for anybody.
 stop_docker_if_ours() {
   local pid deadline=$((SECONDS + 30))
+  rm -f "$DOCKER_RUN/users/$$"
   if docker_has_other_users; then return; fi
   pid=$(cat "$DOCKER_PID" 2>/dev/null || true)
   if [[ -z $pid || $(cat "/proc/$pid/comm" 2>/dev/null) != dockerd ]]; then return; fi

@@ -74,7 +74,10 @@ describe("Docker's engine that does not run", () => {
       .replace(/^.*\) /, "")
       .split(" ")[19];
     writeFileSync(join(users, String(process.pid)), `${began}\n`);
+    const gone = "999999999"; // no process can have it
+    writeFileSync(join(users, gone), "1\n");
     assert.ok(isUsed());
+    assert.deepEqual(readdirSync(users), [String(process.pid)]);
     writeFileSync(join(users, String(process.pid)), `${Number(began) - 1}\n`);
     assert.ok(!isUsed());
     assert.deepEqual(readdirSync(users), []);

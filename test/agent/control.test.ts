@@ -11,7 +11,7 @@ import {
   allMajors,
   asServer,
   fetchServers,
-  markOf,
+  markOfServer,
   newServer,
   query,
   removeDirectory,
@@ -85,7 +85,7 @@ describe("pg_control of real servers", function () {
   }
 
   for (const major of allMajors) {
-    it(`${major}: what it says is what the server says, in each state, and where its WAL ends${markOf(major)}`, async () => {
+    it(`${major}: what it says is what the server says, in each state, and where its WAL ends${markOfServer(major)}`, async () => {
       const server = await made(`control-${major}`, major);
       const { controlVersion } = serverMajors[major];
       assert.deepEqual(

@@ -28,7 +28,7 @@ import {
   configure,
   copyOf,
   fetchServers,
-  markOf,
+  markOfServer,
   newServer,
   query,
   removeDirectory,
@@ -127,7 +127,7 @@ describe("PostgreSQL, as the agent runs it", function () {
   const hasSignal = ({ server }: Node) => readdirSync(server.data).includes(serverMajors[server.major].signal);
 
   for (const major of allMajors) {
-    it(`${major}: starts, follows, hands over at exactly the end, is promoted, and follows back${markOf(major)}`, async () => {
+    it(`${major}: starts, follows, hands over at exactly the end, is promoted, and follows back${markOfServer(major)}`, async () => {
       const [a, b] = await pair(major, major);
       assert.equal(await a.postgres.running(), "nothing");
       await a.postgres.putSignal();

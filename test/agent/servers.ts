@@ -15,7 +15,8 @@ const run = promisify(execFile);
 export const allMajors = Object.keys(serverMajors).sort((a, b) => Number(a) - Number(b)) as ServerMajorName[];
 
 /** What a title ends with: CI takes the oldest and the newest major, the default one, and the oldest that hosts are made with. */
-export const markOf = (major: ServerMajorName): string => (["9.6", "13", "17", "18"].includes(major) ? "" : " [full]");
+export const markOfServer = (major: ServerMajorName): string =>
+  ["9.6", "13", "17", "18"].includes(major) ? "" : " [full]";
 
 let found: ReadonlyMap<string, string> | undefined;
 

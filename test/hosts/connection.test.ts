@@ -16,7 +16,7 @@ import { renderPostgresqlConf } from "../../model/render/postgresqlConf.ts";
 import { renderStandbyConf } from "../../model/render/standby.ts";
 import { scramVerifier } from "../../model/scram.ts";
 import { parse, ssh } from "../unit/model/support.ts";
-import { hostImage, imageMajors, markOf, shellWord } from "./image.ts";
+import { hostImage, imageMajors, markOfImage, shellWord } from "./image.ts";
 
 const password = "p@ss:/?#[]%&= '\\x\"$";
 const replicationPassword = "repl:with\\both";
@@ -175,7 +175,7 @@ async function freePort(): Promise<number> {
 }
 
 for (const major of imageMajors) {
-  describe(`servers from rendered files, PostgreSQL ${major}${markOf(major)}`, () => {
+  describe(`servers from rendered files, PostgreSQL ${major}${markOfImage(major)}`, () => {
     let pair: Pair;
     let primary: number;
     let standby: number;

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { Client } from "ssh2";
 import { leftovers, script, type TestHost, TestHosts } from "../support/hosts.ts";
-import { imageMajors, markOf } from "./image.ts";
+import { imageMajors, markOfImage } from "./image.ts";
 
 /** Logs in with the host's key checked, and gives the output of a command. */
 function ssh(host: TestHost, command: string): Promise<string> {
@@ -58,7 +58,7 @@ describe("docker hosts", function () {
   });
 
   for (const major of imageMajors) {
-    it(`boot from the image for PostgreSQL ${major}, and again on the same port${markOf(major)}`, async () => {
+    it(`boot from the image for PostgreSQL ${major}, and again on the same port${markOfImage(major)}`, async () => {
       const host = await hosts.makeHost({ name: `n${major}`, image: String(major) });
       assert.equal(await ssh(host, "hostname"), `n${major}`);
       assert.equal(await ssh(host, "systemctl is-system-running --wait; systemctl --failed --no-legend"), "running");

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 export const imageMajors = [13, 15, 17, 18] as const;
 
 /** What a title ends with: CI takes the oldest of them and the default. */
-export const markOf = (major: (typeof imageMajors)[number]): string => (major === 13 || major === 17 ? "" : " [full]");
+export const markOfImage = (major: (typeof imageMajors)[number]): string =>
+  major === 13 || major === 17 ? "" : " [full]";
 
 /** Tag of the host image of a major; builds it where it is not there. */
 export function hostImage(major: number): string {

@@ -8,7 +8,7 @@ import type { SettingDefinition } from "../../model/settings/settingDefinition.t
 import { settingDefinition, settingDefinitions } from "../../model/settings/settings.ts";
 import { parseSettingValue } from "../../model/settings/settingValue.ts";
 import { docker, parse, problemsOf } from "../unit/model/support.ts";
-import { hostImage, imageMajors, inContainer, markOf, shellWord } from "./image.ts";
+import { hostImage, imageMajors, inContainer, markOfImage, shellWord } from "./image.ts";
 
 interface Server {
   readonly major: PostgresMajor;
@@ -58,7 +58,7 @@ function assertSame(major: PostgresMajor, settings: Readonly<Record<string, stri
 }
 
 for (const major of imageMajors) {
-  describe(`the parser of PostgreSQL ${major}${markOf(major)}`, () => {
+  describe(`the parser of PostgreSQL ${major}${markOfImage(major)}`, () => {
     let server: Server;
     before(() => {
       server = { major, image: hostImage(major) };

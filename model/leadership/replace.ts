@@ -51,12 +51,13 @@ export const tokenOfReplacement = (me: Member, my: Token, change: Change, keptOf
 });
 
 /**
- * Whether this node begins the new ledger, which nobody has begun: it took over for it, and nothing of that is written. `reading`: of where the
- * new ledger is to lie. `found`: its own first entry, the reply to which was lost.
+ * Whether this node begins the new ledger, which nobody has begun: it took over for it, nothing of that is written, and it has agreed to no
+ * other one since. `reading`: of where the new ledger is to lie. `found`: its own first entry, the reply to which was lost.
  */
 export function mayBeginAnew(me: Member, my: Token, reading: Reading): Decision<{ readonly found: Entry | undefined }> {
   if (my.leader !== me || my.overrides === 0)
     return refuse({ kind: "notTheLeader", node: me, leader: my.leader, serving: false });
+  if (my.successor !== undefined) return refuse({ kind: "otherLedger", node: me, ledger: my.successor });
   if (reading.kind === "unread") return refuse({ kind: "ledger", own: reading });
   const [found] = reading.entries;
   if (found && (found.ledger !== heeded(my) || found.to !== me))

@@ -40,6 +40,7 @@ const b = member("node-b", key("b"));
 const c = member("node-c", key("c"));
 const OLD = "0b8f6c1e-6a0f-4a55-9d0d-3f6f0a7f3a10";
 const NEW = "5d0c7c3a-91f5-4d0e-8a53-0a6f0a7f3a11";
+const NEWER = "7c2f0e5b-3d64-4b1a-9c1e-0a6f0a7f3a12";
 const at = "2026-11-27T05:52:36Z";
 const nonce = key("0").slice(0, 32);
 const first: Entry = {
@@ -135,6 +136,8 @@ describe("a ledger that is lost is replaced", () => {
     assert.ok(mayBeginAnew(b, took, read()).may);
     assert.ok(!mayBeginAnew(b, took, unread("timeout")).may);
     assert.ok(!mayBeginAnew(c, took, read()).may);
+    const agreedSince = mayBeginAnew(b, { ...took, promises: [c], successor: NEWER }, read());
+    assert.ok(!agreedSince.may && agreedSince.why.kind === "otherLedger");
     const other = mayBeginAnew(b, took, read({ ...begun, to: c, by: c }));
     assert.ok(!other.may);
     assert.match(formatExplanation(explain(other.why, read())), /lies entry 2 of 2026[^\n]*by node-c/);

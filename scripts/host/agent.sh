@@ -2,7 +2,8 @@
 # The agent of this host: its program and runtime by version, its keys, its config, and the units of the agent and of PostgreSQL. PostgreSQL goes on
 # meanwhile. Where the new agent does not run, the one before is put back.
 #
-# parameters: agent_files (a directory of root's with `node` and `understudy-agent.cjs`, unless they are in place; it is gone afterwards) node_sha256 agent_sha256
+# parameters: agent_files (a directory of root's with `node` and `understudy-agent.cjs`, unless they are in place; it is gone afterwards)
+#             node_version node_sha256 (of what was sent) agent_sha256
 #             agent_conf (see agent/real/config.ts) agent_ca agent_crt agent_key ledger_key ledger_credentials ledger_ca (both empty: the ledger is a directory)
 # outcome: {"node","agent"}: the version that runs
 
@@ -26,7 +27,7 @@ in_place() {
   mv -T "$3.new" "$3"
   sync "${3%/*}"
 }
-readonly runtime=$library/node/${node_sha256:0:16}
+readonly runtime=$library/node/$node_version
 readonly program=$library/agent/${agent_sha256:0:16}
 in_place node "$node_sha256" "$runtime"
 in_place understudy-agent.cjs "$agent_sha256" "$program"

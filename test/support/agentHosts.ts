@@ -187,6 +187,7 @@ export class AgentCluster {
     const { program: _, ...others } = given;
     const parameters = {
       agent_files: "/root/agent-files",
+      node_version: process.versions.node,
       node_sha256: await sha256(process.execPath),
       agent_sha256: await sha256(given.program ?? program),
       agent_conf: conf.trim(),

@@ -28,29 +28,36 @@ export async function bringAgent(input: AgentInput, say: (line: string) => void)
     const message = "the agent's sources changed while the update ran\nHINT: run 'pulumi up' again.";
     return { ok: false, reason: "failed", message };
   }
-  const files = { node: await nodeFor(architecture), "understudy-agent.cjs": await agentProgram(input.program) };
-  const contents = Object.fromEntries(
-    await Promise.all(Object.entries(files).map(async ([file, path]) => [file, await readFile(path)] as const)),
-  ) as Record<keyof typeof files, Buffer>;
-  const digests = { node: sha256(contents.node), program: sha256(contents["understudy-agent.cjs"]) };
+  const program = await readFile(await agentProgram(input.program));
+  const digest = sha256(program);
 
   return await withHost({ name, connection }, async (onHost) => {
-    const asked = await onHost(whatIsThere(digests));
-    if (!asked.ok) return asked;
-    const missing = asked.stdout.split("\n");
-    for (const [file, content] of Object.entries(contents).filter(([name]) => missing.includes(name))) {
-      if (file === "node") say(`${name}: sending the agent's Node, once`);
-      const sent = await onHost(`sh -c 'gzip -d >${directory}/${file}'`, {
+    const send = (file: string, content: Buffer): Promise<RunResult> =>
+      onHost(`sh -c 'gzip -d >${directory}/${file}'`, {
         stdin: gzipSync(content, { level: 1 }),
         timeoutSeconds: sendSeconds,
       });
+    const asked = await onHost(whatIsThere(input.node, digest));
+    if (!asked.ok) return asked;
+    const missing = asked.stdout.split("\n");
+    let nodeDigest = "";
+    if (missing.includes("node")) {
+      say(`${name}: sending the agent's Node, once`);
+      const node = await readFile(await nodeFor(architecture));
+      nodeDigest = sha256(node);
+      const sent = await send("node", node);
+      if (!sent.ok) return sent;
+    }
+    if (missing.includes("understudy-agent.cjs")) {
+      const sent = await send("understudy-agent.cjs", program);
       if (!sent.ok) return sent;
     }
     return await onHost(`understudy agent ${name}`, {
       stdin: renderParameters({
         agent_files: directory,
-        node_sha256: digests.node,
-        agent_sha256: digests.program,
+        node_version: input.node,
+        node_sha256: nodeDigest,
+        agent_sha256: digest,
         ...parameters,
       }),
       timeoutSeconds: agentSeconds,
@@ -60,8 +67,8 @@ export async function bringAgent(input: AgentInput, say: (line: string) => void)
 }
 
 /** Makes the directory, and prints which files are missing on the host. */
-const whatIsThere = ({ node, program }: { readonly node: string; readonly program: string }): string =>
-  `sh -c 'umask 077; cd /usr/local/lib/understudy && rm -rf agent-files && mkdir agent-files && { test -f node/${node.slice(0, 16)}/node || echo node; test -f agent/${program.slice(0, 16)}/understudy-agent.cjs || echo understudy-agent.cjs; }'`;
+const whatIsThere = (node: string, program: string): string =>
+  `sh -c 'umask 077; cd /usr/local/lib/understudy && rm -rf agent-files && mkdir agent-files && { test -f node/${node}/node || echo node; test -f agent/${program.slice(0, 16)}/understudy-agent.cjs || echo understudy-agent.cjs; }'`;
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 

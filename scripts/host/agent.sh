@@ -40,7 +40,13 @@ fi
 # What is there is kept until the new agent runs.
 before=$(mktemp -d /run/understudy-agent-before.XXXXXX)
 readonly before
-changed=no
+# Whether the agent has to be started with what is there; also where a run was killed before it had.
+changed=yes
+readonly settled=/run/understudy-agent-settled
+if [[ -f $settled ]]; then
+  changed=no
+  rm "$settled"
+fi
 # put PATH MODE: stdin becomes the file.
 put() {
   [[ ! -f $1 ]] || cp -p --parents "$1" "$before"
@@ -58,6 +64,22 @@ put "$agent_etc/ledger.key" 600 < <(printf '%s' "$ledger_key")
 [[ -z $ledger_ca ]] || put "$agent_etc/ledger-ca.crt" 600 <<<"$ledger_ca"
 # A standby's settings: the agent writes them before each start.
 [[ -f $etc/standby.conf ]] || write_file "$etc/standby.conf" root:root 644 </dev/null || true
+
+put "$agent_etc/command" 755 <<COMMAND
+#!/bin/sh
+exec /usr/bin/env -i LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin $runtime/node $program/understudy-agent.cjs "\$@"
+COMMAND
+ln -sfn "$agent_etc/command" /usr/local/sbin/understudy-agent
+
+# Before the first agent of this host. Where there is its unit, the store was looked at.
+if [[ ! -f /etc/systemd/system/$agent_unit ]]; then
+  said=$("$agent_etc/command" check-ledger "$agent_etc/agent.json" 2>&1) || {
+    rm -rf "$agent_etc"
+    refuse "the archive's store cannot hold the ledger, which decides who leads
+$(indented <<<"$said")" "Give the archive a store that knows 'If-None-Match: *', and that says which object is missing (the credentials have to be allowed to list)."
+  }
+  printf '%s\n' "$said"
+fi
 
 put "/etc/systemd/system/$unit" 644 <<UNIT
 # Written by Understudy.
@@ -149,12 +171,6 @@ ExecStart=$runtime/node $program/understudy-agent.cjs signal $agent_etc/agent.js
 WantedBy=multi-user.target
 UNIT
 
-put "$agent_etc/command" 755 <<COMMAND
-#!/bin/sh
-exec /usr/bin/env -i LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin $runtime/node $program/understudy-agent.cjs "\$@"
-COMMAND
-ln -sfn "$agent_etc/command" /usr/local/sbin/understudy-agent
-
 agent_answers() {
   "$agent_etc/command" status --json >/dev/null 2>&1
 }
@@ -175,18 +191,13 @@ agent_log() {
 put_back() {
   (cd "$before" && find . -type f) | while IFS= read -r file; do cp -p "$before/$file" "/${file#./}.back" && mv -f "/${file#./}.back" "/${file#./}"; done
   systemctl daemon-reload
-  if [[ -f $before/etc/systemd/system/$agent_unit ]]; then systemctl restart "$agent_unit"; else systemctl disable --now --quiet "$agent_unit"; fi
+  if [[ -f $before/etc/systemd/system/$agent_unit ]]; then
+    systemctl restart "$agent_unit"
+  else
+    systemctl disable --now --quiet "$agent_unit"
+    rm -f "/etc/systemd/system/$agent_unit"
+  fi
 }
-
-# Before the first agent of this host is started. What is there by then was looked at by the ones before.
-if [[ ! -f $before/etc/systemd/system/$agent_unit ]]; then
-  said=$("$agent_etc/command" check-ledger "$agent_etc/agent.json" 2>&1) || {
-    rm -rf "/etc/systemd/system/$agent_unit" "$agent_etc"
-    refuse "the archive's store cannot hold the ledger, which decides who leads
-$(indented <<<"$said")" "Give the archive a store that knows 'If-None-Match: *', and that says which object is missing (the credentials have to be allowed to list)."
-  }
-  printf '%s\n' "$said"
-fi
 
 # Earlier versions let systemd start PostgreSQL.
 rm -f "/etc/systemd/system/multi-user.target.wants/$unit"
@@ -210,4 +221,5 @@ done
 # Earlier ones are not needed any more.
 find "$library/node" "$library/agent" -mindepth 1 -maxdepth 1 ! -path "$runtime" ! -path "$program" -exec rm -rf {} +
 rm -rf "$before" "$agent_files"
+: >"$settled"
 result node "$node" agent "${version#understudy-agent }"

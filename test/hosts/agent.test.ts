@@ -89,6 +89,42 @@ describe("the agent on hosts that systemd has booted", function () {
     assert.match(await a.exec("understudy-agent status"), /^node-a {2}has no data /);
   });
 
+  it("the first agent of a host is brought there, and its ledger tried, whenever a run is killed on the way", async () => {
+    const kept = (file: string) => c.exec(`cat /etc/understudy/agent/${file}`);
+    const own = {
+      agent_crt: (await kept("agent.crt")).trim(),
+      agent_key: (await kept("agent.key")).trim(),
+      ledger_key: await kept("ledger.key"),
+    };
+    await c.exec(
+      `systemctl disable --now understudy-agent; rm -r /etc/understudy/agent /etc/systemd/system/understudy-agent.service`,
+    );
+    /** @param there a pattern of the program that the step waits for by then */
+    const isKilled = async (there: string, given: Readonly<Record<string, string>>) => {
+      const killed = assert.rejects(cluster.installAgent(c, { ...own, ...given }));
+      await until(`${there} to run`, 60, async () => (await c.exec(`pgrep -f '${there}' || true`)) !== "");
+      await c.exec(`pkill -KILL -f '/understud[y] agent|${there}'`);
+      await killed;
+    };
+
+    const hangs =
+      "if (process.argv[2] === '--version') console.log('understudy-agent 9.9.9'); else setInterval(() => {}, 1e6);";
+    await isKilled("check-ledge[r]", { program: cluster.fileOf(hangs) });
+    const strangers = JSON.stringify({ accessKeyId: "nobody", secretAccessKey: "nobody" });
+    await assert.rejects(
+      cluster.installAgent(c, { ...own, ledger_credentials: strangers }),
+      /the archive's store cannot hold the ledger[\s\S]*HINT: /,
+    );
+
+    const stub = "/usr/sbin/systemctl";
+    const hangsToo = '#!/bin/sh\ncase $1 in restart) exec sleep 12345 ;; esac\nexec /usr/bin/systemctl "$@"\n';
+    await c.exec(`install -m 755 /dev/stdin ${stub}`, hangsToo);
+    await isKilled("sleep 1234[5]", {});
+    await c.exec(`rm ${stub}`);
+    await cluster.installAgent(c, own);
+    await c.untilReport("it to answer", () => true);
+  });
+
   it("makes a cluster, whose standbys copy the primary", async () => {
     await cluster.provision("node-a");
     await cluster.untilLedBy("node-a");

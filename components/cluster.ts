@@ -254,7 +254,7 @@ export class PostgresCluster extends ClusterPart {
           epoch,
           system_identifier: asked.systemIdentifier,
           ...followParameters(config, node.node, upstreamOf(declaredPrimary)),
-          ...(requests ? { request: requests.demote(proofs) } : {}),
+          ...(requests ? { fenced: fencedParameter(fenced), claims: numbers, request: requests.demote(proofs) } : {}),
         },
         [prepare, ...pauses, ...(requests ? fenced.map((fence) => fence.step) : [])],
         role(config, node.node),
@@ -279,6 +279,7 @@ export class PostgresCluster extends ClusterPart {
         ...(requests
           ? {
               from: asked.apply((known) => known.from),
+              claims: numbers,
               initialize: requests.initialize,
               promote: requests.promote(proofs),
               members: requests.members,

@@ -3,6 +3,7 @@
 #
 # parameters: intent from (who led before; empty: nobody) fresh (yes: no node has data, see preflight) replication_verifier monitor_verifier
 #             restore_id (what a new cluster is made from, as `restore` has left it; empty: from nothing)
+#             fenced claims (numbers of the entries that fences are for; empty: there are none)
 #             initialize promote members (requests of the agent's steps, as JSON)
 # outcome: {"primary","from","systemIdentifier","timeline","epoch","restored"}
 
@@ -38,6 +39,7 @@ if ! has_data; then
 fi
 require_same_restore
 if [[ $fresh == yes ]]; then agent_step initialize "$initialize"; fi
+[[ -z $claims ]] || fenced_are_silent
 agent_step promote "$promote"
 await 600 "crash recovery to end" is_writable
 make_own_roles

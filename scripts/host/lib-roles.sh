@@ -1,6 +1,27 @@
 # shellcheck shell=bash
 # Sourced by the steps that make a primary.
 
+# Whatever a fence has proven: who answers this node is not off.
+#
+# of the caller: fenced (nodes that are proven to be off, a line each: name, proof, address, SSH port, PostgreSQL's port)
+fenced_are_silent() {
+  local name address ssh_port postgres_port asked
+  local -a asking=()
+  while read -r name _ address ssh_port postgres_port; do
+    [[ -n $name ]] || continue
+    { connects 2 "$address" "$ssh_port" >/dev/null || exit 1; } &
+    asking+=($!)
+    { connects 2 "$address" "$postgres_port" >/dev/null || exit 1; } &
+    asking+=($!)
+  done <<<"$fenced"
+  for asked in "${asking[@]}"; do
+    if wait "$asked"; then
+      refuse "a node that is declared fenced answers this node" \
+        "See that it is off, and that nothing starts it again; then run 'pulumi up' again."
+    fi
+  done
+}
+
 # Roles of ours: made where they are missing, changed where they differ. pg_rewind reads files of the primary, as a base backup does.
 # https://www.postgresql.org/docs/current/app-pgrewind.html
 #

@@ -59,24 +59,15 @@ is_decided() {
 
 # Everybody who may lead is off, or has given its role up for this very change.
 take_over() {
-  local name proof address ssh_port postgres_port answer known witness off=' '
-  local -a said asking=()
-  while read -r name proof address ssh_port postgres_port; do
+  local name proof answer known witness off=' '
+  local -a said
+  while read -r name proof _; do
     [[ -n $name ]] || continue
     [[ $proof == "$intent:$token_epoch" ]] || refuse "there is no proof for this update that $name is off" \
       "Run 'pulumi up' without --target and --exclude."
-    { connects 2 "$address" "$ssh_port" >/dev/null || exit 1; } &
-    asking+=($!)
-    { connects 2 "$address" "$postgres_port" >/dev/null || exit 1; } &
-    asking+=($!)
     off+="$name "
   done <<<"$fenced"
-  for name in "${asking[@]}"; do
-    if wait "$name"; then
-      refuse "a node that is declared fenced answers this node" \
-        "See that it is off, and that nothing starts it again; then run 'pulumi up' again."
-    fi
-  done
+  fenced_are_silent
   known=$(witnesses 0) || refuse "the archive cannot be asked who else took over" "Bring the archive back, then run 'pulumi up' again."
   while read -r name _; do
     [[ $name != "$node" && $off != *" $name "* ]] || continue

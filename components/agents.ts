@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { all, type CustomResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
 import { claimsIn } from "../model/agentPlan.ts";
+import { defaultAgentPort } from "../model/agentPort.ts";
 import { agentSources } from "../model/agentSources.ts";
 import { type ClusterConfig, nodesOf } from "../model/config/config.ts";
 import { digestOf } from "../model/hostScripts.ts";
@@ -9,15 +10,15 @@ import { memberOf } from "../model/memberKey.ts";
 import type { Members } from "../model/members.ts";
 import { walFlags } from "../model/paths.ts";
 import type { Outcome } from "../model/preflight/index.ts";
-import { type AgentPeer, defaultAgentPort, renderAgentConf } from "../model/render/agentConf.ts";
+import { type AgentPeer, renderAgentConf } from "../model/render/agentConf.ts";
 import { agentRestoreCommand, pgbackrestCommand } from "../model/render/pgbackrest.ts";
 import type { AgentInput } from "../model/stepInputs.ts";
+import type { Ledger } from "./archive.ts";
 import { type Certificate, type ClusterSecrets, certificate, password } from "./clusterSecrets.ts";
-import { given } from "./given.ts";
 import { jsonInput, LocalStep } from "./localStep.ts";
 import type { ClusterNode } from "./node.ts";
 import { command, pathOf } from "./programs.ts";
-import type { ArchiveServer, Fence } from "./targets/machine.ts";
+import type { Fence } from "./targets/machine.ts";
 import type { Update } from "./update.ts";
 
 /** What the agents of a cluster are known by: made once for each node, whatever its host. */
@@ -52,17 +53,14 @@ export interface AgentsArgs {
   readonly keys: AgentKeys;
   readonly nodes: readonly ClusterNode[];
   readonly members: Output<Members>;
-  readonly server: ArchiveServer | undefined;
+  readonly ledger: Ledger;
   /** The steps that come before it. */
   readonly after: readonly Resource[];
 }
 
 /** The steps `agent`: on each host runs the agent of this version, which knows the others and reaches the ledger. */
 export function agentSteps(args: AgentsArgs, opts: CustomResourceOptions): readonly LocalStep[] {
-  const { update, config, secrets, keys, nodes, members, server, after } = args;
-  const place = server?.ledger;
-  if (!server || !place) throw new Error("the target has made no place for the ledger");
-  const ownCa = server.signedBy === "stack";
+  const { update, config, secrets, keys, nodes, members, ledger, after } = args;
   const peers = members.apply(({ members: known }) =>
     known.flatMap(({ name, address, agent }): AgentPeer[] =>
       agent === undefined
@@ -78,19 +76,14 @@ export function agentSteps(args: AgentsArgs, opts: CustomResourceOptions): reado
   const program = digestOf(agentSources(pathOf("..")));
   const node = readFileSync(pathOf("../.node-version"), "utf8").trim();
   const conf = (of: ClusterNode) =>
-    all([peers, given(config.archive)]).apply(([known, archive]) => {
+    all([peers, ledger.place]).apply(([known, place]) => {
       const me = known.find(({ name }) => name === of.node.name);
       if (!me) throw new Error(`no agent of ${of.node.name}`);
       return renderAgentConf({
         node: { ...me, dataDirectory: of.node.dataDirectory },
         peers: known.filter((each) => each !== me),
         major: config.postgresVersion,
-        ledger: {
-          kind: "s3",
-          endpoint: `https://${server.endpoint.host}:${server.endpoint.port}`,
-          ...{ bucket: place.bucket, region: archive.region, prefix: "ledger/", uriStyle: "path" },
-          ...{ hasOwnCa: ownCa, verifyTls: true },
-        },
+        ledger: place,
         archive: { kind: "pgbackrest", stanza: config.clusterName },
         archiveFed: known.filter(({ name }) => config.nodes[name]?.source === "archive").map(({ member }) => member),
         standbySettings: {
@@ -116,13 +109,11 @@ export function agentSteps(args: AgentsArgs, opts: CustomResourceOptions): reado
               agent_crt: trimmed((keys.certificates[of.node.name] as Certificate).certificate),
               agent_key: trimmed((keys.certificates[of.node.name] as Certificate).privateKey),
               ledger_key: keys.ledgerKey,
-              ledger_credentials: all([place.accessKey, place.secretKey]).apply(([accessKeyId, secretAccessKey]) =>
-                JSON.stringify({ accessKeyId, secretAccessKey }),
-              ),
-              ledger_ca: ownCa ? trimmed(secrets.caCertificate) : "",
+              ledger_credentials: ledger.credentials.apply((known) => JSON.stringify(known)),
+              ledger_ca: trimmed(ledger.caCertificate),
             },
           }),
-          after: [...after, ...server.ready],
+          after: [...after, ...ledger.ready],
         },
         opts,
       ),

@@ -1,7 +1,9 @@
-import { all, type Output, output, type Resource, secret, unsecret } from "@pulumi/pulumi";
+import { all, type Input, type Output, output, type Resource, secret, unsecret } from "@pulumi/pulumi";
 import type { RestoreFrom } from "../model/archive/source.ts";
 import type { ClusterConfig } from "../model/config/config.ts";
+import { type HostAndPort, httpsEndpoint } from "../model/config/network.ts";
 import { hostFiles } from "../model/paths.ts";
+import type { AgentLedger } from "../model/render/agentConf.ts";
 import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
 import type { ClusterSecrets } from "./clusterSecrets.ts";
 import { given } from "./given.ts";
@@ -28,21 +30,16 @@ export interface Archive {
   readonly ready: readonly Resource[];
 }
 
-interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** The archive that config declares: the stack's own (`server`), or an endpoint of the user's. */
 export function archiveOf(config: ClusterConfig, secrets: ClusterSecrets, server: ArchiveServer | undefined): Archive {
   const { archive } = config;
-  const describe = (bucket: string, endpoint: Endpoint) => ({
+  const describe = (bucket: string, endpoint: HostAndPort) => ({
     bucket,
-    endpoint: `https://${endpoint.host}:${endpoint.port}`,
+    endpoint: httpsEndpoint(endpoint),
     prefix: archive.prefix,
     stanza: config.clusterName,
   });
-  const identify = (bucket: string, { host, port }: Endpoint) => `${host}:${port}/${bucket}/${archive.prefix}`;
+  const identify = (bucket: string, { host, port }: HostAndPort) => `${host}:${port}/${bucket}/${archive.prefix}`;
   switch (archive.server) {
     case "own": {
       if (!server) throw new Error("the target made no server for the archive");
@@ -69,7 +66,7 @@ export function archiveOf(config: ClusterConfig, secrets: ClusterSecrets, server
         // Without credentials: those that it has here may write.
         reader: secret(
           known.apply(({ endpoint, bucket, prefix, region, uriStyle, caCertificate, verifyTls }) => ({
-            ...{ endpoint: `https://${endpoint.host}:${endpoint.port}`, bucket, prefix, region, uriStyle, verifyTls },
+            ...{ endpoint: httpsEndpoint(endpoint), bucket, prefix, region, uriStyle, verifyTls },
             ...{ caCertificate: caCertificate ?? "", stanza: config.clusterName },
           })),
         ),
@@ -90,8 +87,60 @@ function ownReader(
     ...([given(archive), access, signedBy === "stack" ? secrets.caCertificate : ""] as const),
     all([reader?.accessKey, reader?.secretKey]),
   ]).apply(([{ bucket, prefix, region }, { uriStyle, verifyTls }, caCertificate, [accessKey, secretKey]]) => ({
-    ...{ endpoint: `https://${reader?.host ?? endpoint.host}:${endpoint.port}`, bucket, prefix, region },
+    ...{ endpoint: httpsEndpoint({ ...endpoint, host: reader?.host ?? endpoint.host }), bucket, prefix, region },
     ...{ uriStyle, verifyTls, caCertificate, stanza: clusterName },
     ...(reader === undefined ? {} : { accessKey, secretKey, container: reader.container }),
   }));
+}
+
+/** Where the ledger of agents lies, as they reach it: postgres, which has the archive's account, does not. */
+export interface Ledger {
+  readonly place: Output<AgentLedger>;
+  /** A secret. */
+  readonly credentials: Output<{ readonly accessKeyId: string; readonly secretAccessKey: string }>;
+  /** PEM of the CA to trust; "": the hosts' own trust store does. */
+  readonly caCertificate: Output<string>;
+  /** What has to be there before an agent may ask for it. */
+  readonly ready: readonly Resource[];
+}
+
+export function ledgerOf(config: ClusterConfig, secrets: ClusterSecrets, server: ArchiveServer | undefined): Ledger {
+  const { archive } = config;
+  switch (archive.server) {
+    case "own": {
+      const ledger = server?.ledger;
+      if (!server || !ledger) throw new Error("the target has made no place for the ledger");
+      const hasOwnCa = server.signedBy === "stack";
+      return {
+        place: given(archive.region).apply((region) => ({
+          ...{ kind: "s3" as const, endpoint: httpsEndpoint(server.endpoint), bucket: ledger.bucket, region },
+          ...{ prefix: "ledger/", uriStyle: "path" as const, hasOwnCa, verifyTls: true },
+        })),
+        credentials: secret(credentialsOf(ledger)),
+        caCertificate: hasOwnCa ? secrets.caCertificate : output(""),
+        ready: server.ready,
+      };
+    }
+    case "given": {
+      if (!archive.ledger) throw new Error("config says no place for the ledger");
+      const known = given(archive.ledger);
+      return {
+        place: unsecret(
+          known.apply(({ endpoint, bucket, region, prefix, uriStyle, caCertificate, verifyTls }) => ({
+            ...{ kind: "s3" as const, endpoint: httpsEndpoint(endpoint), bucket, region, prefix: `${prefix}/` },
+            ...{ uriStyle, hasOwnCa: caCertificate !== undefined, verifyTls },
+          })),
+        ),
+        credentials: secret(credentialsOf(known)),
+        caCertificate: unsecret(known.apply(({ caCertificate }) => caCertificate ?? "")),
+        ready: [],
+      };
+    }
+    default:
+      return archive satisfies never;
+  }
+}
+
+function credentialsOf(account: Input<{ readonly accessKey: Input<string>; readonly secretKey: Input<string> }>) {
+  return output(account).apply(({ accessKey, secretKey }) => ({ accessKeyId: accessKey, secretAccessKey: secretKey }));
 }

@@ -596,8 +596,8 @@ export interface CommonArgs {
    */
   readonly reconcile?: string;
   /**
-   * Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters of the target
-   * `docker`, to try it. It is to become the only way.
+   * Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters of the targets
+   * `docker` and `ssh`, to try it. It is to become the only way.
    *
    * Rule: must be true or false. A change: refused where there is data.
    *
@@ -849,6 +849,15 @@ export interface ArchiveArgs {
    */
   readonly verifyTls?: boolean;
   /**
+   * Where the ledger of agents lies (`agent`): a place that the archive's account, which postgres has, cannot reach.
+   *
+   * Rule: must be an object. A change: each agent starts anew, and looks for the ledger there: copy all of its objects
+   * before.
+   *
+   * @default none; required with `agent` and `archive.endpoint`
+   */
+  readonly ledger?: ArchiveLedgerArgs;
+  /**
    * How many backups are kept.
    *
    * Rule: must be an object. A change: what is too old goes with the next backup.
@@ -869,6 +878,87 @@ export interface ArchiveArgs {
    * @default "standby"
    */
   readonly backupFrom?: "standby" | "primary";
+}
+
+/** Where the ledger of agents lies (`agent`): a place that the archive's account, which postgres has, cannot reach. */
+export interface ArchiveLedgerArgs {
+  /**
+   * Bucket of the ledger: another one than the archive's.
+   *
+   * Rule: must be a name that S3 allows. A change: each agent starts anew, and looks for the ledger there: copy all of
+   * its objects before.
+   */
+  readonly bucket: Input<string>;
+  /**
+   * Access key of an account that may list the bucket, get and put objects. It becomes a secret.
+   *
+   * Rule: must be printable ASCII without blanks. A change: each agent starts anew.
+   */
+  readonly accessKey: Input<string>;
+  /**
+   * Secret key that goes with `accessKey`. It becomes a secret.
+   *
+   * Rule: must be printable ASCII without blanks. A change: each agent starts anew.
+   */
+  readonly secretKey: Input<string>;
+  /**
+   * Folder within the bucket, where several clusters share it.
+   *
+   * Rule: must be a path of letters, digits and '_', '.', '-' without '.' and '..'. A change: each agent starts anew,
+   * and looks for the ledger there: copy all of its objects before.
+   *
+   * @default `clusterName`
+   */
+  readonly prefix?: string;
+  /**
+   * S3 endpoint of the ledger, reached over HTTPS.
+   *
+   * Rule: must be host, host:port or https://host[:port]. A change: each agent starts anew, and looks for the ledger
+   * there: copy all of its objects before.
+   *
+   * @default that of the archive, with its `region`, `uriStyle`, CA certificate and `verifyTls`
+   */
+  readonly endpoint?: Input<string>;
+  /**
+   * Region of the ledger's bucket; goes with `archive.ledger.endpoint`.
+   *
+   * Rule: must be the name of a region. A change: each agent starts anew.
+   *
+   * @default "us-east-1"
+   */
+  readonly region?: Input<string>;
+  /**
+   * Whether the bucket's name stands in the path or in front of the endpoint's host name.
+   *
+   * Rule: must be one of path, host. A change: each agent starts anew.
+   *
+   * @default `host` for endpoints of AWS, else `path`
+   */
+  readonly uriStyle?: "path" | "host";
+  /**
+   * File on the operator's machine with the CA certificate (PEM) of the endpoint.
+   *
+   * Rule: must be the path of a file. A change: each agent starts anew.
+   *
+   * @default the hosts' own trust store
+   */
+  readonly caFile?: string;
+  /**
+   * The CA certificate (PEM) of the endpoint itself; instead of `caFile`.
+   *
+   * Rule: must be a certificate in PEM format. A change: each agent starts anew.
+   *
+   * @default what is in `caFile`
+   */
+  readonly caCertificate?: Input<string>;
+  /**
+   * Whether the endpoint's certificate is checked.
+   *
+   * Rule: must be true or false. A change: each agent starts anew.
+   *
+   * @default true
+   */
+  readonly verifyTls?: boolean;
 }
 
 /** How many backups are kept. */

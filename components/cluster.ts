@@ -17,7 +17,7 @@ import { type Handover, receiptOutcome } from "../model/receipt.ts";
 import type { RestartInput } from "../model/stepInputs.ts";
 import { configureOutcome, prepareOutcome, promoteOutcome } from "../model/stepOutcomes.ts";
 import { agentKeys, agentRequests, agentSteps, claimed, fenceProofs } from "./agents.ts";
-import { type Archive, archiveOf } from "./archive.ts";
+import { type Archive, archiveOf, ledgerOf } from "./archive.ts";
 import { configOf, type PostgresClusterArgs } from "./clusterArgs.ts";
 import { clusterSecrets, verifier } from "./clusterSecrets.ts";
 import { type ConnectionStrings, connectionStrings } from "./connections.ts";
@@ -108,7 +108,10 @@ export class PostgresCluster extends ClusterPart {
     const configured = nodes.map((node) => node.configure(members));
     const agents = keys
       ? agentSteps(
-          { ...{ update, config, secrets, keys, nodes, members }, server: archiveServer, after: configured },
+          {
+            ...{ update, config, secrets, keys, nodes, members, after: configured },
+            ledger: ledgerOf(config, secrets, archiveServer),
+          },
           parent,
         )
       : [];

@@ -58,7 +58,8 @@ export const configSchema = z.strictObject({
     .max(10)
     .default([]),
   peers: z.strictObject({
-    listen: z.strictObject({ host, port }),
+    /** Without a host: at every address. */
+    listen: z.strictObject({ host: host.exactOptional(), port }),
     /** Files. */
     ca: path,
     certificate: path,

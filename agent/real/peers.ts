@@ -19,7 +19,7 @@ export interface Peer {
 }
 
 export interface PeersOptions {
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: { readonly host?: string; readonly port: number };
   /** PEM, all three. */
   readonly ca: string;
   readonly certificate: string;
@@ -128,10 +128,10 @@ export async function openPeers(options: PeersOptions): Promise<PeerNetwork> {
   };
 }
 
-function listening(server: Server, { host, port }: PeersOptions["listen"]): Promise<void> {
+function listening(server: Server, where: PeersOptions["listen"]): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen(where, () => {
       server.removeListener("error", reject);
       resolve();
     });

@@ -21,7 +21,7 @@ export interface S3Options {
   /** Before each key: letters, digits, `/`, `.`, `_`, `-`; ends with `/`, or is empty. */
   readonly prefix: string;
   readonly uriStyle: "path" | "host";
-  /** PEM. Absent: the certificates that Node trusts. */
+  /** PEM. Absent: the certificates that Node trusts, and with `--use-system-ca` the host. */
   readonly ca?: string;
   /** Whether the server's certificate is checked. */
   readonly verifyTls: boolean;

@@ -1,7 +1,7 @@
-import { all, type ComponentResourceOptions, type Output, type Resource, secret } from "@pulumi/pulumi";
+import { all, type ComponentResourceOptions, type Output, output, type Resource, secret } from "@pulumi/pulumi";
 import { hostFiles } from "../../model/paths.ts";
 import type { ArchiveAccess } from "../../model/render/pgbackrest.ts";
-import { renderS3Policy, renderS3Users, type S3Account, type S3Accounts } from "../../model/render/s3Accounts.ts";
+import { renderS3Policy, renderS3Users, type S3Accounts } from "../../model/render/s3Accounts.ts";
 import { type ClusterSecrets, certificate, password, sshKeyPair } from "../clusterSecrets.ts";
 import { ClusterPart } from "../part.ts";
 import { DockerHost, type DockerStack, loginFiles } from "./docker.ts";
@@ -110,14 +110,7 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
 
 /** Who may come in. */
 function s3Accounts({ accessKey, secretKey, reader, ledger }: DockerS3): Output<S3Accounts> {
-  const bucket = ledger?.bucket;
-  const keys = [{ accessKey, secretKey }, reader, ledger].map((each) => all([each?.accessKey, each?.secretKey]));
-  return all(keys).apply((known) => {
-    const [archive, reads, keeps] = known.map(([access = "", key = ""]) => ({ accessKey: access, secretKey: key }));
-    return {
-      archive: archive as S3Account,
-      reader: reads as S3Account,
-      ledger: bucket === undefined ? undefined : { ...(keeps as S3Account), bucket },
-    };
-  });
+  return all([output({ accessKey, secretKey }), output(reader), output(ledger)]).apply(([archive, reads, keeps]) => ({
+    ...{ archive, reader: reads, ledger: keeps },
+  }));
 }

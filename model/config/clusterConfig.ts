@@ -213,19 +213,35 @@ export interface OwnArchiveConfig extends ArchiveBase {
   readonly bucket: string;
 }
 
-/** Any S3 endpoint of the user's. */
-export interface GivenArchiveConfig extends ArchiveBase {
-  readonly server: "given";
-  readonly bucket: Given<string>;
+export interface S3ServerConfig {
   readonly endpoint: Given<{ readonly host: string; readonly port: number }>;
-  /** A secret. */
-  readonly accessKey: Given<string>;
-  /** A secret. */
-  readonly secretKey: Given<string>;
+  readonly region: Given<string>;
   readonly uriStyle: Given<"path" | "host">;
   /** PEM of the CA that signed the endpoint's certificate; undefined: the system's trust store. */
   readonly caCertificate: Given<string> | undefined;
   readonly verifyTls: boolean;
+}
+
+interface S3Account {
+  /** A secret. */
+  readonly accessKey: Given<string>;
+  /** A secret. */
+  readonly secretKey: Given<string>;
+}
+
+/** Any S3 endpoint of the user's. */
+export interface GivenArchiveConfig extends ArchiveBase, S3ServerConfig, S3Account {
+  readonly server: "given";
+  readonly bucket: Given<string>;
+  /** Undefined: there are no agents. */
+  readonly ledger: LedgerConfig | undefined;
+}
+
+/** Where the ledger of agents lies. */
+export interface LedgerConfig extends S3ServerConfig, S3Account {
+  readonly bucket: Given<string>;
+  /** Folder within the bucket, without slashes at its ends. */
+  readonly prefix: string;
 }
 
 export interface ArchiveRetention {

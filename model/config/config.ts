@@ -7,7 +7,8 @@ import type { Known } from "./later.ts";
 import { ConfigError, keyPath, type Problem } from "./problems.ts";
 import { readAccept } from "./read/accept.ts";
 import { readAccounts } from "./read/accounts.ts";
-import { readArchive } from "./read/archive.ts";
+import { checkAgent } from "./read/agent.ts";
+import { ledgerProblems, readArchive } from "./read/archive.ts";
 import { readNodes } from "./read/nodes.ts";
 import { readPooler } from "./read/pooler.ts";
 import { readRestore } from "./read/restore.ts";
@@ -46,7 +47,10 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   checkPrimary(top.primary, nodes, problems);
   const archive = readArchive(
     top.archive,
-    { target: top.target, own: target.ownArchive(clusterName), readFile: context.readFile },
+    {
+      ...{ target: top.target, own: target.ownArchive(clusterName), readFile: context.readFile },
+      ...{ clusterName, agent: top.agent ?? false },
+    },
     problems,
   );
   const restore = readRestore(top.restore, context, problems);
@@ -55,7 +59,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
   const clientNetworks = readNetworks(top.clientNetworks, target, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
-  if (top.agent) checkAgent(top.target, problems);
+  if (top.agent) checkAgent({ target: top.target, nodes, pooler }, problems);
   target.check({ nodes, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
@@ -88,7 +92,11 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
 
 /** What is wrong between values that `parseConfig` did not know yet. */
 export function problemsOnceKnown(config: Known<ClusterConfig>): readonly Problem[] {
-  return targets[config.target].problemsOf?.(Object.values(config.nodes)) ?? [];
+  const { archive } = config;
+  return [
+    ...(targets[config.target].problemsOf?.(Object.values(config.nodes)) ?? []),
+    ...(archive.server === "given" ? ledgerProblems(archive) : []),
+  ];
 }
 
 function formerKey(key: string): Omit<Problem, "key"> | undefined {
@@ -120,13 +128,6 @@ function openTarget(
 function checkMajor(target: ClusterConfig["target"] | undefined, major: PostgresMajor, problems: Problem[]): void {
   const problem = target && targets[target].majorProblem(major);
   if (problem) problems.push({ key: "postgresVersion", ...problem });
-}
-
-/** What does not work with agents yet. */
-function checkAgent(target: string | undefined, problems: Problem[]): void {
-  if (target === "docker") return;
-  const hint = "remove it: pulumi config rm agent";
-  problems.push({ key: "agent", rule: `does not know the target ${target} yet`, hint });
 }
 
 function clusterNameOf(name: string, raw: Readonly<Record<string, unknown>>, problems: Problem[]): string {

@@ -52,6 +52,10 @@ export function parseHttpsEndpoint(text: string): HostAndPort | undefined {
   return { host, port };
 }
 
+/** What `parseHttpsEndpoint` reads. */
+export const httpsEndpoint = ({ host, port }: HostAndPort): string =>
+  `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
 /** First and last address of an IPv4 network in CIDR notation that `networkProblem` finds nothing wrong with. */
 export function ipv4Range(cidr: string): { readonly first: bigint; readonly last: bigint; readonly prefix: number } {
   const [address = "", length = ""] = cidr.split("/");

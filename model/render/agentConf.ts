@@ -61,9 +61,6 @@ export interface AgentConfInput {
   readonly standbySettings: Readonly<Record<string, string>>;
 }
 
-/** Where agents listen, unless config says otherwise. */
-export const defaultAgentPort = 5480;
-
 /** `/etc/understudy/agent/agent.json`; `agent/real/config.ts` reads it. Nothing in it depends on who leads, and nothing is a secret. */
 export function renderAgentConf({
   node,
@@ -84,7 +81,7 @@ export function renderAgentConf({
     ledgerKey: agentFiles.ledgerKey,
     ledger: renderLedger(ledger),
     peers: {
-      listen: { host: "::", port: node.agentPort },
+      listen: { port: node.agentPort },
       ca: agentFiles.ca,
       certificate: agentFiles.certificate,
       key: agentFiles.key,

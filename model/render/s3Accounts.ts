@@ -1,4 +1,4 @@
-/** Who may do what in the S3 server of the target `docker`: its file of accounts, and its policy. */
+/** Who may do what in an S3 server of our own: its file of accounts, and its policy. */
 
 export interface S3Account {
   readonly accessKey: string;
@@ -8,15 +8,15 @@ export interface S3Account {
 export interface S3Accounts {
   /** Of PostgreSQL's user: WAL and backups. */
   readonly archive: S3Account;
-  /** Who restores another cluster from this archive. */
-  readonly reader: S3Account;
+  /** Who restores another cluster from this archive. undefined: nobody does. */
+  readonly reader?: S3Account | undefined;
   /** Of agents. undefined: no ledger lies there. */
-  readonly ledger: (S3Account & { readonly bucket: string }) | undefined;
+  readonly ledger?: (S3Account & { readonly bucket: string }) | undefined;
 }
 
 /** The archive's account may do everything in the buckets, unless one of them is the ledger's: then it may do what the policy lets it, as all others may. */
 export function renderS3Users({ archive, reader, ledger }: S3Accounts): string {
-  const accounts = [archive, reader, ...(ledger === undefined ? [] : [ledger])];
+  const accounts = [archive, reader, ledger].flatMap((each) => each ?? []);
   const account = ({ accessKey: access, secretKey: secret }: S3Account) => {
     const isAdmin = access === archive.accessKey && ledger === undefined;
     return [access, { access, secret, role: isAdmin ? "admin" : "user", userID: 0, groupID: 0, projectID: 0 }];
@@ -35,8 +35,9 @@ export function renderS3Policy({ archive, reader, ledger }: S3Accounts, bucket: 
   return JSON.stringify({
     Version: "2012-10-17",
     Statement: [
-      allow(reader, "s3:ListBucket", bucket),
-      allow(reader, "s3:GetObject", `${bucket}/*`),
+      ...(reader === undefined
+        ? []
+        : [allow(reader, "s3:ListBucket", bucket), allow(reader, "s3:GetObject", `${bucket}/*`)]),
       ...(ledger === undefined
         ? []
         : [

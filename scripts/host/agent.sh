@@ -4,7 +4,8 @@
 #
 # parameters: agent_files (a directory of root's with `node` and `understudy-agent.cjs`, unless they are in place; it is gone afterwards)
 #             node_version node_sha256 (of what was sent) agent_sha256
-#             agent_conf (see agent/real/config.ts) agent_ca agent_crt agent_key ledger_key ledger_credentials ledger_ca (both empty: the ledger is a directory)
+#             agent_conf (see agent/real/config.ts) agent_ca agent_crt agent_key ledger_key ledger_credentials (empty: the ledger is a directory)
+#             ledger_ca (empty: those that the host trusts)
 # outcome: {"node","agent"}: the version that runs
 
 require_volume
@@ -65,9 +66,11 @@ put "$agent_etc/ledger.key" 600 < <(printf '%s' "$ledger_key")
 # A standby's settings: the agent writes them before each start.
 [[ -f $etc/standby.conf ]] || write_file "$etc/standby.conf" root:root 644 </dev/null || true
 
+trust=''
+[[ -n $ledger_ca ]] || trust=' --use-system-ca'
 put "$agent_etc/command" 755 <<COMMAND
 #!/bin/sh
-exec /usr/bin/env -i LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin $runtime/node $program/understudy-agent.cjs "\$@"
+exec /usr/bin/env -i LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin $runtime/node$trust $program/understudy-agent.cjs "\$@"
 COMMAND
 ln -sfn "$agent_etc/command" /usr/local/sbin/understudy-agent
 
@@ -121,7 +124,7 @@ StartLimitIntervalSec=0
 Type=exec
 # PostgreSQL reads what it may do with the archive there, and goes on while the agent is exchanged.
 ExecStartPre=+/usr/bin/install -d -m 755 -o root -g root /run/understudy-wal
-ExecStart=$runtime/node $program/understudy-agent.cjs run $agent_etc/agent.json
+ExecStart=$runtime/node$trust $program/understudy-agent.cjs run $agent_etc/agent.json
 Restart=always
 RestartSec=1
 RuntimeDirectory=understudy-agent

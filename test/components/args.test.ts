@@ -160,6 +160,13 @@ describe("the arguments of a cluster", function () {
       [problem?.key, problem?.rule],
       ["nodes.db-2.host", "10.0.0.1:22 is the SSH server of 'db-1' already"],
     );
+    const ledger = { bucket: "ledger", accessKey: later("AK"), secretKey: "SECRET" };
+    const shared = { ...ssh, agent: true, archive: { ...ssh.archive, ledger } };
+    const [account] = problemsOnceKnown(await resolved(given(configOf("orders", shared))));
+    assert.deepEqual(
+      [account?.key, account?.rule],
+      ["archive.ledger.accessKey", "is the archive's, which postgres has"],
+    );
   });
 
   it("must be plain where the graph depends on them", () => {

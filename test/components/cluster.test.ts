@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { configSchema } from "../../agent/real/config.ts";
 import { PostgresCluster } from "../../components/cluster.ts";
 import type { PostgresClusterArgs } from "../../components/clusterArgs.ts";
 import { freshId } from "../../components/update.ts";
-import type { InstallInput } from "../../model/stepInputs.ts";
+import type { AgentInput, InstallInput } from "../../model/stepInputs.ts";
 import { type StepName, steps } from "../../model/steps.ts";
 import {
   forget,
@@ -15,6 +16,7 @@ import {
   stored,
   unwrapped,
 } from "../support/mockEngine.ts";
+import { newKey } from "../support/sshKey.ts";
 import { until } from "../support/until.ts";
 
 const remote = "command:remote:Command";
@@ -96,6 +98,30 @@ describe("the cluster's graph", function () {
       made.map(({ name }) => name).filter((name) => name !== "finished" && !end.has(name)),
       [],
     );
+  });
+
+  it("tells agents on the user's hosts where the ledger lies, by an account that postgres does not have", async () => {
+    const login = { user: "admin", privateKey: newKey().private };
+    const archive = { endpoint: "s3.example.com", bucket: "wal", accessKey: "AK", secretKey: "SK" };
+    const ledger = { bucket: "ledger", accessKey: "LEDGER-AK", secretKey: "LEDGER-SK" };
+    const hosts = { "db-1": { host: "10.0.0.1", ...login }, "db-2": { host: "10.0.0.2", ...login } };
+    await graphOf({ target: "ssh", agent: true, primary: "db-1", nodes: hosts, archive: { ...archive, ledger } });
+    const { parameters: given } = JSON.parse(String(unwrapped(inputsOf("agent-db-1").stdin).value)) as AgentInput;
+    const { ledger: place, peers } = configSchema.parse(JSON.parse(String(given.agent_conf)));
+    assert.deepEqual(place, {
+      ...{ kind: "s3", endpoint: "https://s3.example.com:443", bucket: "ledger", region: "us-east-1", prefix: "dev/" },
+      ...{ uriStyle: "path", verifyTls: true, credentials: "/etc/understudy/agent/ledger-credentials.json" },
+    });
+    assert.deepEqual(
+      peers.nodes.map(({ host, port }) => `${host}:${port}`),
+      ["10.0.0.2:5480"],
+    );
+    assert.deepEqual(JSON.parse(String(given.ledger_credentials)), {
+      accessKeyId: "LEDGER-AK",
+      secretAccessKey: "LEDGER-SK",
+    });
+    assert.equal(given.ledger_ca, "");
+    assert.doesNotMatch(parameters("configure-db-1"), /LEDGER/);
   });
 
   for (const [name, step] of Object.entries(steps)) {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { declare } from "./configFile.ts";
+import { byAgents } from "./dockerCluster.ts";
 import { type TestHost, TestHosts } from "./hosts.ts";
 import { type ConfigValue, PulumiStack, type RunResult } from "./pulumiStack.ts";
 import { S3Server } from "./s3Server.ts";
@@ -25,7 +26,7 @@ export class SshCluster {
    */
   static async start(nodes: readonly string[], image = "plain-bookworm"): Promise<SshCluster> {
     const hosts = await TestHosts.create();
-    const [s3, stack] = await Promise.all([S3Server.start(hosts, "backups"), PulumiStack.create()]);
+    const [s3, stack] = await Promise.all([S3Server.start(hosts, "backups", byAgents), PulumiStack.create()]);
     const cluster = new SshCluster(stack, hosts, s3);
     for (const name of nodes) cluster.#host.set(name, await hosts.makeHost({ name, image }));
     await mkdir(join(stack.directory, "keys"), { mode: 0o700 });
@@ -59,7 +60,7 @@ export class SshCluster {
   }
 
   declare(config: Readonly<Record<string, ConfigValue>>): Promise<void> {
-    return declare(this.stack, config);
+    return declare(this.stack, { ...(byAgents ? { agent: true } : {}), ...config });
   }
 
   /** `pulumi up`, which has to succeed. */

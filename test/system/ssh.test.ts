@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { clientConfig } from "../support/clientConfig.ts";
+import { byAgents } from "../support/dockerCluster.ts";
 import { leftovers } from "../support/hosts.ts";
 import { REPOSITORY, stateUrl } from "../support/pulumiStack.ts";
 import { SshCluster } from "../support/sshCluster.ts";
@@ -26,7 +27,7 @@ describe("the target ssh, on plain hosts", () => {
 
   before(async () => {
     cluster = await SshCluster.start(["node-a", "node-b"]);
-    const { accessKey: _, secretKey: __, ...archive } = cluster.archive;
+    const { accessKey: _, secretKey: __, ledger, ...archive } = cluster.archive;
     const bastion = cluster.node("node-b");
     await cluster.declare({
       target: "ssh",
@@ -36,10 +37,15 @@ describe("the target ssh, on plain hosts", () => {
         "node-a": { ...cluster.node("node-a"), dataDirectory: "/srv/postgresql/understudy", proxy: bastion },
         "node-b": bastion,
       },
-      archive,
+      archive: { ...archive, ...(ledger ? { ledger: { bucket: ledger.bucket } } : {}) },
     });
-    await cluster.stack.setConfig("archive.accessKey", cluster.s3.accessKey, { secret: true });
-    await cluster.stack.setConfig("archive.secretKey", cluster.s3.secretKey, { secret: true });
+    for (const [path, account] of Object.entries({
+      archive: cluster.s3,
+      ...(ledger && { "archive.ledger": ledger }),
+    })) {
+      await cluster.stack.setConfig(`${path}.accessKey`, account.accessKey, { secret: true });
+      await cluster.stack.setConfig(`${path}.secretKey`, account.secretKey, { secret: true });
+    }
     createcluster = await sudo("node-a", "cat /etc/postgresql-common/createcluster.conf");
     assert.doesNotMatch(createcluster, /^\s*create_main_cluster/m);
     assert.match(await sudo("node-a", "systemctl show-environment; cat /etc/default/locale"), /LANG=de_DE\.UTF-8/);
@@ -117,6 +123,20 @@ describe("the target ssh, on plain hosts", () => {
     await until(`${wal} in the bucket`, 60, archived);
     assert.ok(cluster.s3.objects().some((object) => /backup\/.*\dF\/backup\.manifest$/.test(object)));
   });
+
+  if (byAgents) {
+    it("the ledger is in the bucket that was given for it, where the account that postgres has does not reach", async () => {
+      const { bucket } = cluster.s3.ledger ?? assert.fail("there is no ledger");
+      assert.ok(cluster.s3.objects(bucket).some((object) => object.startsWith(`${cluster.stack.name}/`)));
+      const list = (name: string) =>
+        sudo(
+          "node-a",
+          `setpriv --reuid=postgres --regid=postgres --init-groups pgbackrest --config=/etc/understudy/pgbackrest.conf --repo1-s3-bucket=${name} repo-ls 2>&1`,
+        );
+      assert.match(await list(cluster.s3.bucket), /archive/);
+      await assert.rejects(list(bucket), /403|AccessDenied/);
+    });
+  }
 
   it("a second update changes nothing and logs in nowhere", async () => {
     const logins = () => Promise.all(["node-a", "node-b"].map((node) => cluster.logins(node)));

@@ -1,8 +1,15 @@
-import type { ArchiveConfig } from "../clusterConfig.ts";
-import { type Given, isLater, whenKnown } from "../later.ts";
+import type { ArchiveConfig, GivenArchiveConfig, LedgerConfig, S3ServerConfig } from "../clusterConfig.ts";
+import { type Given, isLater, type Known, whenKnown } from "../later.ts";
 import { parseHttpsEndpoint } from "../network.ts";
 import type { Problem } from "../problems.ts";
-import { archiveOptions, endpointOptions, retentionOptions, scheduleOptions } from "../schema/archiveOptions.ts";
+import {
+  archiveOptions,
+  endpointOptions,
+  ledgerOptions,
+  ledgerServerOptions,
+  retentionOptions,
+  scheduleOptions,
+} from "../schema/archiveOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
 import { readCertificateFile } from "./textFile.ts";
 
@@ -11,6 +18,9 @@ interface ArchiveContext {
   readonly target: string | undefined;
   /** Bucket and region of the archive that the target makes; undefined: it makes none. */
   readonly own: { readonly bucket: string; readonly region: string } | undefined;
+  readonly clusterName: string;
+  /** Whether agents need a ledger. */
+  readonly agent: boolean;
   readFile(path: string): string;
 }
 
@@ -33,7 +43,7 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   };
   const given = (key: string) => isGiven(asObject(raw), key);
   if (!given("endpoint") && context.own) {
-    for (const key of Object.keys(endpointOptions)) {
+    for (const key of [...Object.keys(endpointOptions), "ledger"]) {
       if (!given(key)) continue;
       const hint = "set archive.endpoint too, or remove it: the stack's own archive decides it";
       problems.push({ key: `archive.${key}`, rule: "needs archive.endpoint", hint });
@@ -46,18 +56,100 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
     const because = given("endpoint") ? "with archive.endpoint" : `with the target ${context.target}`;
     problems.push({ key: `archive.${key}`, rule: `is required ${because}`, hint: archiveOptions[key].hint });
   }
-  const endpoint = whenKnown(values.endpoint ?? "", (text) => parseHttpsEndpoint(text) ?? { host: "", port: 443 });
-  return {
+  const server = readServer(values, "archive", context, problems);
+  const archive: GivenArchiveConfig = {
     server: "given",
     ...base,
+    ...server,
     bucket: values.bucket ?? "",
-    endpoint,
     accessKey: values.accessKey ?? "",
     secretKey: values.secretKey ?? "",
+    ledger: readLedger(asObject(raw)?.ledger, { ...server, region: base.region }, context, problems),
+  };
+  if (isKnown(archive)) problems.push(...ledgerProblems(archive));
+  return archive;
+}
+
+/** The server at `path` in config. */
+function readServer(
+  values: Pick<OptionValues<typeof archiveOptions>, "endpoint" | "uriStyle" | "caFile" | "caCertificate" | "verifyTls">,
+  path: string,
+  context: ArchiveContext,
+  problems: Problem[],
+): Omit<S3ServerConfig, "region"> {
+  const endpoint = whenKnown(values.endpoint ?? "", (text) => parseHttpsEndpoint(text) ?? { host: "", port: 443 });
+  return {
+    endpoint,
     uriStyle: values.uriStyle ?? whenKnown(endpoint, ({ host }) => (isAws(host) ? "host" : "path")),
-    caCertificate: readCertificate(values, context, problems),
+    caCertificate: readCertificate(values, path, context, problems),
     verifyTls: values.verifyTls ?? true,
   };
+}
+
+/** @param archive the server that the ledger is on where no other is named */
+function readLedger(
+  raw: unknown,
+  archive: S3ServerConfig,
+  context: ArchiveContext,
+  problems: Problem[],
+): LedgerConfig | undefined {
+  const path = "archive.ledger";
+  const { hint } = archiveOptions.ledger;
+  const isThere = isGiven({ raw }, "raw");
+  if (!isThere && context.agent) problems.push({ key: path, rule: "is required with agent", hint });
+  if (isThere && !context.agent) {
+    problems.push({ key: path, rule: "is of agents, and there are none", hint: "remove it, or set agent to true" });
+  }
+  if (!isThere || !context.agent) return undefined;
+  const values = readOptions(ledgerOptions, raw, path, problems);
+  const given = (key: string) => isGiven(asObject(raw), key);
+  if (!given("endpoint")) {
+    for (const key of Object.keys(ledgerServerOptions).filter(given)) {
+      const hint = "set archive.ledger.endpoint too, or remove it: the archive's server decides it";
+      problems.push({ key: `${path}.${key}`, rule: "needs archive.ledger.endpoint", hint });
+    }
+  }
+  const server = given("endpoint")
+    ? { ...readServer(values, path, context, problems), region: values.region ?? "us-east-1" }
+    : archive;
+  return {
+    ...server,
+    bucket: values.bucket ?? "",
+    prefix: (values.prefix ?? context.clusterName).replace(/^\/|\/$/g, ""),
+    accessKey: values.accessKey ?? "",
+    secretKey: values.secretKey ?? "",
+  };
+}
+
+function isKnown(archive: GivenArchiveConfig): archive is GivenArchiveConfig & Known<GivenArchiveConfig> {
+  const { ledger } = archive;
+  const compared = [archive, ...(ledger ? [ledger] : [])].flatMap((place) => [
+    place.accessKey,
+    place.bucket,
+    place.endpoint,
+  ]);
+  return !compared.some(isLater);
+}
+
+/** What would let postgres, which has the archive's account, at the ledger. */
+export function ledgerProblems({ ledger, ...archive }: Known<GivenArchiveConfig>): readonly Problem[] {
+  if (ledger === undefined) return [];
+  const problems: Problem[] = [];
+  const sameServer = ledger.endpoint.host === archive.endpoint.host && ledger.endpoint.port === archive.endpoint.port;
+  if (sameServer && ledger.bucket !== "" && ledger.bucket === archive.bucket) {
+    const hint = "make a bucket of its own for the ledger, which the archive's account cannot reach";
+    problems.push({
+      key: "archive.ledger.bucket",
+      rule: "is the archive's, where postgres may delete what it likes",
+      hint,
+    });
+  }
+  if (ledger.accessKey !== "" && ledger.accessKey === archive.accessKey) {
+    const hint =
+      "make an account for the ledger: it may list the bucket, get and put objects there, and not delete them";
+    problems.push({ key: "archive.ledger.accessKey", rule: "is the archive's, which postgres has", hint });
+  }
+  return problems;
 }
 
 /** Even with a value that broke its rule and was told. */
@@ -87,13 +179,14 @@ function readOwnBucket(bucket: Given<string> | undefined, problems: Problem[]): 
 }
 
 function readCertificate(
-  { caFile: file, caCertificate }: OptionValues<typeof archiveOptions>,
+  { caFile: file, caCertificate }: Pick<OptionValues<typeof archiveOptions>, "caFile" | "caCertificate">,
+  path: string,
   context: ArchiveContext,
   problems: Problem[],
 ): Given<string> | undefined {
   if (caCertificate !== undefined && file !== undefined) {
     const hint = "remove one of them";
-    problems.push({ key: "archive.caCertificate", rule: "is given beside archive.caFile", hint });
+    problems.push({ key: `${path}.caCertificate`, rule: `is given beside ${path}.caFile`, hint });
   }
-  return file === undefined ? caCertificate : readCertificateFile(file, "archive.caFile", context, problems);
+  return file === undefined ? caCertificate : readCertificateFile(file, `${path}.caFile`, context, problems);
 }

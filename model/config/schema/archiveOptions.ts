@@ -93,7 +93,8 @@ export const endpointOptions = {
   },
 } as const satisfies Record<string, Option>;
 
-export const archiveOptions = {
+/** Which bucket, of which server. */
+const placeOptions = {
   bucket: {
     schema: text(bucketProblem),
     description: "Name of the S3 bucket.",
@@ -130,6 +131,57 @@ export const archiveOptions = {
     default: "the bucket's top",
     effect: "a new archive with a new full backup",
   },
+} as const satisfies Record<string, Option>;
+
+/** An option of the archive, as that of the ledger. */
+const ofLedger = <Row extends Option>(row: Row, description: string) => ({
+  ...row,
+  description,
+  hint: row.hint.replaceAll("archive.", "archive.ledger."),
+  effect: "each agent starts anew",
+});
+const moved = {
+  effect: "each agent starts anew, and looks for the ledger there: copy all of its objects before",
+} as const;
+const required = { required: true } as const;
+const { default: _, ...bucket } = placeOptions.bucket;
+
+/** Options of the ledger's place that make no sense without an endpoint of its own. */
+export const ledgerServerOptions = {
+  region: ofLedger(placeOptions.region, "Region of the ledger's bucket; goes with `archive.ledger.endpoint`."),
+  uriStyle: ofLedger(endpointOptions.uriStyle, endpointOptions.uriStyle.description),
+  caFile: ofLedger(endpointOptions.caFile, endpointOptions.caFile.description),
+  caCertificate: ofLedger(endpointOptions.caCertificate, endpointOptions.caCertificate.description),
+  verifyTls: ofLedger(endpointOptions.verifyTls, endpointOptions.verifyTls.description),
+} as const satisfies Record<string, Option>;
+
+export const ledgerOptions = {
+  bucket: { ...ofLedger(bucket, "Bucket of the ledger: another one than the archive's."), ...required, ...moved },
+  accessKey: {
+    ...ofLedger(endpointOptions.accessKey, "Access key of an account that may list the bucket, get and put objects."),
+    ...required,
+  },
+  secretKey: {
+    ...ofLedger(endpointOptions.secretKey, "Secret key that goes with `accessKey`."),
+    ...required,
+  },
+  prefix: {
+    ...ofLedger(placeOptions.prefix, "Folder within the bucket, where several clusters share it."),
+    schema: matching((value) => isPrefix(value) && !value.includes("!")),
+    rule: "must be a path of letters, digits and '_', '.', '-' without '.' and '..'",
+    default: "`clusterName`",
+    ...moved,
+  },
+  endpoint: {
+    ...ofLedger(placeOptions.endpoint, "S3 endpoint of the ledger, reached over HTTPS."),
+    default: "that of the archive, with its `region`, `uriStyle`, CA certificate and `verifyTls`",
+    ...moved,
+  },
+  ...ledgerServerOptions,
+} as const satisfies Record<string, Option>;
+
+export const archiveOptions = {
+  ...placeOptions,
   encrypted: {
     schema: flag(),
     description:
@@ -140,6 +192,16 @@ export const archiveOptions = {
     effect: "only together with another archive (`prefix`, `bucket` or `endpoint`); refused otherwise",
   },
   ...endpointOptions,
+  ledger: {
+    schema: anything(),
+    description:
+      "Where the ledger of agents lies (`agent`): a place that the archive's account, which postgres has, cannot reach.",
+    rule: "must be an object",
+    hint: "set bucket, accessKey and secretKey under it: a bucket of its own, and an account that may list it, get and put objects there, and not delete them",
+    default: "none; required with `agent` and `archive.endpoint`",
+    ...moved,
+    options: ledgerOptions,
+  },
   retention: {
     schema: anything(),
     description: "How many backups are kept.",

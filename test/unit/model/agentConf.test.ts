@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { configSchema } from "../../../agent/real/config.ts";
+import { defaultAgentPort } from "../../../model/agentPort.ts";
 import { member } from "../../../model/leadership/index.ts";
-import { type AgentConfInput, defaultAgentPort, renderAgentConf } from "../../../model/render/agentConf.ts";
+import { type AgentConfInput, renderAgentConf } from "../../../model/render/agentConf.ts";
 import { agentIdent, renderHba } from "../../../model/render/hba.ts";
 
 const peer = (name: string, digit: string) => ({
@@ -35,6 +36,8 @@ describe("the config of an agent", () => {
   it("is what the agent reads, whichever ledger there is", () => {
     const config = configSchema.parse(JSON.parse(renderAgentConf(input)));
     assert.equal(config.state, "/srv/data/agent");
+    // Without an address: at all of them, also where a host has no IPv6.
+    assert.deepEqual(config.peers.listen, { port: 5480 });
     assert.equal(config.postgres.dataDirectory, "/srv/data/17/data");
     assert.deepEqual(
       config.peers.nodes.map(({ host }) => host),

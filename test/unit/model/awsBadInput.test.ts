@@ -439,6 +439,13 @@ const cases: readonly Case[] = [
     hint: /remove/,
   },
   {
+    what: "agents",
+    raw: { ...smallest, agent: true },
+    key: "agent",
+    rule: /does not know the target aws yet/,
+    hint: /config rm agent/,
+  },
+  {
     what: "snapshots at odd hours",
     raw: aws({ snapshots: { everyHours: 5 } }),
     key: "aws.snapshots.everyHours",

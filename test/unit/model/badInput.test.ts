@@ -22,9 +22,19 @@ function sshNode(options: object): Raw {
 function settings(values: object, major: number | string = 17): Raw {
   return { ...docker, postgresVersion: major, settings: values };
 }
+function withLedger(options: object): Raw {
+  const ledger = { bucket: "ledger-of-db", accessKey: "LEDGER", secretKey: "SECRET", ...options };
+  return { ...ssh, agent: true, archive: { ...(ssh.archive as object), ledger } };
+}
 function bucket(name: string): Raw {
   return { ...docker, archive: { bucket: name } };
 }
+
+/** Each has ports of its own there. */
+const behindOne = {
+  db1: { host: "192.0.2.1", address: "10.0.0.1", privateKeyFile: "key.pem" },
+  db2: { host: "192.0.2.2", address: "10.0.0.1", privateKeyFile: "key.pem", postgresPort: 5433 },
+};
 
 const source = { endpoint: "s3.example.com", bucket: "abc", accessKey: "AK", secretKey: "SK", stanza: "prod" };
 function restore(options: object): Raw {
@@ -707,6 +717,93 @@ const cases: readonly Case[] = [
     key: "archive.secretKey",
     rule: /needs archive.endpoint/,
     hint: /remove/,
+  },
+  {
+    what: "agents without a ledger",
+    raw: { ...ssh, agent: true },
+    key: "archive.ledger",
+    rule: /required with agent/,
+    hint: /bucket.*accessKey.*secretKey.*not delete/,
+  },
+  {
+    what: "agents without a ledger, on an archive of the user's",
+    raw: { ...docker, agent: true, archive: ssh.archive },
+    key: "archive.ledger",
+    rule: /required with agent/,
+    hint: /bucket of its own/,
+  },
+  {
+    what: "agents of two hosts behind one address",
+    raw: { ...withLedger({}), nodes: behindOne },
+    key: "nodes.db2.address",
+    rule: /is the address of 'db1', too, .*\(5480\)/,
+    hint: /address of its own/,
+  },
+  {
+    what: "a server at the agents' port",
+    raw: {
+      ...withLedger({}),
+      nodes: { ...(ssh.nodes as object), db2: { ...behindOne.db2, address: "10.0.0.2", postgresPort: 5480 } },
+    },
+    key: "nodes.db2.postgresPort",
+    rule: /5480, the agents'/,
+    hint: /another port/,
+  },
+  {
+    what: "a pooler at the agents' port",
+    raw: { ...docker, agent: true, pooler: { enabled: true, port: 5480 } },
+    key: "pooler.port",
+    rule: /5480, the agents'/,
+    hint: /another port/,
+  },
+  {
+    what: "a ledger without agents",
+    raw: { ...withLedger({}), agent: false },
+    key: "archive.ledger",
+    rule: /of agents, and there are none/,
+    hint: /agent to true/,
+  },
+  {
+    what: "a ledger's place where the stack makes the archive",
+    raw: { ...docker, agent: true, archive: { ledger: { bucket: "ledger" } } },
+    key: "archive.ledger",
+    rule: /needs archive.endpoint/,
+    hint: /remove/,
+  },
+  {
+    what: "a ledger without an account",
+    raw: withLedger({ accessKey: "" }),
+    key: "archive.ledger.accessKey",
+    rule: /required/,
+    hint: /--secret --path archive.ledger.accessKey/,
+  },
+  {
+    what: "a ledger whose account postgres has",
+    raw: withLedger({ accessKey: "AK" }),
+    key: "archive.ledger.accessKey",
+    rule: /is the archive's, which postgres has/,
+    hint: /not delete/,
+  },
+  {
+    what: "a ledger in the archive's bucket",
+    raw: withLedger({ bucket: "wal-of-db" }),
+    key: "archive.ledger.bucket",
+    rule: /is the archive's/,
+    hint: /bucket of its own/,
+  },
+  {
+    what: "a ledger's region without its endpoint",
+    raw: withLedger({ region: "eu-west-1" }),
+    key: "archive.ledger.region",
+    rule: /needs archive.ledger.endpoint/,
+    hint: /remove/,
+  },
+  {
+    what: "a ledger's folder with what agents do not take",
+    raw: withLedger({ prefix: "a!b" }),
+    key: "archive.ledger.prefix",
+    rule: /letters, digits/,
+    hint: /such as/,
   },
   {
     what: "CA that is none",

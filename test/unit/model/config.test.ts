@@ -169,6 +169,41 @@ describe("parseConfig", () => {
     assert.deepEqual(endpoint("s3.eu-central-1.amazonaws.com"), ["s3.eu-central-1.amazonaws.com", 443, "host"]);
   });
 
+  it("takes the archive's server for the ledger, unless another one is named", () => {
+    const account = { bucket: "ledger-of-db", accessKey: "LEDGER", secretKey: "SECRET" };
+    const ledger = (options: object) => {
+      const { archive } = parse({
+        ...ssh,
+        agent: true,
+        archive: {
+          ...(ssh.archive as object),
+          region: "eu-west-1",
+          caFile: "ca.crt",
+          ledger: { ...account, ...options },
+        },
+      });
+      return archive.server === "given" ? archive.ledger : undefined;
+    };
+    const { caCertificate, ...found } = ledger({}) ?? {};
+    assert.match(caCertificate ?? "", /CERTIFICATE/);
+    assert.deepEqual(found, {
+      ...account,
+      ...{ endpoint: { host: "s3.example.com", port: 443 }, region: "eu-west-1", uriStyle: "path", verifyTls: true },
+      prefix: "dev",
+    });
+    assert.deepEqual(
+      ledger({ endpoint: "s3.eu-central-1.amazonaws.com", region: "eu-central-1", prefix: "/orders/" }),
+      {
+        ...account,
+        endpoint: { host: "s3.eu-central-1.amazonaws.com", port: 443 },
+        ...{ region: "eu-central-1", uriStyle: "host", verifyTls: true, caCertificate: undefined },
+        prefix: "orders",
+      },
+    );
+    // In the archive's place on another server it is another bucket.
+    assert.deepEqual(ledger({ endpoint: "other.example.com", bucket: "wal-of-db" })?.bucket, "wal-of-db");
+  });
+
   it("allows a primary that is delayed or warm while it is a standby", () => {
     const primary = { delay: "1h", standby: "warm", source: "archive" };
     assert.deepEqual(problemsOf({ ...docker, nodes: { "node-a": primary, "node-b": {} } }), []);

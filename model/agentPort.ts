@@ -1,0 +1,2 @@
+/** Where agents listen, on every node. */
+export const defaultAgentPort = 5480;

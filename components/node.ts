@@ -1,5 +1,5 @@
 import { all, type ComponentResourceOptions, type Output, type Resource } from "@pulumi/pulumi";
-import type { ClusterConfig, NodeConfig } from "../model/config/config.ts";
+import { activeNodes, type ClusterConfig, type NodeConfig } from "../model/config/config.ts";
 import { digestOf, hostScripts } from "../model/hostScripts.ts";
 import { type InstalledHost, installedHost } from "../model/installedHost.ts";
 import type { Members } from "../model/members.ts";
@@ -7,6 +7,7 @@ import { agentIdent, renderHba } from "../model/render/hba.ts";
 import { renderPgbackrestConf } from "../model/render/pgbackrest.ts";
 import { renderPgpass } from "../model/render/pgpass.ts";
 import { renderPostgresqlConf } from "../model/render/postgresqlConf.ts";
+import { renderDrillConf } from "../model/render/recovery.ts";
 import type { HostSize } from "../model/settings/sizing.ts";
 import type { InstallInput } from "../model/stepInputs.ts";
 import type { Archive } from "./archive.ts";
@@ -134,6 +135,14 @@ export class ClusterNode extends ClusterPart {
           retired: known.apply(({ retired }) => retired.join(" ")),
           peer_private_key: secrets.peer.privateKey,
           backup_schedules: backupSchedules(config),
+          drill_schedule: config.drill.schedule ?? "",
+          drill_nodes: activeNodes(config)
+            .map(({ name }) => name)
+            .join(" "),
+          drill_conf: renderDrillConf(node.dataDirectory),
+          drill_queries: Object.entries(config.drill.query)
+            .map((words) => `query ${words.map((text) => Buffer.from(text).toString("base64")).join(" ")}\n`)
+            .join(""),
           backup_from: config.archive.backupFrom,
           backup_private_key: secrets.backup.privateKey,
           backup_public_key: secrets.backup.publicKey,

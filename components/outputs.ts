@@ -52,6 +52,7 @@ export function stackOutputs(cluster: PostgresCluster) {
       primary,
       bastionPending,
       accept: config.accept?.change ?? null,
+      drillMaxAgeSeconds: config.drill.maxAgeSeconds ?? null,
       nodes: nodesOf(config).map((node) => {
         const index = known.findIndex(([name]) => name === node.name);
         const [, endpoint, connection] = others.find(([name]) => name === node.name) ?? [];

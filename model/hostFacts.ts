@@ -60,6 +60,12 @@ export interface HostFacts {
   readonly backup: boolean;
   /** Scheduled backups whose last run on it failed; `endedAt` in seconds since 1970. */
   readonly failedBackups: readonly { readonly type: string; readonly endedAt: number; readonly why: string }[];
+  /** Restore drills that were made on it. */
+  readonly drills: {
+    readonly last: Drill | null;
+    /** The last one that proved a restore. */
+    readonly proven: Drill | null;
+  };
   /** Of a server that runs and takes no SQL. */
   readonly warm: {
     readonly settings: CapacitySettings;
@@ -71,6 +77,24 @@ export interface HostFacts {
   } | null;
   /** null: PostgreSQL does not run, or takes no SQL. */
   readonly sql: ServerFacts | null;
+}
+
+/** What came of a restore drill. */
+export interface Drill {
+  readonly ok: boolean;
+  /** Seconds since 1970. */
+  readonly endedAt: number;
+  readonly seconds: number;
+  /** Label of the backup; "": it did not get that far. */
+  readonly backup: string;
+  /** Up to where it was recovered. */
+  readonly lsn: string;
+  /** When the last transaction was committed that it recovered; "": there was none. */
+  readonly recoveredTo: string;
+  /** What was looked at, in words. */
+  readonly checks: string;
+  /** Of one that failed. */
+  readonly why: string;
 }
 
 /** What PostgreSQL says. */
@@ -238,6 +262,17 @@ const sql = z.object({
     .nullable(),
 });
 
+export const drill: z.ZodType<Drill> = z.object({
+  ok: z.boolean(),
+  endedAt: number.min(0).max(253_402_300_799),
+  seconds: number,
+  backup: text,
+  lsn: text,
+  recoveredTo: text,
+  checks: text,
+  why: text,
+});
+
 const schema = z.object({
   clusterId: text,
   handover: text,
@@ -271,6 +306,10 @@ const schema = z.object({
     .array(z.object({ type: text, endedAt: number, why: text }))
     .max(most)
     .default([]),
+  // A host of an earlier version knows of none.
+  drills: z
+    .object({ last: drill.nullable().catch(null), proven: drill.nullable().catch(null) })
+    .default({ last: null, proven: null }),
   warm: z.object({ settings, slots: z.array(text).max(most), delaySeconds: number, replayedBytes: number }).nullable(),
   // As text, "" where nobody does: whatever answers on the server's socket says it.
   sql: z

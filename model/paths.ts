@@ -69,6 +69,9 @@ export const restoreCommand = "/usr/local/lib/understudy/restore-get";
 /** What a restore needs for as long as it runs: how the source's archive is read, and the socket of the server that recovers. Gone with a restart of the host. */
 export const restoreDirectory = "/run/understudy-restore";
 
+/** The same of a restore drill. */
+export const drillDirectory = "/run/understudy-drill";
+
 /** Directory of PostgreSQL's Unix-domain sockets: Debian's. */
 export const socketDirectory = "/run/postgresql";
 
@@ -80,6 +83,11 @@ export function pgdata(dataDirectory: string, major: number): string {
 /** What is restored, until it is whole. */
 export function unfinishedRestore(dataDirectory: string, major: number): string {
   return `${pgdata(dataDirectory, major)}.restore`;
+}
+
+/** What a restore drill restores, below a node's data directory. `scripts/host/drill.sh` has the same. */
+export function drilledData(dataDirectory: string): string {
+  return `${dataDirectory}/drill/data`;
 }
 
 /** What was done on the node for which update, a line of JSON each. The step `receipt` collects it. */

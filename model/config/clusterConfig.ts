@@ -56,6 +56,7 @@ interface ClusterBase {
   readonly pooler: PoolerConfig | undefined;
   /** What the cluster is made from; undefined: from nothing. */
   readonly restore: RestoreConfig | undefined;
+  readonly drill: DrillConfig;
 }
 
 /** Another cluster's archive, up to a moment. */
@@ -256,6 +257,16 @@ export interface ArchiveSchedule {
   readonly full: string | undefined;
   readonly differential: string | undefined;
   readonly incremental: string | undefined;
+}
+
+/** Drills: whether the archive can be restored is tried, and what comes of it is thrown away. */
+export interface DrillConfig {
+  /** systemd's `OnCalendar` expression; undefined: only when somebody asks for one. */
+  readonly schedule: string | undefined;
+  /** How old the last proven restore may be; undefined: as old as it is. */
+  readonly maxAgeSeconds: number | undefined;
+  /** Queries that have to answer `true`, by database. */
+  readonly query: Readonly<Record<string, string>>;
 }
 
 export interface DatabaseConfig {

@@ -9,6 +9,7 @@ import { readAccept } from "./read/accept.ts";
 import { readAccounts } from "./read/accounts.ts";
 import { checkAgent } from "./read/agent.ts";
 import { ledgerProblems, readArchive } from "./read/archive.ts";
+import { readDrill } from "./read/drill.ts";
 import { readNodes } from "./read/nodes.ts";
 import { readPooler } from "./read/pooler.ts";
 import { readRestore } from "./read/restore.ts";
@@ -54,6 +55,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     problems,
   );
   const restore = readRestore(top.restore, context, problems);
+  const drill = readDrill(top.drill, problems);
   const accounts = readAccounts(top.databases, top.users, major, problems);
   const accept = readAccept(top.accept, problems);
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
@@ -86,6 +88,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     clientCaFile: top.clientCaFile ?? `understudy-${clusterName}-ca.crt`,
     pooler,
     restore,
+    drill,
     ...target.extra,
   } as ClusterConfig;
 }

@@ -1,6 +1,13 @@
 import type { RestorePlan } from "../archive/restorePlan.ts";
 import type { RestoreConfig } from "../config/clusterConfig.ts";
-import { hostFiles, restoreCommand, restoreDirectory, unfinishedRestore } from "../paths.ts";
+import {
+  drillDirectory,
+  drilledData,
+  hostFiles,
+  restoreCommand,
+  restoreDirectory,
+  unfinishedRestore,
+} from "../paths.ts";
 import { header, quoteValue, renderSettings } from "./conf.ts";
 
 export interface RecoveryConfInput {
@@ -10,16 +17,44 @@ export interface RecoveryConfInput {
   readonly major: number;
 }
 
-/**
- * What the server runs with that recovers a restored backup. Nobody reaches it but `postgres` on its host: it archives nothing, follows nobody, and
- * serves no TCP. The same for all majors from 13 on.
- */
+/** What the server runs with that recovers a restored backup for a new cluster. */
 export function renderRecoveryConf(input: RecoveryConfInput): string {
-  const settings = {
+  return render({
     ...targetOf(input.restore),
+    ...alone(unfinishedRestore(input.dataDirectory, input.major), restoreDirectory),
+    // The one that the plan was made for: another one may come meanwhile.
+    recovery_target_timeline: String(input.plan.timeline),
+  });
+}
+
+/**
+ * What the server runs with that recovers the last backup in a restore drill, but for the timeline, which the host knows at that time. It takes little of what the node's own
+ * server has: memory, writes that wait for the disk, and nothing that extensions do by themselves.
+ */
+export function renderDrillConf(dataDirectory: string): string {
+  return render({
+    ...alone(drilledData(dataDirectory), drillDirectory),
+    // Its data are thrown away.
+    fsync: "off",
+    full_page_writes: "off",
+    // Queries run as the owner of their database: who gets to the socket is postgres.
+    hba_file: `${drillDirectory}/hba.conf`,
+    huge_pages: "off",
+    max_wal_size: "512MB",
+    max_worker_processes: "0",
+    shared_buffers: "128MB",
+    // Steps look for processes of the node's own server by what their titles say that they do.
+    update_process_title: "off",
+    wal_keep_size: "0",
+  });
+}
+
+/** Nobody reaches it but `postgres` on its host: it archives nothing, follows nobody, and serves no TCP. The same for all majors from 13 on. */
+function alone(data: string, directory: string): Readonly<Record<string, string>> {
+  return {
     archive_mode: "off",
     autovacuum: "off",
-    data_directory: unfinishedRestore(input.dataDirectory, input.major),
+    data_directory: data,
     // So it starts whatever the source had of connections and the like.
     hot_standby: "off",
     listen_addresses: "",
@@ -31,12 +66,13 @@ export function renderRecoveryConf(input: RecoveryConfInput): string {
     primary_slot_name: "",
     recovery_min_apply_delay: "0",
     recovery_target_action: "promote",
-    // The one that the plan was made for: another one may come meanwhile.
-    recovery_target_timeline: String(input.plan.timeline),
-    restore_command: `${restoreCommand} ${restoreDirectory} %f "%p"`,
+    restore_command: `${restoreCommand} ${directory} %f "%p"`,
     synchronous_standby_names: "",
-    unix_socket_directories: restoreDirectory,
+    unix_socket_directories: directory,
   };
+}
+
+function render(settings: Readonly<Record<string, string>>): string {
   return `${header}include ${quoteValue(hostFiles.postgresqlConf)}\n${renderSettings(settings)}`;
 }
 

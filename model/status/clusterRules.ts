@@ -1,4 +1,5 @@
 import { ownPrefix } from "../names.ts";
+import { failedDrills, provenRestore } from "./drills.ts";
 import type { Finding } from "./finding.ts";
 import { formatSeconds } from "./format.ts";
 import { bastionAsDeclared } from "./hostRules.ts";
@@ -203,5 +204,7 @@ const rules: readonly Rule[] = [
   backups,
   missedBackups,
   failedBackups,
+  failedDrills,
+  provenRestore,
   bastionAsDeclared,
 ];

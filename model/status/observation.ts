@@ -15,6 +15,8 @@ export interface Observation {
   readonly bastionPending: readonly string[];
   /** The change of primary that a consent in the config is for; null: there is none. */
   readonly accept: number | null;
+  /** How old the last proven restore may be; null: as old as it is. */
+  readonly drillMaxAgeSeconds: number | null;
   /** When it was read. */
   readonly at: Date;
   readonly nodes: readonly NodeObservation[];

@@ -1,4 +1,5 @@
 import { assess } from "./assess.ts";
+import { drillsOf } from "./drills.ts";
 import type { Finding } from "./finding.ts";
 import { type Archiver, type Observation, type Reading, readValue, type Slot } from "./observation.ts";
 import { type Activity, type NodeSummary, type RealRole, summarize } from "./summary.ts";
@@ -33,6 +34,8 @@ export interface StatusReport {
     readonly lastBackup: BackupReport | null;
     /** How many backups the archive holds; null: could not be read. */
     readonly backups: number | null;
+    /** The last restore that a drill proved; null: none that a node that answers knows of. */
+    readonly provenRestore: ProvenRestore | null;
   };
   /** Worst first. Those of the level `notice` count for nothing. */
   readonly findings: readonly Finding[];
@@ -79,6 +82,14 @@ export interface BackupReport {
   readonly finishedAt: string;
 }
 
+export interface ProvenRestore {
+  readonly node: string;
+  readonly endedAt: string;
+  readonly backup: string;
+  /** Up to where the WAL was recovered. */
+  readonly lsn: string;
+}
+
 /** Everything that status says, as plain data: `--json` prints it, and the table is drawn from it. */
 export function reportOf(observation: Observation): StatusReport {
   const summary = summarize(observation);
@@ -86,6 +97,7 @@ export function reportOf(observation: Observation): StatusReport {
   const { leader, leaderEpoch } = summary.leadership;
   const backups = readValue(observation.backups);
   const last = backups?.filter(({ error }) => !error).at(-1);
+  const { proven } = drillsOf(observation);
   return {
     version: 1,
     cluster: observation.clusterName,
@@ -106,6 +118,14 @@ export function reportOf(observation: Observation): StatusReport {
       archiver: summary.primary === undefined ? null : archiverReport(summary.primary.sql.archiver),
       lastBackup: last ? { label: last.label, type: last.type, finishedAt: last.finishedAt.toISOString() } : null,
       backups: backups?.length ?? null,
+      provenRestore: proven
+        ? {
+            node: proven.node,
+            endedAt: new Date(proven.endedAt * 1000).toISOString(),
+            backup: proven.backup,
+            lsn: proven.lsn,
+          }
+        : null,
     },
     findings,
   };

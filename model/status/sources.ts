@@ -26,6 +26,8 @@ const monitoring = z.object({
   bastionPending: z.array(z.string()).default([]),
   /** The change of primary that a consent in the config is for; null: there is none. */
   accept: z.number().int().nullable().default(null),
+  /** How old the last proven restore may be; null: as old as it is. */
+  drillMaxAgeSeconds: z.number().nullable().default(null),
   nodes: z.array(
     z.object({
       name: z.string(),

@@ -5,6 +5,7 @@
 # parameters: postgresql_conf pg_hba_conf pg_ident_conf pgbackrest_conf pgpass ca_crt server_crt server_key archive_id archive_ca_crt
 #             archive_key (what the archive is encrypted with; empty: nothing)
 #             peers ("name address ssh-port" a line: all members, this one too) peer_known_hosts retired (names) peer_private_key
+#             drill_schedule (empty: none) drill_nodes (names) drill_conf drill_queries ("query database SQL" a line, the latter two as base64)
 #             backup_schedules ("full=Sun *-*-* 02:00" a line) backup_from (standby, primary) backup_private_key backup_public_key metrics_conf (empty: no figures are sent)
 # outcome: {"node","waiting"}: digest of the postgresql.conf that waits for `restart`; empty: none does
 
@@ -135,6 +136,56 @@ for type in full diff incr; do
     systemctl daemon-reload
   fi
 done
+
+# Restore drills: what to do, by whom, when.
+put "$etc/drill.conf" "$drill_conf" root:postgres 640
+put "$etc/drill" "nodes $drill_nodes"$'\n'"$drill_queries" root:root 600
+write_file /etc/systemd/system/understudy-drill.service root:root 644 <<UNIT && systemctl daemon-reload
+# Written by Understudy.
+[Unit]
+Description=Restore drill: whether the archive can be restored from (Understudy)
+[Service]
+Type=oneshot
+ExecStart=$library/understudy drill $node run
+ExecStopPost=$library/understudy drill $node end
+StandardInput=null
+Nice=19
+IOSchedulingClass=idle
+PrivateTmp=yes
+OOMScoreAdjust=500
+TimeoutStopSec=30
+UNIT
+drill_timer=understudy-drill.timer
+if [[ -n $drill_schedule ]]; then
+  attempt "drill.schedule is not a calendar expression that systemd knows: '$drill_schedule'" \
+    "See 'man systemd.time', section CALENDAR EVENTS." systemd-analyze calendar "$drill_schedule"
+  write_file /etc/systemd/system/understudy-drill-due.service root:root 644 <<UNIT || true
+# Written by Understudy.
+[Unit]
+Description=Restore drill, if this node is the one that makes them (Understudy)
+[Service]
+Type=oneshot
+ExecStart=$library/understudy drill $node due
+StandardInput=null
+UNIT
+  if write_file "/etc/systemd/system/$drill_timer" root:root 644 <<UNIT || ! systemctl is-active --quiet "$drill_timer"; then
+# Written by Understudy.
+[Timer]
+OnCalendar=$drill_schedule
+RandomizedDelaySec=60
+Unit=understudy-drill-due.service
+[Install]
+WantedBy=timers.target
+UNIT
+    systemctl daemon-reload
+    systemctl enable --quiet "$drill_timer"
+    systemctl restart "$drill_timer"
+  fi
+elif [[ -f /etc/systemd/system/$drill_timer ]]; then
+  systemctl disable --quiet --now "$drill_timer"
+  rm -f "/etc/systemd/system/$drill_timer" /etc/systemd/system/understudy-drill-due.service
+  systemctl daemon-reload
+fi
 
 # shellcheck source=lib-metrics.sh
 . "$library/lib-metrics.sh"

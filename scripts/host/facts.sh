@@ -262,6 +262,13 @@ failed_backups() {
   printf '[%s]' "${json#,}"
 }
 
+# drill_in FILE: what came of a restore drill; null: there was none.
+drill_in() {
+  local line=''
+  { IFS= read -r -n 4000 line <"$1"; } 2>/dev/null || true
+  if is_json "$line"; then printf '%s' "$line"; else printf null; fi
+}
+
 # How much WAL comes in an hour: of the last hour, or of as much of it as there are segments of, but not less than ten minutes.
 wal_per_hour() {
   local size oldest='' written=0 time earlier=0
@@ -318,6 +325,7 @@ result node "$node" clusterId "$volume" intent "$last_intent" handover "${units[
   'wal#' "{\"timeline\":$wal_timeline,\"checkpointBytes\":$checkpoint,\"endBytes\":$end,\"forkedAtBytes\":$forked_at,\"heardSeconds\":$heard,\"bytesPerHour\":$wal_rate}" \
   'rewindable#' "$([[ $checksums == true || $hints == true ]] && echo true || echo false)" \
   'backup#' "$backup" 'failedBackups#' "$(failed_backups)" \
+  'drills#' "{\"last\":$(drill_in "$state/drill"),\"proven\":$(drill_in "$state/drill-proven")}" \
   'warm#' "$warm" \
   "${pooler[@]}" \
   sql "$answer"

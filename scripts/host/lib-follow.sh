@@ -349,7 +349,8 @@ receives_wal() {
   local receiver
   is_started
   if [[ $source == archive ]]; then
-    pgrep -u postgres -f 'postgres: .*startup' >/dev/null
+    # A restore drill has one, too.
+    pgrep -P "$(systemctl show --property=MainPID --value "$unit")" -f 'postgres: .*startup' >/dev/null
   elif ! grep -q "^hot_standby = 'off'" "$etc/standby.conf"; then
     is_streaming 50
   else

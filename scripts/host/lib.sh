@@ -180,7 +180,8 @@ read_parameters() {
 take_lock() {
   local name=roles
   case $step in
-    facts | backups | journal | witnesses) return 0 ;;
+    # A drill has a lock of its own: it takes hours, and stands in nobody's way.
+    facts | backups | journal | witnesses | drill) return 0 ;;
     archive | backup) name=archive ;;
     databases) name=databases ;;
     pause | resume | pooler) name=pooler ;;
@@ -436,13 +437,13 @@ $(recent_log)" "Look at /var/log/understudy/$step.log and 'journalctl -u $unit' 
   done
 }
 
-# require_free_space BYTES WHY
+# require_free_space BYTES WHY [HINT]
 require_free_space() {
   local free there=$data_directory
   while [[ ! -e $there ]]; do there=$(dirname "$there"); done
   free=$(df --output=avail -B1 "$there" | tail -n 1 | tr -d ' ')
   ((free >= $1)) || refuse "not enough free disk in $data_directory: $((free / 1048576)) MB free, $(($1 / 1048576)) MB needed $2" \
-    "Make the data volume larger or free space on it, then run 'pulumi up' again."
+    "${3:-Make the data volume larger or free space on it, then run 'pulumi up' again.}"
 }
 
 require_volume() {

@@ -30,8 +30,9 @@ export async function observe(monitoring: Monitoring): Promise<Observation> {
   ]);
   const backups: Observation["backups"] = held.kind === "read" ? { kind: "read", value: held.value.backups } : held;
   const schedules = held.kind === "read" ? held.value.schedules : [];
-  const { clusterName, postgresVersion, primary, bastionPending, accept } = monitoring;
-  return { clusterName, postgresVersion, primary, bastionPending, accept, at, nodes, backups, schedules };
+  const { clusterName, postgresVersion, primary, bastionPending, accept, drillMaxAgeSeconds } = monitoring;
+  const declared = { clusterName, postgresVersion, primary, bastionPending, accept, drillMaxAgeSeconds };
+  return { ...declared, at, nodes, backups, schedules };
 }
 
 function declaredOf(node: MonitoredNode): DeclaredNode {

@@ -182,7 +182,7 @@ function diskCell({ disk }: NodeReport): Cell {
 
 function archiveLines({ archive, primary, at }: StatusReport, width: number, paint: Paint): string[] {
   const ago = (time: string) => `${formatSeconds((Date.parse(at) - Date.parse(time)) / 1000)} ago`;
-  const { archiver, lastBackup, backups } = archive;
+  const { archiver, lastBackup, backups, provenRestore: proven } = archive;
   const wal: string[] = [];
   if (archiver === null) wal.push("not known: no primary was read");
   else if (archiver.mode === "off") wal.push("archive_mode is off");
@@ -196,11 +196,16 @@ function archiveLines({ archive, primary, at }: StatusReport, width: number, pai
     lastBackup === null
       ? [backups === null ? "not known" : "none yet"]
       : [`last ${lastBackup.type} ${lastBackup.label}, ${ago(lastBackup.finishedAt)}`, `${backups} in the archive`];
+  const drill =
+    proven === null
+      ? []
+      : [`restore proven ${ago(proven.endedAt)} on ${proven.node} · ${proven.backup}, and WAL up to ${proven.lsn}`];
   const leads = primary.leads === null ? [] : [`${primary.leads.node} since change ${primary.leads.epoch}`];
   return [
     ...leads.flatMap((text) => labelled("   Leads   ", printable(text), width, (label) => paint(label, "dim"))),
     ...labelled("   WAL     ", printable(wal.join(" · ")), width, (text) => paint(text, "dim")),
     ...labelled("   Backup  ", printable(backup.join(" · ")), width, (text) => paint(text, "dim")),
+    ...drill.flatMap((text) => labelled("   Drill   ", printable(text), width, (label) => paint(label, "dim"))),
   ];
 }
 

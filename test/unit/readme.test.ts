@@ -60,7 +60,7 @@ function knownKeys(): Set<string> {
 const isKnown = (key: string, known = knownKeys()) =>
   known.has(key) ||
   known.has(key.replace(/^(nodes|databases|users)\.[^.]+/, "$1.<name>")) ||
-  /^(nodes|databases|users|settings)\.[^.]+$/.test(key);
+  /^(nodes|databases|users|settings|drill\.query)\.[^.]+$/.test(key);
 
 describe("README.md and docs", () => {
   for (const page of pages) {

@@ -5,6 +5,7 @@ import { type TargetName, targets } from "../targets/registry.ts";
 import { acceptOptions } from "./acceptOptions.ts";
 import { archiveOptions } from "./archiveOptions.ts";
 import { awsOptions } from "./awsOptions.ts";
+import { drillOptions } from "./drillOptions.ts";
 import {
   anything,
   bytes,
@@ -174,6 +175,17 @@ export const topOptions = {
     default: "none: an empty cluster is made",
     effect: "refused on a cluster that exists; taken off, it changes nothing",
     options: restoreOptions,
+    pulumi: { type: "object", default: {} },
+  },
+  drill: {
+    schema: anything(),
+    description:
+      "Drills: the last backup and all WAL after it are restored beside, checked, and thrown away. `npm run drill` makes one at any time.",
+    rule: "must be an object",
+    hint: "set schedule, maxAge or query under it",
+    default: "none by themselves",
+    effect: "see its keys",
+    options: drillOptions,
     pulumi: { type: "object", default: {} },
   },
   aws: {

@@ -50,7 +50,19 @@ describe("parseConfig", () => {
       clientCaFile: "understudy-dev-ca.crt",
       pooler: undefined,
       restore: undefined,
+      drill: { schedule: undefined, maxAgeSeconds: undefined, query: {} },
     });
+  });
+
+  it("a schedule of drills says how old the last proven restore may be, where nothing else does", () => {
+    const drill = (options: object) => parse({ ...docker, drill: options }).drill;
+    assert.deepEqual(drill({ schedule: "monthly", query: '{"b":"select true","a":"select 1 = 1"}' }), {
+      schedule: "monthly",
+      maxAgeSeconds: 35 * 86_400,
+      query: { a: "select 1 = 1", b: "select true" },
+    });
+    assert.equal(drill({ schedule: "off" }).maxAgeSeconds, undefined);
+    assert.deepEqual(drill({ maxAge: "8d" }), { schedule: undefined, maxAgeSeconds: 8 * 86_400, query: {} });
   });
 
   it("takes values as the CLI hands them over: text, and objects as JSON", () => {

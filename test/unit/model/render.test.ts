@@ -15,7 +15,7 @@ import {
 } from "../../../model/render/pgbouncer.ts";
 import { renderPgpass } from "../../../model/render/pgpass.ts";
 import { renderPostgresqlConf } from "../../../model/render/postgresqlConf.ts";
-import { renderRecoveryConf } from "../../../model/render/recovery.ts";
+import { renderDrillConf, renderRecoveryConf } from "../../../model/render/recovery.ts";
 import { renderStandbyConf } from "../../../model/render/standby.ts";
 import { settingDefinition, settingDefinitions } from "../../../model/settings/settings.ts";
 import { assertGolden, docker, parse, problemsOf, type Raw, ssh } from "./support.ts";
@@ -279,6 +279,7 @@ describe("what a restored backup is recovered with", () => {
   it("golden", () => {
     assertGolden("recovery-latest.conf", recovery({ kind: "latest" }));
     assertGolden("recovery-time.conf", recovery({ kind: "time", value: "2026-03-01T14:03:00.25+01:00" }, false));
+    assertGolden("recovery-drill.conf", renderDrillConf(dataDirectory));
   });
 
   it("has the one target that is asked for", () => {

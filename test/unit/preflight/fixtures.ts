@@ -99,6 +99,7 @@ export const empty: HostFacts = {
   rewindable: false,
   backup: false,
   failedBackups: [],
+  drills: { last: null, proven: null },
   warm: null,
   sql: null,
 };

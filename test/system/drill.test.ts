@@ -53,7 +53,7 @@ describe("a restore drill", () => {
     nodes.map((node) =>
       shell(
         node,
-        `ls -d /var/lib/understudy/drill /run/understudy-drill /var/lib/understudy/state/drill-began /tmp/tmp.* 2>/dev/null; pgrep -af '[u]nderstudy-drill|[/]drill/data'; true`,
+        `ls -d /var/lib/understudy/drill /run/understudy-drill /var/lib/understudy/state/drill-began /tmp/tmp.* 2>/dev/null; pgrep -u postgres -af drill; pgrep -af '[u]nderstudy drill '; true`,
       ),
     );
   const isServing = () =>

@@ -19,6 +19,15 @@ export function slotName(node: string): string {
   return ownPrefix + node.replace(/[-.]/g, "_");
 }
 
+/** How the names of an agent's slots for a node begin: 20 hexadecimal digits follow, which tell one timeline from another of the same number. */
+export const agentSlotStem = (node: string): string => `${slotName(node).slice(0, ownPrefix.length + 30)}_`;
+
+/** Whether this slot is the node's, whoever has made it. */
+export function isSlotOf(node: string, slot: string): boolean {
+  const stem = agentSlotStem(node);
+  return slot === slotName(node) || (slot.startsWith(stem) && /^[0-9a-f]{20}$/.test(slot.slice(stem.length)));
+}
+
 const hostLabel = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 
 /** Whether `name` is a lower-case host name: labels of letters, digits and inner hyphens, separated by dots. */

@@ -3,6 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Member, Members } from "../../model/leadership/index.ts";
+import { ownPrefix } from "../../model/names.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 import type { Postgres, Upstream } from "../surroundings.ts";
 import { holdClients } from "./clients.ts";
@@ -14,7 +15,7 @@ import { becomeCopy, createCluster } from "./rejoin.ts";
 import { runningServer } from "./server.ts";
 import type { Service } from "./service.ts";
 import { queryOnce, type Session, standingSession } from "./session.ts";
-import { renderSettings, signalText, slotOf, slotPrefix } from "./standbySettings.ts";
+import { renderSettings, signalText, slotOf } from "./standbySettings.ts";
 import type { WalArchive } from "./walArchive.ts";
 import { walPlaces } from "./walPlaces.ts";
 
@@ -122,7 +123,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
   /** While nothing runs, by their owner: root would go where a link leads. */
   async function removeSlots(): Promise<void> {
     const slots = join(dataDirectory, "pg_replslot");
-    const ours = (await readdir(slots)).filter((name) => name.startsWith(slotPrefix));
+    const ours = (await readdir(slots)).filter((name) => name.startsWith(ownPrefix));
     if (ours.length > 0) await run("rm", ["-rf", "--", ...ours.map((name) => join(slots, name))], deadlines.removal);
   }
 
@@ -204,7 +205,7 @@ export function realPostgres(options: ServerOptions): RealPostgres {
 
 /** Of our slots these are there, and no others. */
 async function keepSlots(sql: Session, wanted: readonly string[]): Promise<void> {
-  const ours = `slot_type = 'physical' and slot_name ~ '^${slotPrefix}[a-z0-9_]+$'`;
+  const ours = `slot_type = 'physical' and slot_name ~ '^${ownPrefix}[a-z0-9_]+$'`;
   const rows = await sql.query(
     `select slot_name::text as name from pg_replication_slots where ${ours}`,
     deadlines.query,

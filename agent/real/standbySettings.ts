@@ -2,11 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Member } from "../../model/leadership/index.ts";
 import { nameOf } from "../../model/leadership/index.ts";
+import { agentSlotStem } from "../../model/names.ts";
 import { type ServerMajorName, serverMajors } from "../../model/serverMajors.ts";
 import type { Upstream } from "../surroundings.ts";
-
-/** Of the agent's slots. */
-export const slotPrefix = "understudy_";
 
 /**
  * The slot of a follower on a primary whose timeline has begun so. Another timeline of the same number has another slot, which a standby of this one
@@ -15,10 +13,7 @@ export const slotPrefix = "understudy_";
 export function slotOf({ timeline, change, by }: Upstream["begun"], follower: Member): string {
   const begun = [timeline, change.entry, change.overrides, by, follower].join(" ");
   const digest = createHash("sha256").update(begun).digest("hex").slice(0, 20);
-  const name = nameOf(follower)
-    .replace(/[^a-z0-9]/g, "_")
-    .slice(0, 30);
-  return `${slotPrefix}${name}_${digest}`;
+  return `${agentSlotStem(nameOf(follower))}${digest}`;
 }
 
 const quoted = (value: string): string => {

@@ -1,5 +1,5 @@
 import { floorSettings } from "../hostFacts.ts";
-import { ownPrefix, slotName } from "../names.ts";
+import { isSlotOf, ownPrefix } from "../names.ts";
 import { count, formatBytes, formatSeconds } from "../status/format.ts";
 import { acceptCommand, consentOf } from "./consent.ts";
 import { furthestAhead } from "./decision.ts";
@@ -167,7 +167,7 @@ const capacity: Rule = ({ scene, target }) => {
   if (!limits) return [];
   const followers = followersOf(scene, node);
   const held = sql ? sql.slots.map(({ name }) => name) : (warm?.slots ?? []);
-  const newSlots = followers.filter(({ name }) => !held.includes(slotName(name))).length;
+  const newSlots = followers.filter(({ name }) => !held.some((slot) => isSlotOf(name, slot))).length;
   const freeSlots = limits.max_replication_slots - held.length;
   const freeSenders = limits.max_wal_senders - (sql?.senders.length ?? 0);
   const reasons: Reason[] = [];

@@ -1,4 +1,4 @@
-import { ownPrefix } from "../names.ts";
+import { isSlotOf, ownPrefix } from "../names.ts";
 import { failedDrills, provenRestore } from "./drills.ts";
 import type { Finding } from "./finding.ts";
 import { formatSeconds } from "./format.ts";
@@ -117,10 +117,13 @@ const consentLeftOver: Rule = ({ accept }, { primary, leadership: { leaderEpoch 
 
 const leftoverSlots: Rule = (observation, { primary }) => {
   const expected = observation.nodes.flatMap(({ declared }) =>
-    declared.state === "active" && declared.name !== primary?.name ? [declared.slot] : [],
+    declared.state === "active" && declared.name !== primary?.name ? [declared.name] : [],
   );
   return (primary?.sql.slots ?? [])
-    .filter(({ name, type }) => type === "physical" && name.startsWith(ownPrefix) && !expected.includes(name))
+    .filter(
+      ({ name, type }) =>
+        type === "physical" && name.startsWith(ownPrefix) && !expected.some((node) => isSlotOf(node, name)),
+    )
     .map(({ name }) => ({
       ...(primary === undefined ? {} : { node: primary.name }),
       level: "warning",

@@ -1,5 +1,6 @@
 import type { HostFacts } from "../hostFacts.ts";
 import { type Lsn, lsnDistance, lsnOf } from "../lsn.ts";
+import { isSlotOf } from "../names.ts";
 import { type Leadership, leadershipOf } from "../preflight/whoLeads.ts";
 import {
   type DeclaredNode,
@@ -97,7 +98,7 @@ function summarizeNode(node: NodeObservation, primary: ClusterSummary["primary"]
   const sender = isPrimary
     ? undefined
     : primary?.sql.senders.find(({ slot, applicationName }) => {
-        return slot === declared.slot || (slot === null && applicationName === declared.name);
+        return slot === null ? applicationName === declared.name : isSlotOf(declared.name, slot);
       });
   const role = realRole(node, sender);
   const warm = host?.warm ? host : undefined;
@@ -113,7 +114,7 @@ function summarizeNode(node: NodeObservation, primary: ClusterSummary["primary"]
     lagSeconds: lag?.seconds,
     receiveLagBytes: lag?.receiveBytes,
     sync: sender?.syncState,
-    slot: isPrimary ? undefined : primary?.sql.slots.find(({ name }) => name === declared.slot),
+    slot: isPrimary ? undefined : primary?.sql.slots.find(({ name }) => isSlotOf(declared.name, name)),
     backlog: sql?.archiver.backlog ?? host?.archive.ready,
     disk: host?.disk,
   };

@@ -131,7 +131,7 @@ describe("the target ssh, on plain hosts", () => {
       const list = (name: string) =>
         sudo(
           "node-a",
-          `setpriv --reuid=postgres --regid=postgres --init-groups pgbackrest --config=/etc/understudy/pgbackrest.conf --repo1-s3-bucket=${name} repo-ls 2>&1`,
+          `setpriv --reuid=postgres --regid=postgres --init-groups pgbackrest --config=/etc/understudy/pgbackrest.conf --repo1-s3-bucket=${name} repo-ls`,
         );
       assert.match(await list(cluster.s3.bucket), /archive/);
       await assert.rejects(list(bucket), /403|AccessDenied/);
@@ -170,7 +170,8 @@ describe("the target ssh, on plain hosts", () => {
     };
     const status = async () => {
       const words = ["scripts/status.ts", "--stack", name];
-      return (await promisify(execFile)(process.execPath, words, { cwd: REPOSITORY, env })).stdout;
+      const run = promisify(execFile)(process.execPath, words, { cwd: REPOSITORY, env });
+      return (await run.catch((error: { readonly stdout: string }) => error)).stdout;
     };
     assert.match(await status(), /ALL WELL/);
     await cluster.stack.setConfig("primary", "node-b");

@@ -12,6 +12,7 @@ import {
   read,
   recovering,
   secondsAgo,
+  sender,
   skipped,
   slot,
   standby,
@@ -60,6 +61,19 @@ describe("status: assess, what fills disks", () => {
     it("a slot that is not in use although its node streams, or that is not there", () => {
       expectFindings(observation({}, withSlot({ active: false })), [["warning", "node-c", /not in use/]]);
       expectFindings(observation({}, leading({ slots: [slot("node-b")] })), [["warning", "node-c", /has no slot/]]);
+    });
+
+    it("an agent's slot is its node's: its name goes on with what tells one timeline from another", () => {
+      const ofAgent = (node: string, digest: string) => {
+        const name = `understudy_${node.replaceAll("-", "_")}_${digest}`;
+        return { slot: slot(node, { name }), sender: sender(node, { slot: name }) };
+      };
+      const both = followers.map((node) => ofAgent(node, "820a5c760ecd50594637"));
+      well(leading({ slots: both.map((each) => each.slot), senders: both.map((each) => each.sender) }));
+      const other = ofAgent("node-x", "820a5c760ecd50594637").slot;
+      expectFindings(observation({}, leading({ slots: [...followers.map((name) => slot(name)), other] })), [
+        ["warning", "node-a", /slot understudy_node_x_820a5c760ecd50594637 belongs to no active node/],
+      ]);
     });
 
     it("a slot of ours that nobody follows; others' are left alone", () => {

@@ -33,8 +33,11 @@ if [[ -z $recorded ]]; then
       "Give this node an empty dataDirectory, or move what is there. Nothing was changed."
   fi
 fi
-if has_data && [[ $agent != "$(if has_agent; then echo yes; else echo no; fi)" ]]; then
-  refuse "who leads is decided on this node by $(if has_agent; then echo its agent; else echo the host scripts; fi), and config says otherwise" \
+# By what lies beside the data, too: the host may be a new one.
+by_agent=no
+if has_agent || [[ -n $(find "$data_directory/agent" -mindepth 1 -print -quit 2>/dev/null) ]]; then by_agent=yes; fi
+if has_data && [[ $agent != "$by_agent" ]]; then
+  refuse "who leads is decided on this node by $(if [[ $by_agent == yes ]]; then echo its agent; else echo the host scripts; fi), and config says otherwise" \
     "Set agent back. A cluster that is there does not change that yet. Nothing was changed."
 fi
 before=$(recorded_value node)

@@ -1,8 +1,8 @@
 import { all, type Input, type Output, output, type Resource, secret, unsecret } from "@pulumi/pulumi";
 import type { RestoreFrom } from "../model/archive/source.ts";
-import type { ClusterConfig } from "../model/config/config.ts";
+import type { ClusterConfig, LedgerConfig } from "../model/config/config.ts";
 import { type HostAndPort, httpsEndpoint } from "../model/config/network.ts";
-import { hostFiles } from "../model/paths.ts";
+import { hostFiles, ledgerFolder } from "../model/paths.ts";
 import type { AgentLedger } from "../model/render/agentConf.ts";
 import type { ArchiveAccess } from "../model/render/pgbackrest.ts";
 import type { ClusterSecrets } from "./clusterSecrets.ts";
@@ -104,41 +104,38 @@ export interface Ledger {
   readonly ready: readonly Resource[];
 }
 
+/** The ledger that config declares: in the stack's own archive (`server`), or in a bucket of the user's. */
 export function ledgerOf(config: ClusterConfig, secrets: ClusterSecrets, server: ArchiveServer | undefined): Ledger {
   const { archive } = config;
-  switch (archive.server) {
-    case "own": {
-      const ledger = server?.ledger;
-      if (!server || !ledger) throw new Error("the target has made no place for the ledger");
-      const hasOwnCa = server.signedBy === "stack";
-      return {
-        place: given(archive.region).apply((region) => ({
-          ...{ kind: "s3" as const, endpoint: httpsEndpoint(server.endpoint), bucket: ledger.bucket, region },
-          ...{ prefix: "ledger/", uriStyle: "path" as const, hasOwnCa, verifyTls: true },
-        })),
-        credentials: secret(credentialsOf(ledger)),
-        caCertificate: hasOwnCa ? secrets.caCertificate : output(""),
-        ready: server.ready,
-      };
-    }
-    case "given": {
-      if (!archive.ledger) throw new Error("config says no place for the ledger");
-      const known = given(archive.ledger);
-      return {
-        place: unsecret(
-          known.apply(({ endpoint, bucket, region, prefix, uriStyle, caCertificate, verifyTls }) => ({
-            ...{ kind: "s3" as const, endpoint: httpsEndpoint(endpoint), bucket, region, prefix: `${prefix}/` },
-            ...{ uriStyle, hasOwnCa: caCertificate !== undefined, verifyTls },
-          })),
-        ),
-        credentials: secret(credentialsOf(known)),
-        caCertificate: unsecret(known.apply(({ caCertificate }) => caCertificate ?? "")),
-        ready: [],
-      };
-    }
-    default:
-      return archive satisfies never;
-  }
+  if (archive.ledger) return givenLedger(archive.ledger);
+  const ledger = server?.ledger;
+  if (!server || !ledger) throw new Error("the target has made no place for the ledger");
+  const { bucket, uriStyle } = ledger;
+  const hasOwnCa = server.signedBy === "stack";
+  return {
+    place: given(archive.region).apply((region) => ({
+      ...{ kind: "s3" as const, endpoint: httpsEndpoint(server.endpoint), bucket, region },
+      ...{ prefix: ledgerFolder, uriStyle, hasOwnCa, verifyTls: true },
+    })),
+    credentials: secret(credentialsOf(ledger)),
+    caCertificate: hasOwnCa ? secrets.caCertificate : output(""),
+    ready: server.ready,
+  };
+}
+
+function givenLedger(ledger: LedgerConfig): Ledger {
+  const known = given(ledger);
+  return {
+    place: unsecret(
+      known.apply(({ endpoint, bucket, region, prefix, uriStyle, caCertificate, verifyTls }) => ({
+        ...{ kind: "s3" as const, endpoint: httpsEndpoint(endpoint), bucket, region, prefix: `${prefix}/` },
+        ...{ uriStyle, hasOwnCa: caCertificate !== undefined, verifyTls },
+      })),
+    ),
+    credentials: secret(credentialsOf(known)),
+    caCertificate: unsecret(known.apply(({ caCertificate }) => caCertificate ?? "")),
+    ready: [],
+  };
 }
 
 function credentialsOf(account: Input<{ readonly accessKey: Input<string>; readonly secretKey: Input<string> }>) {

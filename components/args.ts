@@ -596,8 +596,8 @@ export interface CommonArgs {
    */
   readonly reconcile?: string;
   /**
-   * Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters of the targets
-   * `docker` and `ssh`, to try it. It is to become the only way.
+   * Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters, to try it. It
+   * is to become the only way.
    *
    * Rule: must be true or false. A change: refused where there is data.
    *
@@ -863,7 +863,7 @@ export interface ArchiveArgs {
    * Rule: must be an object. A change: each agent starts anew, and looks for the ledger there: copy all of its objects
    * before.
    *
-   * @default none; required with `agent` and `archive.endpoint`
+   * @default made by the targets `docker` and `aws`; required with `agent` and `archive.endpoint`
    */
   readonly ledger?: ArchiveLedgerArgs;
   /**

@@ -29,6 +29,9 @@ export const agentFiles = {
   ledgerCa: `${agentConfig}/ledger-ca.crt`,
 } as const;
 
+/** Folder of the ledger in a bucket that is the stack's own. */
+export const ledgerFolder = "ledger/";
+
 /** Where steps and status are asked for. */
 export const agentSocket = "/run/understudy-agent/socket";
 

@@ -49,6 +49,7 @@ export class DockerS3 extends ClusterPart implements ArchiveServer {
     if (hasLedger) {
       this.ledger = {
         bucket: `${bucket}-ledger`,
+        uriStyle: "path",
         accessKey: password("ledger-access-key", parent),
         secretKey: password("ledger-secret-key", parent),
       };

@@ -78,14 +78,16 @@ export interface ArchiveServer {
   readonly signedBy: "stack" | "public";
   /** How other stacks of this machine read it: by an account that may do nothing else; undefined: they need credentials of the user's. */
   readonly reader?: ArchiveReader;
-  /** Where the ledger of agents lies; undefined: there are none. */
-  readonly ledger?: LedgerPlace;
+  /** Where the ledger of agents lies; undefined: the target has made no place for it. */
+  readonly ledger?: LedgerPlace | undefined;
+  /** What has to be there before a node may ask for either. */
   readonly ready: readonly Resource[];
 }
 
 /** A bucket of its own on the archive's server, and an account that may read and make objects there, and nothing else. */
 export interface LedgerPlace {
   readonly bucket: string;
+  readonly uriStyle: "path" | "host";
   readonly accessKey: Output<string>;
   readonly secretKey: Output<string>;
 }

@@ -1,3 +1,4 @@
+import { defaultAgentPort } from "../agentPort.ts";
 import type { PoolerConfig } from "../config/clusterConfig.ts";
 import { type AwsConfig, isClosed, servicesOf } from "./config.ts";
 
@@ -27,6 +28,8 @@ export interface FirewallInput {
     AwsConfig,
     "network" | "operatorNetworks" | "bastion" | "clientSecurityGroups" | "endpoint" | "alarms"
   >;
+  /** Whether there are agents. */
+  readonly agent: boolean;
   readonly clientNetworks: readonly string[];
   readonly pooler: PoolerConfig | undefined;
 }
@@ -39,7 +42,7 @@ export const mostRules = 60;
 const anywhere = { kind: "network", cidr: "0.0.0.0/0" } as const;
 
 /** Every rule there is, of every group. */
-export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): readonly Rule[] {
+export function firewallRules({ aws, agent, clientNetworks, pooler }: FirewallInput): readonly Rule[] {
   const clients: readonly Peer[] =
     aws.clientSecurityGroups.length > 0
       ? aws.clientSecurityGroups.map((id) => ({ kind: "foreign", id }))
@@ -64,6 +67,7 @@ export function firewallRules({ aws, clientNetworks, pooler }: FirewallInput): r
   for (const direction of ["in", "out"] as const) {
     add("nodes", direction, [nodes], [postgresPort], "replication, and poolers to the primary");
     add("nodes", direction, [nodes], [sshPort], "nodes ask one another who leads");
+    if (agent) add("nodes", direction, [nodes], [defaultAgentPort], "agents decide who leads");
   }
   add("nodes", "in", aws.bastion ? [{ kind: "group", group: "bastion" }] : operators, [sshPort], "operators");
   if (isClosed(aws.network)) {

@@ -26,7 +26,20 @@ export function awsName(kind: Named, clusterName: string, ...parts: readonly str
   const whole = [`understudy-${clusterName}`, ...parts].join(hyphensOnly.has(kind) ? "-" : "_");
   const plain = hyphensOnly.has(kind) ? whole.replaceAll(".", "-") : whole;
   const limit = nameLimits[kind];
-  if (plain === whole && plain.length <= limit) return plain;
+  return plain === whole && plain.length <= limit ? plain : cut(plain, limit, whole);
+}
+
+/** At most `limit` characters of a name, with a hash of `whole` at its end. */
+function cut(name: string, limit: number, whole: string): string {
   const hash = createHash("sha256").update(whole).digest("hex").slice(0, hashLength);
-  return `${plain.slice(0, limit - hashLength - 1).replace(/[-._]+$/, "")}-${hash}`;
+  return `${name.slice(0, limit - hashLength - 1).replace(/[-._]+$/, "")}-${hash}`;
+}
+
+/** What every bucket of a ledger ends with. */
+export const ledgerSuffix = "-ledger";
+
+/** The bucket of the ledger, beside that of the archive. */
+export function ledgerBucket(archive: string): string {
+  const limit = nameLimits.bucket - ledgerSuffix.length;
+  return `${archive.length <= limit ? archive : cut(archive, limit, archive)}${ledgerSuffix}`;
 }

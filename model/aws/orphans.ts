@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ledgerSuffix } from "./names.ts";
 
 /** What AWS has of a stack and the stack's state has not: found by comparing two lists, and said how to get rid of. Nothing is ever removed. */
 
@@ -149,6 +150,12 @@ const kinds: Readonly<Record<string, Kind>> = {
     remove: (id) =>
       `iam delete-role-policy --role-name ${id} --policy-name understudy; aws iam delete-role --role-name ${id}`,
   },
+  "iam user": {
+    type: "aws:iam/user:User",
+    remove: (id) =>
+      `iam delete-user-policy --user-name ${id} --policy-name understudy; aws iam delete-user --user-name ${id}`,
+    note: "delete its access keys first (aws iam list-access-keys)",
+  },
   "cloudwatch alarm": {
     type: "aws:cloudwatch/metricAlarm:MetricAlarm",
     remove: (id) => `cloudwatch delete-alarms --alarm-names ${id}`,
@@ -242,10 +249,11 @@ function keepByHand(
 ): string | undefined {
   if (kind === "ec2 volume") return `pulumi config set --path nodes.<its node>.volume.adopt ${id}; pulumi up`;
   if (kind !== "s3 bucket") return undefined;
-  const parent = resources.find(({ type }) => type === "understudy:index:AwsArchive")?.urn;
+  const [part, what] = id.endsWith(ledgerSuffix) ? ["AwsLedger", "ledger"] : ["AwsArchive", "archive"];
+  const parent = resources.find(({ type }) => type === `understudy:index:${part}`)?.urn;
   if (parent === undefined) return undefined;
   const type = "aws:s3/bucket:Bucket";
-  return importOf({ urn: `${parent}$${type}::archive-${id}`, type, parent, provider }, id);
+  return importOf({ urn: `${parent}$${type}::${what}-${id}`, type, parent, provider }, id);
 }
 
 /** Service, kind and id of an ARN; the id is as Pulumi's state has it. */

@@ -1,3 +1,5 @@
+import { ledgerFolder } from "../paths.ts";
+
 /** IAM policies as plain values: least privilege, written down once, evaluated in tests. */
 
 export interface Statement {
@@ -45,7 +47,7 @@ export interface ArchivePolicyInput {
  * else. It never asks for old versions, so that what it deletes can be brought back by somebody else.
  */
 export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
-  const { partition, region, account, bucket, prefix, kmsKey } = input;
+  const { partition, account, bucket, prefix } = input;
   const arn = `arn:${partition}:s3:::${bucket}`;
   const ours = { "aws:ResourceAccount": account };
   return document(
@@ -64,22 +66,51 @@ export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
       Resource: `${arn}/${prefix === "" ? "*" : `${prefix}/*`}`,
       Condition: { StringEquals: ours },
     },
-    ...(kmsKey === undefined
-      ? []
-      : [
-          {
-            Sid: "UseTheKeyThroughS3",
-            Effect: "Allow",
-            Action: ["kms:Decrypt", "kms:GenerateDataKey"],
-            Resource: kmsKey,
-            Condition: {
-              StringEquals: {
-                "kms:ViaService": `s3.${region}.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}`,
-              },
-            },
-          } as const,
-        ]),
+    ...useOfKey(input),
   );
+}
+
+/** What agents do with the ledger: look what is there, read it, and make the next entry. Nothing is ever deleted. */
+export function ledgerPolicy(input: Omit<ArchivePolicyInput, "prefix">): PolicyDocument {
+  const { partition, account, bucket } = input;
+  const arn = `arn:${partition}:s3:::${bucket}`;
+  const ours = { "aws:ResourceAccount": account };
+  return document(
+    {
+      Sid: "ListTheLedger",
+      Effect: "Allow",
+      Action: "s3:ListBucket",
+      Resource: arn,
+      // As for the archive: without it S3 does not tell what is missing.
+      Condition: { StringEquals: ours },
+    },
+    {
+      Sid: "ReadAndAdd",
+      Effect: "Allow",
+      Action: ["s3:GetObject", "s3:PutObject"],
+      Resource: `${arn}/${ledgerFolder}*`,
+      Condition: { StringEquals: ours },
+    },
+    ...useOfKey(input),
+  );
+}
+
+function useOfKey({
+  partition,
+  region,
+  kmsKey,
+}: Pick<ArchivePolicyInput, "partition" | "region" | "kmsKey">): readonly Statement[] {
+  if (kmsKey === undefined) return [];
+  const viaS3 = { "kms:ViaService": `s3.${region}.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}` };
+  return [
+    {
+      Sid: "UseTheKeyThroughS3",
+      Effect: "Allow",
+      Action: ["kms:Decrypt", "kms:GenerateDataKey"],
+      Resource: kmsKey,
+      Condition: { StringEquals: viaS3 },
+    },
+  ];
 }
 
 /** What a node sends to CloudWatch: figures of its own cluster. The call can't be told which ones; the namespace can. */
@@ -131,15 +162,29 @@ export function bucketPolicy({ partition, bucket }: Pick<ArchivePolicyInput, "pa
   );
 }
 
-/** What goes through the VPC's own way to S3: packages of the distribution are not there, so the bucket is all it is for. */
-export function s3EndpointPolicy(input: Pick<ArchivePolicyInput, "partition" | "bucket">): PolicyDocument {
-  const arn = `arn:${input.partition}:s3:::${input.bucket}`;
+/** As `bucketPolicy`. Nor is an object of the ledger's replaced, by whomever: a write that is not said to be of a new one is refused. */
+export function ledgerBucketPolicy(input: Pick<ArchivePolicyInput, "partition" | "bucket">): PolicyDocument {
+  return document(...bucketPolicy(input).Statement, {
+    Sid: "NothingIsReplaced",
+    Effect: "Deny",
+    Principal: "*",
+    Action: "s3:PutObject",
+    Resource: `arn:${input.partition}:s3:::${input.bucket}/*`,
+    Condition: { Null: { "s3:if-none-match": "true" } },
+  });
+}
+
+/** What goes through the VPC's own way to S3: packages of the distribution are not there, so the archive and the ledger are all it is for. */
+export function s3EndpointPolicy({
+  partition,
+  buckets,
+}: Pick<ArchivePolicyInput, "partition"> & { readonly buckets: readonly string[] }): PolicyDocument {
   return document({
     Sid: "TheArchiveOnly",
     Effect: "Allow",
     Principal: "*",
     Action: ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-    Resource: [arn, `${arn}/*`],
+    Resource: buckets.map((bucket) => `arn:${partition}:s3:::${bucket}`).flatMap((arn) => [arn, `${arn}/*`]),
   });
 }
 

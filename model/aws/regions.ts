@@ -65,6 +65,12 @@ export function s3Endpoint(region: Region): string {
   return serviceHost("s3", region);
 }
 
+/** The region's S3, as config would name it. */
+export function s3Server(region: Region) {
+  const endpoint = { host: s3Endpoint(region), port: 443 };
+  return { endpoint, region, uriStyle: "host", caCertificate: undefined, verifyTls: true } as const;
+}
+
 /** Host name of the region's CloudWatch. */
 export function cloudWatchEndpoint(region: Region): string {
   return serviceHost("monitoring", region);

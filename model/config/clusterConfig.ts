@@ -206,6 +206,8 @@ interface ArchiveBase {
   readonly schedule: ArchiveSchedule;
   /** Which node a backup's data are read from, where there is a choice. */
   readonly backupFrom: "standby" | "primary";
+  /** Where config says that the ledger of agents lies; undefined: there are none, or the target makes a place for it. */
+  readonly ledger: LedgerConfig | undefined;
 }
 
 /** The stack has one of its own (no `endpoint`): an S3 server with the target docker, a bucket with the target aws. */
@@ -234,8 +236,6 @@ interface S3Account {
 export interface GivenArchiveConfig extends ArchiveBase, S3ServerConfig, S3Account {
   readonly server: "given";
   readonly bucket: Given<string>;
-  /** Undefined: there are no agents. */
-  readonly ledger: LedgerConfig | undefined;
 }
 
 /** Where the ledger of agents lies. */

@@ -61,8 +61,12 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
   const settings = readSettings(top.settings, major, Object.keys(nodes).length, problems);
   const clientNetworks = readNetworks(top.clientNetworks, target, problems);
   const pooler = readPooler(top.pooler, { nodes, databases: Object.keys(accounts.databases) }, problems);
-  if (top.agent) checkAgent({ target: top.target, nodes, pooler }, problems);
-  target.check({ nodes, primary: top.primary, postgresVersion: major, archive, pooler, clientNetworks }, problems);
+  const agent = top.agent ?? false;
+  if (agent) checkAgent({ nodes, pooler }, problems);
+  target.check(
+    { nodes, primary: top.primary, postgresVersion: major, agent, archive, pooler, clientNetworks },
+    problems,
+  );
   if (problems.length > 0) throw new ConfigError(problems);
 
   // Without problems, target, nodes and archive fit together: the target has read them.
@@ -72,7 +76,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
     primary: top.primary,
     nodes,
     postgresVersion: major,
-    agent: top.agent ?? false,
+    agent,
     reconcile: top.reconcile ?? "",
     epoch: top.epoch,
     accept,
@@ -96,10 +100,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>, context: Con
 /** What is wrong between values that `parseConfig` did not know yet. */
 export function problemsOnceKnown(config: Known<ClusterConfig>): readonly Problem[] {
   const { archive } = config;
-  return [
-    ...(targets[config.target].problemsOf?.(Object.values(config.nodes)) ?? []),
-    ...(archive.server === "given" ? ledgerProblems(archive) : []),
-  ];
+  return [...(targets[config.target].problemsOf?.(Object.values(config.nodes)) ?? []), ...ledgerProblems(archive)];
 }
 
 function formerKey(key: string): Omit<Problem, "key"> | undefined {

@@ -13,7 +13,7 @@ const page = z.object({
   ),
 });
 
-/** Everything in AWS that has the tags of a cluster's stack, and IAM's roles and profiles, which are listed nowhere by their tags. */
+/** Everything in AWS that has the tags of a cluster's stack, and IAM's roles, profiles and users, which are listed nowhere by their tags. */
 export async function findInAws(cluster: ClusterPlace): Promise<readonly Found[]> {
   const [tagged, named] = await Promise.all([findTagged(cluster), findNamed(cluster)]);
   const ec2 = await ec2Of(cluster);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { isSecret, output } from "@pulumi/pulumi";
+import { configSchema } from "../../agent/real/config.ts";
 import { PostgresCluster } from "../../components/cluster.ts";
 import { clusterSecrets } from "../../components/clusterSecrets.ts";
 import { stackOutputs } from "../../components/outputs.ts";
@@ -12,8 +13,8 @@ import { keysStay } from "../../components/targets/aws/keys.ts";
 import { growsOnly } from "../../components/targets/aws/nodeHost.ts";
 import { hostsFor, machineOf } from "../../components/targets/machines.ts";
 import { Update } from "../../components/update.ts";
-import type { BootInput, InstallInput, PowerInput } from "../../model/stepInputs.ts";
-import { closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
+import type { AgentInput, BootInput, InstallInput, PowerInput } from "../../model/stepInputs.ts";
+import { account, agents, closed, everything, existing, parseAws, smallest } from "../support/awsConfigs.ts";
 import { awsOnly, graphOf, renderGraph } from "../support/awsGraph.ts";
 import { assertGolden } from "../support/golden.ts";
 import { ec2, noSuchBucket, s3 } from "../support/mockAws.ts";
@@ -22,7 +23,7 @@ import { forget, inputsOf, registered, resolved, settled, stored, unwrapped } fr
 describe("the graph of the target aws", function () {
   this.timeout(120_000);
 
-  for (const [name, config] of Object.entries({ smallest, existing, closed, everything })) {
+  for (const [name, config] of Object.entries({ smallest, existing, closed, agents, everything })) {
     it(`${name}: every resource with its inputs, dependencies and options`, async () => {
       assertGolden(`aws/${name}.json`, renderGraph(awsOnly(await graphOf(parseAws(config)))));
     });
@@ -276,7 +277,7 @@ describe("machines of the target aws", function () {
 
   it("are not made for a bucket of somebody else's, or one that another stack left", async () => {
     const bucket = "acme-archive";
-    const name = () => freeName(bucket, {});
+    const name = () => freeName(`archive-${bucket}`, bucket, {});
     assert.equal(await name(), bucket);
     for (const [error, said] of [
       [
@@ -294,7 +295,7 @@ describe("machines of the target aws", function () {
     }
     // A number in its own name says nothing.
     s3.bucketError = "reading S3 Bucket (acme-403): couldn't find resource";
-    assert.equal(await freeName("acme-403", {}), "acme-403");
+    assert.equal(await freeName("archive-acme-403", "acme-403", {}), "acme-403");
     s3.bucketError = undefined;
     await assert.rejects(name(), /'acme-archive' is there already, and this stack has not made it\nHINT: /);
     stored["urn:pulumi:dev::understudy::aws:s3/bucket:Bucket::archive-acme-archive"] = {
@@ -327,6 +328,51 @@ describe("machines of the target aws", function () {
       ["node-a", "node-b"].map((name) => ({ name, pending: ["instanceType"] })),
     );
     await settled();
+  });
+
+  it("have agents whose ledger is in a bucket of its own, by a user that is nobody else's", async () => {
+    const cluster = new PostgresCluster("dev", { ...agents, resourcePrefix: "" });
+    await resolved(stackOutputs(cluster).primary);
+    await settled();
+    const bucket = `understudy-dev-eu-central-1-${account}-ledger`;
+    const { parameters } = JSON.parse(String(unwrapped(inputsOf("agent-node-a").stdin).value)) as AgentInput;
+    const { ledger, peers } = configSchema.parse(JSON.parse(String(parameters.agent_conf)));
+    assert.deepEqual(ledger, {
+      ...{ kind: "s3", endpoint: "https://s3.eu-central-1.amazonaws.com:443", bucket, region: "eu-central-1" },
+      ...{ prefix: "ledger/", uriStyle: "host", verifyTls: true },
+      credentials: "/etc/understudy/agent/ledger-credentials.json",
+    });
+    assert.deepEqual(
+      peers.nodes.map(({ port }) => port),
+      [5480],
+    );
+    const credentials = { accessKeyId: "AKIA0123456789", secretAccessKey: "s3cret" };
+    assert.deepEqual(JSON.parse(String(parameters.ledger_credentials)), credentials);
+    assert.ok(unwrapped(inputsOf("agent-node-a").stdin).secret);
+    assert.doesNotMatch(String(unwrapped(inputsOf("configure-node-a", "command:remote:Command").stdin).value), /AKIA/);
+    const before = registered.find(({ name }) => name === "agent-node-a")?.options.dependsOn.join(" ") ?? "";
+    for (const needed of ["ledger-user-policy", `ledger-${bucket}-policy`]) assert.ok(before.includes(needed), needed);
+  });
+
+  it("make no user where config says another place for the ledger, and lead to that one", async () => {
+    const ledger = { bucket: "ledger-of-all", accessKey: "AK", secretKey: "SK" };
+    const cluster = new PostgresCluster("dev", { ...agents, archive: { ledger }, resourcePrefix: "" });
+    await resolved(stackOutputs(cluster).primary);
+    await settled();
+    assert.deepEqual(
+      registered.filter(({ type, name }) => /^aws:/.test(type) && /^ledger-/.test(name)),
+      [],
+    );
+    const { parameters } = JSON.parse(String(unwrapped(inputsOf("agent-node-a").stdin).value)) as AgentInput;
+    const place = configSchema.parse(JSON.parse(String(parameters.agent_conf))).ledger;
+    assert.deepEqual(
+      place.kind === "s3" && [place.endpoint, place.bucket, place.region, place.prefix, place.uriStyle],
+      ["https://s3.eu-central-1.amazonaws.com:443", "ledger-of-all", "eu-central-1", "dev/", "host"],
+    );
+    assert.match(
+      String(inputsOf("s3-endpoint", "aws:ec2/vpcEndpoint:VpcEndpoint").policy),
+      /"arn:aws:s3:::ledger-of-all\/\*"/,
+    );
   });
 
   it("are in the cluster's graph as any other: booted before install, fenced after prepare, the endpoint after promote", async () => {

@@ -118,6 +118,7 @@ const dataKept: Rule = (graph, protectedData) => {
 const withinLimits: Rule = (graph) => {
   const limits = {
     "iam/role:Role": nameLimits.role,
+    "iam/user:User": nameLimits.role,
     "iam/instanceProfile:InstanceProfile": 128,
     "lb/loadBalancer:LoadBalancer": nameLimits.loadBalancer,
     "lb/targetGroup:TargetGroup": nameLimits.targetGroup,

@@ -90,6 +90,7 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
       bastion: fc.boolean(),
       clientNetworks: fc.uniqueArray(clientNetwork, { minLength: 1, maxLength: 4 }),
       clientSecurityGroups: fc.uniqueArray(id("sg"), { maxLength: 3 }),
+      agent: fc.boolean(),
       pooler: fc.boolean(),
       loadBalancer: fc.boolean(),
       domain: maybe(fc.constantFrom("db.internal", "a.b.example")),
@@ -126,6 +127,8 @@ export const awsConfig: fc.Arbitrary<RawAws> = region.chain((inRegion) => {
         nodes: shape.nodes,
         clientNetworks: shape.clientNetworks,
         deletionProtection: shape.deletionProtection,
+        // With an archive of the user's, agents need a ledger of his, too; and a host with an agent is not made anew yet.
+        agent: shape.agent && !shape.ownEndpoint && [undefined, "bastion"].includes(candidates[shape.maintain]),
         pooler: { enabled: shape.pooler || (shape.loadBalancer && shape.domain !== undefined) },
         archive: shape.ownEndpoint
           ? { endpoint: "s3.example.com", bucket: "of-somebody", accessKey: "AK", secretKey: "SK" }

@@ -12,7 +12,7 @@ import type { Stubbornness } from "../standins/aws/cloud/instances.js";
 import { snapshotOf } from "../standins/aws/cloud/volumes.js";
 import { account } from "./awsConfigs.ts";
 import { declare } from "./configFile.ts";
-import type { Outputs } from "./dockerCluster.ts";
+import { byAgents, type Outputs } from "./dockerCluster.ts";
 import { leftovers } from "./hosts.ts";
 import { type ConfigValue, PulumiStack, REPOSITORY, type RunResult } from "./pulumiStack.ts";
 
@@ -81,7 +81,7 @@ export class AwsCluster {
   }
 
   declare(config: Readonly<Record<string, ConfigValue>>): Promise<void> {
-    return declare(this.stack, config);
+    return declare(this.stack, { ...(byAgents ? { agent: true } : {}), ...config });
   }
 
   /** `pulumi up`, which has to succeed. */

@@ -42,6 +42,18 @@ export const closed = {
   aws: { ...smallest.aws, network: { egress: "none" }, alarms: { enabled: true } },
 } as const;
 
+/** With agents, where nothing gets out, and an organisation has its say on who there is. */
+export const agents = {
+  ...smallest,
+  agent: true,
+  aws: {
+    ...smallest.aws,
+    network: { egress: "none" },
+    bucket: { kmsKey: `arn:aws:kms:eu-central-1:${account}:key/66666666-7777-8888-9999-000000000000` },
+    roles: { path: "/databases/", permissionsBoundary: `arn:aws:iam::${account}:policy/boundary` },
+  },
+} as const;
+
 /** Everything on, with keys that are exchanged; one node is fenced, one is absent, one is maintained. */
 export const everything = {
   target: "aws",

@@ -45,6 +45,8 @@ export function awsState(type: string, name: string): AwsState | undefined {
       return { outputs: { prefixListId: "pl-0123456789abcdef0" } };
     case "aws:iam/role:Role":
       return { outputs: { arn: `arn:aws:iam::123456789012:role/${name}` } };
+    case "aws:iam/accessKey:AccessKey":
+      return { id: "AKIA0123456789", outputs: { secret: "s3cret" } };
     case "aws:route53/zone:Zone":
       return { outputs: { zoneId: "Z0123456789" } };
     case "aws:lb/loadBalancer:LoadBalancer":

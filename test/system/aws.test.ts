@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { ledgerBucket } from "../../model/aws/names.ts";
 import { figures } from "../standins/aws/cloud/cloudWatch.js";
 import { growsMounted } from "../standins/aws/cloud/machine.js";
 import { Audit, finish } from "../support/audit.ts";
 import { AwsCluster, someNetwork } from "../support/awsCluster.ts";
 import { account } from "../support/awsConfigs.ts";
+import { byAgents } from "../support/dockerCluster.ts";
 import { until } from "../support/until.ts";
 
 const region = "eu-central-1";
@@ -63,6 +65,40 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.doesNotMatch(conf, /^repo1-s3-key=|^repo1-s3-key-secret=/m);
   });
 
+  if (byAgents) {
+    it("the ledger is in a bucket of its own, where neither postgres nor its instance's role comes", async () => {
+      const ledger = ledgerBucket(bucket);
+      assert.ok(cluster.objects(ledger).some((object) => object.startsWith("ledger/")));
+      const list = (name: string) => {
+        const words = `pgbackrest --config=/etc/understudy/pgbackrest.conf --stanza=${cluster.stack.name} --repo1-s3-bucket=${name} repo-ls`;
+        return cluster.exec(
+          "node-a",
+          ...["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "sh", "-c", `${words} 2>&1 || true`],
+        );
+      };
+      assert.match(list(bucket), /^archive$/m);
+      assert.match(list(ledger), /\b403\b/);
+      const key = "/etc/understudy/agent/ledger-credentials.json";
+      assert.equal(cluster.exec("node-a", "stat", "--format=%U %a", key).trim(), "root 600");
+    });
+
+    it("another key of the ledger's user is on the nodes before the old one goes [full]", async () => {
+      const state = await cluster.stack.exportState();
+      const old = (state.deployment.resources ?? []).find(({ urn }) => String(urn).endsWith("::ledger-access-key"));
+      const happened = cluster.events().length;
+      await cluster.up(["--replace", String(old?.urn)]);
+      const done = cluster.events(happened).filter(({ type }) => type === "AccessKey");
+      assert.deepEqual(
+        done.map(({ event }) => event),
+        ["create", "delete"],
+      );
+      for (const node of Object.keys(nodes)) {
+        const known = cluster.exec(node, "cat", "/etc/understudy/agent/ledger-credentials.json");
+        assert.equal((JSON.parse(known) as { accessKeyId: string }).accessKeyId, done[0]?.id);
+      }
+    });
+  }
+
   it("the metadata service answers root and postgres, and nobody else on the host", () => {
     const asked = (user: string) =>
       cluster.exec(
@@ -118,7 +154,19 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": ["ami"], "node-b": ["ami"] });
   });
 
-  it("a host is replaced on its old volume and address, and no other one is touched", async () => {
+  if (byAgents) {
+    it("a host that has an agent is not made anew yet: refused before anything is touched", async () => {
+      const happened = cluster.events().length;
+      await cluster.declare({ aws: { ...aws, maintain: "node-a" } });
+      const { exitCode, output } = await cluster.stack.up();
+      assert.notEqual(exitCode, 0);
+      assert.match(output, /aws\.maintain: 'node-a' has an agent, .*\n *HINT: /);
+      assert.deepEqual(cluster.events(happened), []);
+      await cluster.declare({ aws });
+    });
+  }
+
+  unlessByAgents("a host is replaced on its old volume and address, and no other one is touched", async () => {
     const happened = cluster.events().length;
     const [made, { nodes: before }] = [await cluster.made(), await cluster.outputs()];
     cluster.exec("node-a", "touch", "/var/lib/understudy/state/here");
@@ -151,14 +199,17 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     await cluster.declare({ primary: "node-b", aws });
   });
 
-  it("another instance type stops and starts the host that is maintained, and it follows again [full]", async () => {
-    const happened = cluster.events().length;
-    await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "node-a" } });
-    await cluster.up();
-    assert.deepEqual(cluster.done(happened), ["stop host-node-a", "modify host-node-a", "start host-node-a"]);
-    await streams("node-b");
-    assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
-  });
+  unlessByAgents(
+    "another instance type stops and starts the host that is maintained, and it follows again [full]",
+    async () => {
+      const happened = cluster.events().length;
+      await cluster.declare({ aws: { ...aws, instanceType: "m7g.xlarge", maintain: "node-a" } });
+      await cluster.up();
+      assert.deepEqual(cluster.done(happened), ["stop host-node-a", "modify host-node-a", "start host-node-a"]);
+      await streams("node-b");
+      assert.deepEqual(cluster.pending(await cluster.made()), { "node-a": [], "node-b": ["ami", "instanceType"] });
+    },
+  );
 
   it("a volume grows while it is used, and can't shrink [full]", async () => {
     const happened = cluster.events().length;
@@ -254,12 +305,14 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     await cluster.declare({ deletionProtection: true });
     const { exitCode, output } = await cluster.stack.destroy();
     assert.equal(exitCode, 0, output);
+    const buckets = [`archive-${bucket}`, ...(byAgents ? [`ledger-${ledgerBucket(bucket)}`] : [])];
+    const settings = cluster.cloud.state.things.filter(({ name }) => buckets.some((of) => name.startsWith(`${of}-`)));
     assert.deepEqual(
       cluster.cloud.state.things
+        .filter((thing) => !settings.some(({ type, id }) => type === thing.type && id === thing.id))
         .map(({ name }) => name)
-        .filter((name) => !name.startsWith(`archive-${bucket}-`))
         .sort(),
-      [`archive-${bucket}`, "data-node-a", "data-node-b"],
+      [...buckets, "data-node-a", "data-node-b"].sort(),
     );
     assert.ok(cluster.objects(bucket).some((object) => /backup\.manifest$/.test(object)));
     const again = await cluster.stack.preview();
@@ -297,6 +350,11 @@ describe("the target aws, in a cloud that stands in for AWS", () => {
     }
   });
 });
+
+/** With agents no host is maintained yet. */
+function unlessByAgents(title: string, test: () => Promise<void>): void {
+  if (!byAgents) it(title, test);
+}
 
 const askForToken =
   "curl --silent --max-time 3 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { ledgerBucket } from "../../model/aws/names.ts";
 import { api } from "../standins/aws/models/requests.js";
 import { decision, type Statement } from "../standins/aws/services/policy.mjs";
 import { account } from "../support/awsConfigs.ts";
@@ -20,6 +21,7 @@ const rightOf: Readonly<Record<string, string>> = {
   "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
 };
 
+const user = `arn:aws:iam::${account}:user/databases/understudy-dev__ledger`;
 const resources: Readonly<Record<string, string>> = {
   iam: `arn:aws:iam::${account}:role/databases/understudy-dev_node-a`,
   s3: `arn:aws:s3:::${bucket}`,
@@ -35,18 +37,27 @@ const others = [
   ...["ModifyVpcEndpoint", "DeleteSecurityGroup", "RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress"],
   ...["ModifySecurityGroupRules", "ModifyInstanceAttribute", "ModifyInstanceMetadataOptions", "DeleteTags"],
 ].map((call) => `ec2:${call}`);
+/** And of the ledger's user, what its provider asks. */
+const ofUsers = [
+  ...["GetUser", "UpdateUser", "DeleteUser", "TagUser", "UntagUser", "ListGroupsForUser", "GetUserPolicy"],
+  ...["DeleteUserPolicy", "PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary"],
+  ...["ListAccessKeys", "DeleteAccessKey"],
+].map((call) => `iam:${call}`);
 
-const allowed = (
-  action: string,
-  resource = /^iam:List/.test(action) ? "*" : (resources[action.split(":")[0] ?? ""] ?? "*"),
-  context: Record<string, string[]> = {},
-) => decision(statements, { action, resource, context: { "aws:RequestedRegion": [region], ...context } });
+function resourceOf(action: string): string {
+  if (/^iam:List(?:Roles|InstanceProfiles|Users)$/.test(action)) return "*";
+  return /^iam:.*(?:User|AccessKey)/.test(action) ? user : (resources[action.split(":")[0] ?? ""] ?? "*");
+}
+
+const allowed = (action: string, resource = resourceOf(action), context: Record<string, string[]> = {}) =>
+  decision(statements, { action, resource, context: { "aws:RequestedRegion": [region], ...context } });
 
 describe("the policy for who deploys the target aws", () => {
   it("allows every call that resources and steps are made of, and what takes them away", () => {
     const calls = [
       ...Object.keys(api.operations).map((call) => rightOf[call] ?? call.replace(/^elbv2:/, "elasticloadbalancing:")),
       ...others,
+      ...ofUsers,
     ];
     assert.ok(calls.length > 70, String(calls.length));
     assert.deepEqual(
@@ -55,11 +66,16 @@ describe("the policy for who deploys the target aws", () => {
     );
     for (const service of ["ec2.amazonaws.com", "dlm.amazonaws.com"])
       assert.equal(allowed("iam:PassRole", resources.iam, { "iam:PassedToService": [service] }), "allow");
+    for (const call of ["CreateBucket", "PutBucketPolicy", "DeleteBucket", "DeleteObjectVersion"])
+      assert.equal(allowed(`s3:${call}`, `arn:aws:s3:::${ledgerBucket(bucket)}`), "allow", call);
   });
 
   it("allows nothing that reaches beyond the stack", () => {
     const beyond: readonly (readonly [string, string?, Record<string, string[]>?])[] = [
-      ["iam:CreateUser"],
+      ["iam:CreateUser", `arn:aws:iam::${account}:user/admin`],
+      ["iam:CreateAccessKey", `arn:aws:iam::${account}:user/admin`],
+      ["iam:AttachUserPolicy", user],
+      ["iam:CreateLoginProfile", user],
       ["iam:AttachRolePolicy"],
       ["iam:PutRolePolicy", `arn:aws:iam::${account}:role/admin`],
       ["iam:PassRole", resources.iam as string, { "iam:PassedToService": ["lambda.amazonaws.com"] }],

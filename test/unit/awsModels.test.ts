@@ -16,7 +16,7 @@ const snapshot = (config: string): readonly Golden[] => {
 
 /** AWS's own API models (test/standins/aws/models/extract.py) of what the graph asks for: enums, patterns, lengths, bounds, what is required. */
 describe("AWS's API models", () => {
-  for (const config of ["smallest", "existing", "closed", "everything"]) {
+  for (const config of ["smallest", "existing", "closed", "agents", "everything"]) {
     it(`have nothing against what is made of the config '${config}'`, () => {
       const problems = snapshot(config).flatMap(({ resource, inputs }) =>
         callsOf(resource.split(" ")[0] as string, inputs)

@@ -30,6 +30,7 @@ const stack: ExportedStack = {
         },
       },
       { urn: urn("understudy:index:AwsArchive", "archive"), type: "understudy:index:AwsArchive" },
+      { urn: urn("understudy:index:AwsLedger", "ledger"), type: "understudy:index:AwsLedger" },
       {
         ...{ urn: urn("aws:ec2/instance:Instance", "host-node-a"), type: "aws:ec2/instance:Instance", id: "i-0a" },
         outputs: { rootBlockDevice: { volumeId: "vol-0root" } },
@@ -104,6 +105,8 @@ describe("what an update that was killed has left in AWS", () => {
       of("s3 bucket")?.keep ?? "",
       /^pulumi import aws:s3\/bucket:Bucket archive-acme-archive 'acme-archive' .*AwsArchive/,
     );
+    const [ledger] = orphansOf(stack, cluster, [found("arn:aws:s3:::acme-archive-ledger")]);
+    assert.match(ledger?.keep ?? "", /Bucket ledger-acme-archive-ledger 'acme-archive-ledger' .*AwsLedger/);
     assert.equal(of("ec2 instance")?.remove, `aws ec2 terminate-instances --instance-ids i-0b --region ${region}`);
   });
 
@@ -127,6 +130,7 @@ describe("what an update that was killed has left in AWS", () => {
         thing("aws:iam/role:Role", "understudy-orders_node-b"),
         thing("aws:iam/role:Role", "understudy-orders2_node-b"),
         thing("aws:iam/instanceProfile:InstanceProfile", "understudy-orders_node-b"),
+        thing("aws:iam/user:User", "understudy-orders__ledger"),
       ];
       writeFileSync(join(folder, "cloud.json"), JSON.stringify({ name: "none", account, region, images: [], things }));
       cloud = new Cloud(folder);
@@ -166,12 +170,13 @@ describe("what an update that was killed has left in AWS", () => {
         "ec2 network-interface eni-0b  name of eni-0b",
         "iam instance-profile understudy-orders_node-b",
         "iam role understudy-orders_node-b",
+        "iam user understudy-orders__ledger",
       ]);
       assert.match(stdout, /^ {2}keep: {3}pulumi import aws:iam\/role:Role role-node-b 'understudy-orders_node-b' /m);
       assert.match(stdout, /Once nothing is left over: pulumi refresh --clear-pending-creates\n$/);
       assert.match(stdout, /^ {2}remove: aws ec2 terminate-instances --instance-ids i-0b --region eu-central-1$/m);
       const json = JSON.parse((await run(["--json", "--stack", "prod"])).stdout) as { id: string }[];
-      assert.deepEqual(json.length, 4);
+      assert.deepEqual(json.length, 5);
     });
 
     it("says so where nothing is left, nobody can be asked, or the words are wrong", async () => {

@@ -52,7 +52,7 @@ describe("the stand-in for AWS's plugin: its types", () => {
   }
 
   it("are those that the program uses, by its own snapshots", () => {
-    const used = ["smallest", "existing", "everything"].flatMap((config) => {
+    const used = ["smallest", "existing", "agents", "everything"].flatMap((config) => {
       const file = new URL(`../golden/aws/${config}.json`, import.meta.url);
       assert.ok(existsSync(file));
       return (JSON.parse(readFileSync(file, "utf8")) as { resource: string; inputs: Record<string, unknown> }[])

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cloud, type Thing } from "../standins/aws/cloud/cloud.js";
 import { createResource, deleteResource, readResource, updateResource } from "../standins/aws/cloud/resources.js";
+import { principalOf } from "../standins/aws/services/principals.mjs";
 
 const VPC = "aws:ec2/vpc:Vpc";
 const SUBNET = "aws:ec2/subnet:Subnet";
@@ -12,6 +13,8 @@ const INTERFACE = "aws:ec2/networkInterface:NetworkInterface";
 const INSTANCE = "aws:ec2/instance:Instance";
 const ROLE = "aws:iam/role:Role";
 const POLICY = "aws:iam/rolePolicy:RolePolicy";
+const USER = "aws:iam/user:User";
+const KEY = "aws:iam/accessKey:AccessKey";
 
 /** AWS's rules, as far as no container is needed to see them. */
 describe("the stand-in for AWS's plugin: its cloud", () => {
@@ -62,6 +65,34 @@ describe("the stand-in for AWS's plugin: its cloud", () => {
     await deleteResource(cloud, ROLE, "r");
     assert.equal(await readResource(cloud, ROLE, "r"), undefined);
     await deleteResource(cloud, ROLE, "r");
+  });
+
+  it("knows who comes by his key: a user with his own policies, or a session of a role", async () => {
+    const policy = (action: string) => JSON.stringify({ Statement: [{ Effect: "Allow", Action: action }] });
+    await make(USER, "user", { name: "u" });
+    await make("aws:iam/userPolicy:UserPolicy", "policy", { name: "p", user: "u", policy: policy("s3:GetObject") });
+    const key = await make(KEY, "key", { user: "u" });
+    await make(ROLE, "role", { name: "u", assumeRolePolicy: "{}" });
+    await make(POLICY, "of the role", { name: "p", role: "u", policy: policy("s3:DeleteObject") });
+    const who = (accessKey: string | undefined) => principalOf(cloud.state.things as never, accessKey);
+    const user = who(key);
+    assert.deepEqual(
+      [user?.arn, user?.token, user?.statements.map(({ Action }) => Action)],
+      ["arn:aws:iam::123456789012:user/u", "", ["s3:GetObject"]],
+    );
+    assert.equal(user?.secretKey, cloud.get(KEY, key).properties.secret);
+    const session = who(cloud.get(ROLE, "u").hidden?.accessKey);
+    assert.deepEqual(
+      session?.statements.map(({ Action }) => Action),
+      ["s3:DeleteObject"],
+    );
+    assert.match(session?.token ?? "", /^[0-9a-f]{80}$/);
+    assert.equal(who(undefined), undefined);
+    await updateResource(cloud, KEY, key, { user: "u" }, { user: "u", status: "Inactive" });
+    assert.equal(who(key), undefined);
+    await make(KEY, "another", { user: "u" });
+    await assert.rejects(make(KEY, "a third", { user: "u" }), /LimitExceeded/);
+    await assert.rejects(deleteResource(cloud, USER, "u"), /DependencyViolation/);
   });
 
   it("gives a name once, and makes up none", async () => {

@@ -4,6 +4,8 @@ import type { AwsConfig, ExistingNetwork, NewNetwork } from "../../../model/aws/
 import { s3EndpointPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf, s3GatewayService } from "../../../model/aws/regions.ts";
 import { planSubnets } from "../../../model/aws/subnets.ts";
+import type { Given } from "../../../model/config/later.ts";
+import { given } from "../../given.ts";
 import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
@@ -11,8 +13,8 @@ export interface AwsNetworkArgs {
   readonly aws: AwsConfig;
   /** Name that everything is found by. */
   readonly name: string;
-  /** The archive's bucket, where the stack has one of its own. */
-  readonly bucket: string | undefined;
+  /** Buckets that it leads to alone where nothing gets out otherwise: the archive's, where the stack has one of its own, and the ledger's. */
+  readonly buckets: readonly Given<string>[];
 }
 
 /** The VPC that hosts are in: one that is made, or an existing one. No subnet of it gives out public addresses by itself. */
@@ -46,7 +48,7 @@ export class AwsNetwork extends ClusterPart {
     const vpcId = output(network.vpc);
     const tables = network.routeTables.map((table) => output(table));
     // Others use this network too: what goes through its way to S3 is not ours to say.
-    const s3 = tables.length === 0 ? undefined : this.wayToS3({ aws, name, bucket: undefined }, vpcId, tables);
+    const s3 = tables.length === 0 ? undefined : this.wayToS3({ aws, name, buckets: [] }, vpcId, tables);
     return {
       vpcId,
       subnets: Object.fromEntries(Object.entries(network.subnets).map(([zone, subnet]) => [zone, output(subnet)])),
@@ -125,7 +127,7 @@ export class AwsNetwork extends ClusterPart {
       }),
     );
     const closed = egress === "none";
-    const s3 = this.wayToS3({ ...args, bucket: closed ? args.bucket : undefined }, vpc.id, tables);
+    const s3 = this.wayToS3({ ...args, buckets: closed ? args.buckets : [] }, vpc.id, tables);
     return {
       vpcId: vpc.id,
       subnets,
@@ -178,7 +180,7 @@ export class AwsNetwork extends ClusterPart {
     );
   }
 
-  private wayToS3({ aws, name, bucket }: AwsNetworkArgs, vpcId: Output<string>, routeTableIds: Output<string>[]) {
+  private wayToS3({ aws, name, buckets }: AwsNetworkArgs, vpcId: Output<string>, routeTableIds: Output<string>[]) {
     const { region } = aws;
     return new (sdk("ec2").VpcEndpoint)(
       this.named("s3-endpoint"),
@@ -187,9 +189,13 @@ export class AwsNetwork extends ClusterPart {
         vpcEndpointType: "Gateway",
         serviceName: s3GatewayService(region),
         routeTableIds,
-        ...(bucket === undefined
+        ...(buckets.length === 0
           ? {}
-          : { policy: JSON.stringify(s3EndpointPolicy({ partition: partitionOf(region), bucket })) }),
+          : {
+              policy: given(buckets).apply((known) =>
+                JSON.stringify(s3EndpointPolicy({ partition: partitionOf(region), buckets: known })),
+              ),
+            }),
         tags: { Name: `${name}-s3` },
       },
       { parent: this },

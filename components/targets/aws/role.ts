@@ -5,7 +5,7 @@ import { type PolicyDocument, rolePolicyName, trustPolicy } from "../../../model
 import { ClusterPart } from "../../part.ts";
 import { sdk } from "./sdk.ts";
 
-/** What an organisation asks of every role; a path is for good, so that a change of it makes no other role. */
+/** What an organisation asks of every role, and of a user. */
 export function asOrganised({ path, permissionsBoundary }: AwsRoles) {
   return {
     ...(path === "/" ? {} : { path }),
@@ -43,6 +43,7 @@ export class AwsRole extends ClusterPart {
         forceDetachPolicies: true,
         ...asOrganised(roles),
       },
+      // A path is for good: a change of it would make another role.
       { parent: this, ignoreChanges: ["path"] },
     );
     this.policy =

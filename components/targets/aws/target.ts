@@ -4,7 +4,7 @@ import { firewallRules } from "../../../model/aws/firewallRules.ts";
 import type { AwsImage } from "../../../model/aws/images.ts";
 import { architectureOf } from "../../../model/aws/instanceTypes.ts";
 import { metricsNamespace } from "../../../model/aws/metrics.ts";
-import { awsName } from "../../../model/aws/names.ts";
+import { awsName, ledgerBucket } from "../../../model/aws/names.ts";
 import { archivePolicy, joinedPolicy, metricsPolicy } from "../../../model/aws/policies.ts";
 import { partitionOf } from "../../../model/aws/regions.ts";
 import type { AwsClusterConfig, AwsNodeConfig } from "../../../model/config/clusterConfig.ts";
@@ -22,6 +22,7 @@ import { AwsEndpoint } from "./endpoint.ts";
 import { AwsFirewall } from "./firewall.ts";
 import { imageTooOld, ownTags } from "./hosts.ts";
 import { keysStay, operatorKeys } from "./keys.ts";
+import { AwsLedger } from "./ledger.ts";
 import { AwsNetwork } from "./network.ts";
 import { AwsNode } from "./nodeHost.ts";
 import { requirePeers, sdk } from "./sdk.ts";
@@ -71,14 +72,33 @@ export class AwsTarget extends ClusterPart implements Hosts {
     this.args = args;
 
     const bucket = archive.server === "own" ? archive.bucket : undefined;
-    this.network = new AwsNetwork("network", { aws, name: awsName("role", clusterName), bucket }, parent);
+    const ledger = config.agent && bucket !== undefined && !archive.ledger ? ledgerBucket(bucket) : undefined;
+    const buckets = [bucket, archive.ledger?.bucket ?? ledger].filter((known) => known !== undefined);
+    this.network = new AwsNetwork(
+      "network",
+      { aws, name: awsName("role", clusterName), buckets: bucket === undefined ? [] : buckets },
+      parent,
+    );
     this.firewall = new AwsFirewall(
       "firewall",
       { clusterName, network: this.network, rules: firewallRules(config) },
       parent,
     );
+    const kept = { aws, deletionProtection };
     this.archiveServer =
-      bucket === undefined ? undefined : new AwsArchive("archive", { aws, bucket, deletionProtection }, parent);
+      bucket === undefined
+        ? undefined
+        : new AwsArchive(
+            "archive",
+            {
+              ...{ ...kept, bucket },
+              ledger:
+                ledger === undefined
+                  ? undefined
+                  : new AwsLedger("ledger", { ...kept, clusterName, bucket: ledger }, parent),
+            },
+            parent,
+          );
     this.operatorKeys = all([operatorKeys(secrets), keysStay(config, parent)]).apply(([keys]) => keys);
     const bastionGroup = this.firewall.groups.bastion;
     const places = aws.bastion?.places ?? [];

@@ -4,17 +4,12 @@ import { isLater } from "../later.ts";
 import { keyPath, type Problem } from "../problems.ts";
 
 interface AgentContext {
-  readonly target: string | undefined;
   readonly nodes: Readonly<Record<string, Partial<NodeConfig>>>;
   readonly pooler: PoolerConfig | undefined;
 }
 
-/** What does not work with agents, or not yet. */
-export function checkAgent({ target, nodes, pooler }: AgentContext, problems: Problem[]): void {
-  if (target === "aws") {
-    const hint = "remove it: pulumi config rm agent";
-    problems.push({ key: "agent", rule: "does not know the target aws yet", hint });
-  }
+/** What does not work with agents. */
+export function checkAgent({ nodes, pooler }: AgentContext, problems: Problem[]): void {
   const ports = [
     ...Object.entries(nodes).map(
       ([name, node]) => [`${keyPath("nodes", name)}.postgresPort`, node.postgresPort] as const,

@@ -11,13 +11,14 @@ import {
   scheduleOptions,
 } from "../schema/archiveOptions.ts";
 import { asObject, type OptionValues, readOptions } from "../schema/option.ts";
+import type { OwnArchive } from "../targets/target.ts";
 import { readCertificateFile } from "./textFile.ts";
 
 interface ArchiveContext {
   /** The target's name, for messages. */
   readonly target: string | undefined;
-  /** Bucket and region of the archive that the target makes; undefined: it makes none. */
-  readonly own: { readonly bucket: string; readonly region: string } | undefined;
+  /** The archive that the target makes; undefined: it makes none. */
+  readonly own: OwnArchive | undefined;
   readonly clusterName: string;
   /** Whether agents need a ledger. */
   readonly agent: boolean;
@@ -43,12 +44,15 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
   };
   const given = (key: string) => isGiven(asObject(raw), key);
   if (!given("endpoint") && context.own) {
-    for (const key of [...Object.keys(endpointOptions), "ledger"]) {
+    const { server } = context.own;
+    for (const key of [...Object.keys(endpointOptions), ...(server ? [] : ["ledger"])]) {
       if (!given(key)) continue;
       const hint = "set archive.endpoint too, or remove it: the stack's own archive decides it";
       problems.push({ key: `archive.${key}`, rule: "needs archive.endpoint", hint });
     }
-    return { server: "own", ...base, bucket: readOwnBucket(values.bucket, problems) ?? context.own.bucket };
+    const bucket = readOwnBucket(values.bucket, problems) ?? context.own.bucket;
+    const ledger = server && given("ledger") ? readLedger(asObject(raw)?.ledger, server, context, problems) : undefined;
+    return withoutConflict({ server: "own", ...base, bucket, ledger }, problems);
   }
   const needed = ["endpoint", "bucket", "accessKey", "secretKey"] as const;
   for (const key of needed) {
@@ -66,7 +70,15 @@ export function readArchive(raw: unknown, context: ArchiveContext, problems: Pro
     secretKey: values.secretKey ?? "",
     ledger: readLedger(asObject(raw)?.ledger, { ...server, region: base.region }, context, problems),
   };
-  if (isKnown(archive)) problems.push(...ledgerProblems(archive));
+  return withoutConflict(archive, problems);
+}
+
+/** The archive; tells what is wrong between it and the ledger, where that is known. */
+function withoutConflict<T extends ArchiveConfig>(archive: T, problems: Problem[]): T {
+  const whole: ArchiveConfig = archive;
+  const places = [...(whole.ledger ? [whole.ledger] : []), ...(whole.server === "given" ? [whole] : [])];
+  const isOpen = places.some(({ accessKey, bucket, endpoint }) => [accessKey, bucket, endpoint].some(isLater));
+  if (!isOpen) problems.push(...ledgerProblems(archive as Known<ArchiveConfig>));
   return archive;
 }
 
@@ -121,21 +133,15 @@ function readLedger(
   };
 }
 
-function isKnown(archive: GivenArchiveConfig): archive is GivenArchiveConfig & Known<GivenArchiveConfig> {
-  const { ledger } = archive;
-  const compared = [archive, ...(ledger ? [ledger] : [])].flatMap((place) => [
-    place.accessKey,
-    place.bucket,
-    place.endpoint,
-  ]);
-  return !compared.some(isLater);
-}
-
 /** What would let postgres, which has the archive's account, at the ledger. */
-export function ledgerProblems({ ledger, ...archive }: Known<GivenArchiveConfig>): readonly Problem[] {
+export function ledgerProblems(archive: Known<ArchiveConfig>): readonly Problem[] {
+  const { ledger } = archive;
   if (ledger === undefined) return [];
   const problems: Problem[] = [];
-  const sameServer = ledger.endpoint.host === archive.endpoint.host && ledger.endpoint.port === archive.endpoint.port;
+  // Of a bucket that the stack makes nobody else's has the name.
+  const sameServer =
+    archive.server === "own" ||
+    (ledger.endpoint.host === archive.endpoint.host && ledger.endpoint.port === archive.endpoint.port);
   if (sameServer && ledger.bucket !== "" && ledger.bucket === archive.bucket) {
     const hint = "make a bucket of its own for the ledger, which the archive's account cannot reach";
     problems.push({
@@ -144,7 +150,7 @@ export function ledgerProblems({ ledger, ...archive }: Known<GivenArchiveConfig>
       hint,
     });
   }
-  if (ledger.accessKey !== "" && ledger.accessKey === archive.accessKey) {
+  if (archive.server === "given" && ledger.accessKey !== "" && ledger.accessKey === archive.accessKey) {
     const hint =
       "make an account for the ledger: it may list the bucket, get and put objects there, and not delete them";
     problems.push({ key: "archive.ledger.accessKey", rule: "is the archive's, which postgres has", hint });

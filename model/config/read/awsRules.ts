@@ -1,9 +1,11 @@
-import type { AwsConfig, AwsHost } from "../../aws/config.ts";
+import { type AwsConfig, type AwsHost, isClosed } from "../../aws/config.ts";
 import { firewallRules, mostRules } from "../../aws/firewallRules.ts";
 import { distributions } from "../../aws/images.ts";
 import { architectureOf } from "../../aws/instanceTypes.ts";
+import { s3Endpoint } from "../../aws/regions.ts";
 import type { PostgresMajor } from "../../majors.ts";
 import type { ArchiveConfig, NodeState, PoolerConfig } from "../clusterConfig.ts";
+import { isLater } from "../later.ts";
 import { keyPath, type Problem } from "../problems.ts";
 import { imageFits } from "./aws.ts";
 import { checkOverlap } from "./awsNetwork.ts";
@@ -13,6 +15,7 @@ export interface AwsScene {
   readonly nodes: Readonly<Record<string, AwsHost & { readonly name: string; readonly state: NodeState }>>;
   readonly primary: string | undefined;
   readonly postgresVersion: PostgresMajor;
+  readonly agent: boolean;
   readonly archive: ArchiveConfig;
   readonly pooler: PoolerConfig | undefined;
   readonly clientNetworks: readonly string[];
@@ -26,6 +29,7 @@ export function checkAws(scene: AwsScene, problems: Problem[]): void {
   checkPackages(scene, problems);
   checkOverlap(scene.aws.network, scene.aws.operatorNetworks, problems);
   checkArchive(scene, problems);
+  checkLedger(scene, problems);
   if (scene.aws.endpoint?.loadBalancer && !scene.pooler) {
     const hint = "set pooler.enabled to true, or loadBalancer to false";
     problems.push({ key: "aws.endpoint.loadBalancer", rule: "needs the poolers that it leads to", hint });
@@ -53,7 +57,7 @@ function checkZones({ nodes, aws }: AwsScene, problems: Problem[]): void {
   });
 }
 
-function checkMaintain({ aws: { maintain, bastion }, nodes, primary }: AwsScene, problems: Problem[]): void {
+function checkMaintain({ aws: { maintain, bastion }, agent, nodes, primary }: AwsScene, problems: Problem[]): void {
   const key = "aws.maintain";
   const bastions = bastion?.places.map(({ name }) => name) ?? [];
   for (const name of new Set(["bastion", ...bastions])) {
@@ -73,6 +77,9 @@ function checkMaintain({ aws: { maintain, bastion }, nodes, primary }: AwsScene,
   } else if (maintain === primary) {
     const hint = "move the primary first, in an update of its own; then maintain this node";
     problems.push({ key, rule: `'${maintain}' is the declared primary: its host would be stopped`, hint });
+  } else if (agent) {
+    const rule = `'${maintain}' has an agent, which does not take the data of another machine yet: nor of a host that is made anew`;
+    problems.push({ key, rule, hint: "remove it, or add a node with a new host and remove this one" });
   } else if (node.state !== "active") {
     const rule = `'${maintain}' is ${node.state}: a host that is changed is started`;
     problems.push({ key, rule, hint: `remove it until ${keyPath("nodes", maintain)}.state is active` });
@@ -117,5 +124,20 @@ function checkArchive({ aws, archive }: AwsScene, problems: Problem[]): void {
   if (archive.bucket.includes(".")) {
     const hint = "use letters, digits and hyphens";
     problems.push({ key: "archive.bucket", rule: "has a dot: S3's certificate does not cover such a name", hint });
+  }
+}
+
+/** Whether nodes get to a ledger that is somebody else's, by what the security group and the network let through. */
+function checkLedger({ aws, archive }: AwsScene, problems: Problem[]): void {
+  const endpoint = archive.ledger?.endpoint;
+  if (endpoint === undefined || isLater(endpoint)) return;
+  const key = "archive.ledger.endpoint";
+  const own = s3Endpoint(aws.region);
+  if (isClosed(aws.network) && endpoint.host !== own) {
+    const rule = `is '${endpoint.host}', and with aws.network.egress none nothing is reached but ${own}`;
+    problems.push({ key, rule, hint: "use a bucket of that S3, or set aws.network.egress to nat" });
+  } else if (endpoint.port !== 443) {
+    const rule = `has the port ${endpoint.port}, and nodes get out by port 443 only`;
+    problems.push({ key, rule, hint: "let it answer at port 443" });
   }
 }

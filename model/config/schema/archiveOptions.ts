@@ -198,7 +198,7 @@ export const archiveOptions = {
       "Where the ledger of agents lies (`agent`): a place that the archive's account, which postgres has, cannot reach.",
     rule: "must be an object",
     hint: "set bucket, accessKey and secretKey under it: a bucket of its own, and an account that may list it, get and put objects there, and not delete them",
-    default: "none; required with `agent` and `archive.endpoint`",
+    default: "made by the targets `docker` and `aws`; required with `agent` and `archive.endpoint`",
     ...moved,
     options: ledgerOptions,
   },

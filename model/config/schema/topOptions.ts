@@ -96,7 +96,7 @@ export const topOptions = {
   agent: {
     schema: flag(),
     description:
-      "Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters of the targets `docker` and `ssh`, to try it. It is to become the only way.",
+      "Whether agents on the hosts decide who leads, and not the host scripts. Unfinished: for new clusters, to try it. It is to become the only way.",
     rule: "must be true or false",
     hint: "use true or false",
     default: "false",

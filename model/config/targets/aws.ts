@@ -1,5 +1,6 @@
 import type { AwsHost } from "../../aws/config.ts";
 import { awsName } from "../../aws/names.ts";
+import { s3Server } from "../../aws/regions.ts";
 import { readAws } from "../read/aws.ts";
 import { readNetworkList } from "../read/awsNetwork.ts";
 import { readAwsHost } from "../read/awsNode.ts";
@@ -33,7 +34,7 @@ export const aws: ConfigTarget = {
       checkNodes: () => void finished(),
       ownArchive(clusterName) {
         const { region, account } = finished();
-        return { bucket: awsName("bucket", clusterName, region, account), region };
+        return { bucket: awsName("bucket", clusterName, region, account), region, server: s3Server(region) };
       },
       defaultClientNetworks() {
         const { network } = finished();

@@ -1,5 +1,5 @@
 import type { PostgresMajor } from "../../majors.ts";
-import type { ArchiveConfig, NodeConfig, NodeState, PoolerConfig } from "../clusterConfig.ts";
+import type { ArchiveConfig, NodeConfig, NodeState, PoolerConfig, S3ServerConfig } from "../clusterConfig.ts";
 import type { Known } from "../later.ts";
 import type { Problem } from "../problems.ts";
 import type { OptionTable } from "../schema/option.ts";
@@ -15,11 +15,20 @@ export interface CommonNode {
   readonly state: NodeState;
 }
 
+/** The archive that a target makes. */
+export interface OwnArchive {
+  readonly bucket: string;
+  readonly region: string;
+  /** Where users have buckets of their own on the server that it is on: there the ledger may lie in one of them. */
+  readonly server?: S3ServerConfig;
+}
+
 /** The parts of a config that a target's own rules look at, once all of them are read. */
 export interface ConfigParts {
   readonly nodes: Readonly<Record<string, CommonNode>>;
   readonly primary: string | undefined;
   readonly postgresVersion: PostgresMajor;
+  readonly agent: boolean;
   readonly archive: ArchiveConfig;
   readonly pooler: PoolerConfig | undefined;
   readonly clientNetworks: readonly string[];
@@ -34,8 +43,8 @@ export interface TargetReader {
   readNode(values: Readonly<Record<string, unknown>>, node: CommonNode, path: string, problems: Problem[]): object;
   /** Rules between nodes; after the last `readNode`. */
   checkNodes(nodes: Readonly<Record<string, CommonNode>>, problems: Problem[]): void;
-  /** Bucket and region of the archive that the target makes; undefined: it makes none, and `archive.endpoint` is required. */
-  ownArchive(clusterName: string): { readonly bucket: string; readonly region: string } | undefined;
+  /** Undefined: it makes none, and `archive.endpoint` is required. */
+  ownArchive(clusterName: string): OwnArchive | undefined;
   /** Networks that clients may come from where config names none. */
   defaultClientNetworks(): readonly string[];
   /** Whether a network may be a client's; undefined: it may. The default is any network in CIDR notation. */

@@ -52,7 +52,7 @@ export interface Iam {
   policy(role: string, name: string): Promise<string | undefined>;
   put(role: string, name: string, document: string): Promise<void>;
   remove(role: string, name: string): Promise<void>;
-  /** ARNs of the roles and instance profiles whose names begin so. */
+  /** ARNs of the roles, instance profiles and users whose names begin so. */
   named(prefix: string): Promise<readonly string[]>;
 }
 
@@ -208,6 +208,12 @@ export async function iamOf({ region }: AwsPlace): Promise<Iam> {
             InstanceProfileName?.startsWith(prefix) && Arn ? [Arn] : [],
           ),
         );
+        Marker = page.Marker;
+        if (page.IsTruncated !== true) break;
+      }
+      for (let Marker: string | undefined; ; ) {
+        const { Users = [], ...page } = await answer("ListUsers", client.send(new sdk.ListUsersCommand({ Marker })));
+        found.push(...Users.flatMap(({ UserName, Arn }) => (UserName?.startsWith(prefix) && Arn ? [Arn] : [])));
         Marker = page.Marker;
         if (page.IsTruncated !== true) return found;
       }

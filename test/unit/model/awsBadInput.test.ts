@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { account, everything, existing, smallest } from "../../support/awsConfigs.ts";
+import { account, agents, everything, existing, smallest } from "../../support/awsConfigs.ts";
 import { problemsOf, type Raw } from "./support.ts";
 
 interface Case {
@@ -17,6 +17,11 @@ const node = (options: object): Raw => ({
 });
 const volume = (options: object): Raw => node({ volume: options });
 const inPlace = (options: object): Raw => aws({ network: { ...existing.aws.network, ...options } }, existing);
+const withLedger = (ledger: object, archive: object = {}): Raw => ({
+  ...smallest,
+  agent: true,
+  archive: { ...archive, ledger: { bucket: "acme-ledger", accessKey: "AK", secretKey: "SK", ...ledger } },
+});
 const key = (region: string) => `arn:aws:kms:${region}:${account}:key/11111111-2222-3333-4444-555555555555`;
 
 const cases: readonly Case[] = [
@@ -439,11 +444,39 @@ const cases: readonly Case[] = [
     hint: /remove/,
   },
   {
-    what: "agents",
-    raw: { ...smallest, agent: true },
-    key: "agent",
-    rule: /does not know the target aws yet/,
-    hint: /config rm agent/,
+    what: "a host to be made anew that has an agent",
+    raw: { ...aws({ maintain: "node-b" }), agent: true },
+    key: "aws.maintain",
+    rule: /'node-b' has an agent, which does not take the data of another machine yet/,
+    hint: /add a node/,
+  },
+  {
+    what: "a ledger without agents",
+    raw: { ...withLedger({}), agent: false },
+    key: "archive.ledger",
+    rule: /of agents, and there are none/,
+    hint: /agent to true/,
+  },
+  {
+    what: "a ledger in the bucket that the stack makes",
+    raw: withLedger({}, { bucket: "acme-ledger" }),
+    key: "archive.ledger.bucket",
+    rule: /is the archive's/,
+    hint: /bucket of its own/,
+  },
+  {
+    what: "a ledger at a port that is closed",
+    raw: withLedger({ endpoint: "minio.example.com:9000" }),
+    key: "archive.ledger.endpoint",
+    rule: /port 9000, and nodes get out by port 443 only/,
+    hint: /443/,
+  },
+  {
+    what: "a ledger that there is no way to",
+    raw: { ...withLedger({ endpoint: "s3.eu-west-1.amazonaws.com" }), aws: agents.aws },
+    key: "archive.ledger.endpoint",
+    rule: /'s3.eu-west-1.amazonaws.com'.* nothing is reached but s3.eu-central-1.amazonaws.com/,
+    hint: /egress to nat/,
   },
   {
     what: "snapshots at odd hours",

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { InstanceType } from "@pulumi/aws/types/enums/ec2/index.js";
 import { Region } from "@pulumi/aws/types/enums/index.js";
 import fc from "fast-check";
+import { firewallRules, ruleName } from "../../../model/aws/firewallRules.ts";
 import { imageProblem } from "../../../model/aws/images.ts";
 import { architectureOf, instanceTypeProblem } from "../../../model/aws/instanceTypes.ts";
-import { awsName, type Named, nameLimits } from "../../../model/aws/names.ts";
+import { awsName, ledgerBucket, type Named, nameLimits } from "../../../model/aws/names.ts";
 import {
   cloudWatchEndpoint,
   cloudWatchInterfaceService,
@@ -18,7 +19,7 @@ import {
 import { overlapping, planSubnets, vpcCidrProblem } from "../../../model/aws/subnets.ts";
 import { shrinkProblem, volumeProblems, zoneProblem } from "../../../model/aws/volume.ts";
 import { ipv4Range, networkProblem } from "../../../model/config/network.ts";
-import { parseAws, smallest } from "../../support/awsConfigs.ts";
+import { agents, closed, parseAws, smallest } from "../../support/awsConfigs.ts";
 
 describe("regions of AWS", () => {
   it("are those that the provider knows, but the ones of closed partitions", () => {
@@ -142,6 +143,26 @@ describe("names in AWS", () => {
         assert.notEqual(awsName("role", ...first), awsName("role", ...second));
       }),
     );
+  });
+});
+
+describe("the ledger's bucket", () => {
+  it("is called like the archive's, as far as a name can be that long", () => {
+    assert.equal(ledgerBucket("acme-archive"), "acme-archive-ledger");
+    const [first, second] = ["a", "b"].map((end) => ledgerBucket(`${"x".repeat(62)}${end}`));
+    assert.match(first ?? "", /^x{47}-[0-9a-f]{8}-ledger$/);
+    assert.equal(first?.length, nameLimits.bucket);
+    assert.notEqual(first, second);
+  });
+});
+
+describe("rules of the security groups", () => {
+  const names = (raw: object) => firewallRules(parseAws(raw)).map(ruleName);
+
+  it("open the agents' port among the nodes, in and out, for agents only", () => {
+    const added = names(agents).filter((name) => !names({ ...agents, agent: false }).includes(name));
+    assert.deepEqual(added, ["nodes-in-nodes-5480", "nodes-out-nodes-5480"]);
+    assert.ok(!names(closed).some((name) => name.endsWith("5480")));
   });
 });
 

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
 import { metricsNamespace } from "../../../model/aws/metrics.ts";
+import { ledgerBucket } from "../../../model/aws/names.ts";
 import {
   archivePolicy,
   bucketPolicy,
   fencedPolicy,
   joinedPolicy,
+  ledgerBucketPolicy,
+  ledgerPolicy,
   metricsEndpointPolicy,
   metricsPolicy,
   type PolicyDocument,
@@ -27,7 +30,11 @@ interface Call {
   readonly context?: Readonly<Record<string, string>>;
   /** Whose resource it is. @default the stack's account */
   readonly owner?: string;
+  /** ARN of who calls. @default a node */
+  readonly principal?: string;
 }
+
+const node = `arn:aws:sts::${account}:assumed-role/understudy-dev_node-a/i-0123456789abcdef0`;
 
 interface Around {
   readonly resource?: PolicyDocument | object;
@@ -36,10 +43,10 @@ interface Around {
 
 /** What AWS would say: `Allowed`, `ExplicitlyDenied` or `ImplicitlyDenied`. A policy that AWS would not take is an error. */
 async function verdict(policies: readonly PolicyDocument[], call: Call, around: Around = {}): Promise<string> {
-  const { action, resource, context = {}, owner = account } = call;
+  const { action, resource, context = {}, owner = account, principal = node } = call;
   const simulation: Simulation = {
     request: {
-      principal: `arn:aws:sts::${account}:assumed-role/understudy-dev_node-a/i-0123456789abcdef0`,
+      principal,
       action,
       resource: { resource, accountId: owner },
       contextVariables: {
@@ -136,7 +143,7 @@ describe("IAM policies of the target aws, as AWS evaluates them", () => {
     it(`a node may: ${what}`, async () => {
       assert.equal(await verdict([archivePolicy(input)], call, around(call)), "Allowed");
       assert.equal(await verdict([archivePolicy({ ...whole })], call, around(call)), "Allowed");
-      const through = { ...around(call), endpoint: s3EndpointPolicy(input) };
+      const through = { ...around(call), endpoint: s3EndpointPolicy({ partition, buckets: [bucket] }) };
       assert.equal(await verdict([archivePolicy(input)], call, through), "Allowed");
     });
 
@@ -178,7 +185,85 @@ describe("IAM policies of the target aws, as AWS evaluates them", () => {
     };
     const elsewhere = { action: "s3:PutObject", resource: "arn:aws:s3:::another/x" };
     assert.equal(await verdict([anything], elsewhere), "Allowed");
-    assert.notEqual(await verdict([anything], elsewhere, { endpoint: s3EndpointPolicy(input) }), "Allowed");
+    assert.notEqual(
+      await verdict([anything], elsewhere, { endpoint: s3EndpointPolicy({ partition, buckets: [bucket] }) }),
+      "Allowed",
+    );
+  });
+
+  describe("of the ledger", () => {
+    const ledger = ledgerBucket(bucket);
+    const principal = `arn:aws:iam::${account}:user/databases/understudy-dev__ledger`;
+    const user = ledgerPolicy({ partition, region, account, bucket: ledger, kmsKey: key });
+    const resource = ledgerBucketPolicy({ partition, bucket: ledger });
+    const endpoint = s3EndpointPolicy({ partition, buckets: [bucket, ledger] });
+    const at = (action: string, path: string, context: Readonly<Record<string, string>> = {}): Call => ({
+      ...{ action: `s3:${action}`, resource: `arn:aws:s3:::${ledger}${path}`, context },
+    });
+    const isNew = { "s3:if-none-match": "*" };
+    const entry = "/ledger/700/1";
+    const asked: Readonly<Record<string, Call>> = {
+      "GetObject of an entry": at("GetObject", entry),
+      "GetObject of what is not there: by ListBucket S3 decides between 404 and 403": at("ListBucket", ""),
+      "PutObject of an entry that is new": at("PutObject", entry, isNew),
+    };
+
+    for (const [what, call] of Object.entries(asked)) {
+      it(`agents may, and a node's role may not: ${what}`, async () => {
+        assert.equal(await verdict([user], { ...call, principal }, { resource }), "Allowed");
+        assert.equal(await verdict([user], { ...call, principal }, { resource, endpoint }), "Allowed");
+        for (const role of [archivePolicy(input), archivePolicy(whole)])
+          assert.equal(await verdict([role], call, { resource }), "ImplicitlyDenied");
+        const bare = { ...call, principal, context: { ...call.context, "aws:SecureTransport": "false" } };
+        assert.equal(await verdict([user], bare, { resource }), "ExplicitlyDenied");
+      });
+    }
+
+    const never: Readonly<Record<string, Call>> = {
+      "delete an entry": at("DeleteObject", entry),
+      "delete a version of one": at("DeleteObjectVersion", entry),
+      "read a version": at("GetObjectVersion", entry),
+      "put something beside it": at("PutObject", "/else", isNew),
+      "read something beside it": at("GetObject", "/else"),
+      "lock an entry": at("PutObjectRetention", entry),
+      "change the bucket": at("PutBucketPolicy", ""),
+      "delete the bucket": at("DeleteBucket", ""),
+      "read WAL": { action: "s3:GetObject", resource: arn(object) },
+      "list the archive": list(),
+      "sign in as somebody else": { action: "sts:AssumeRole", resource: `arn:aws:iam::${account}:role/admin` },
+      "make another key": { action: "iam:CreateAccessKey", resource: principal },
+    };
+    for (const [what, call] of Object.entries(never)) {
+      it(`agents may not: ${what}`, async () => {
+        const around = call.resource.startsWith(`arn:aws:s3:::${ledger}`) ? { resource } : {};
+        assert.equal(await verdict([user], { ...call, principal }, around), "ImplicitlyDenied");
+      });
+    }
+
+    it("nobody replaces an entry, whatever he may: a write is refused that does not say that it is of a new object", async () => {
+      const anything: PolicyDocument = {
+        Version: "2012-10-17",
+        Statement: [{ Sid: "All", Effect: "Allow", Action: "s3:*", Resource: "*" }],
+      };
+      for (const policy of [user, anything]) {
+        assert.equal(
+          await verdict([policy], { ...at("PutObject", entry), principal }, { resource }),
+          "ExplicitlyDenied",
+        );
+      }
+      assert.equal(await verdict([anything], at("PutObject", entry, isNew), { resource }), "Allowed");
+      // The archive's bucket asks nothing of the kind: pgBackRest replaces.
+      const archive = { action: "s3:PutObject", resource: arn(object) };
+      assert.equal(await verdict([anything], archive, { resource: bucketPolicy(input) }), "Allowed");
+    });
+
+    it("is no longer than IAM takes of a user, whatever the names", () => {
+      const long = ledgerPolicy({
+        ...{ partition: "aws-us-gov", region: "us-gov-west-1", account, bucket: ledgerBucket("x".repeat(63)) },
+        kmsKey: key.replace(":aws:", ":aws-us-gov:").replace(region, "us-gov-west-1"),
+      });
+      assert.ok(JSON.stringify(long).length <= 2048, String(JSON.stringify(long).length));
+    });
   });
 
   it("snapshots are taken and dropped of volumes with the cluster's tag only", async () => {

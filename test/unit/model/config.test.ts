@@ -36,6 +36,7 @@ describe("parseConfig", () => {
       archive: {
         server: "own",
         backupFrom: "standby",
+        ledger: undefined,
         encrypted: undefined,
         bucket: "understudy-dev",
         region: "us-east-1",

@@ -7,6 +7,7 @@ import { ApiError } from "./xml.js";
 
 const ROLE = "aws:iam/role:Role";
 const PROFILE = "aws:iam/instanceProfile:InstanceProfile";
+const USER = "aws:iam/user:User";
 const POLICY = "aws:iam/rolePolicy:RolePolicy";
 
 /** @param {Cloud} cloud @param {Parameters} parameters */
@@ -62,6 +63,12 @@ export const iamCalls = {
         Roles: [],
       })),
     };
+  },
+  ListUsers(cloud) {
+    const users = cloud
+      .all(USER)
+      .map((thing) => ({ ...dated, UserName: thing.id, UserId: thing.id, Arn: arnOf(cloud, thing) }));
+    return { IsTruncated: false, Users: users };
   },
   DeleteRolePolicy(cloud, parameters) {
     const role = roleOf(cloud, parameters);

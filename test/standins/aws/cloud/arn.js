@@ -19,6 +19,7 @@ const kinds = {
   "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": ["ec2", "security-group-rule/"],
   "aws:iam/role:Role": ["iam", "role/"],
   "aws:iam/instanceProfile:InstanceProfile": ["iam", "instance-profile/"],
+  "aws:iam/user:User": ["iam", "user/"],
   "aws:route53/zone:Zone": ["route53", "hostedzone/"],
   "aws:cloudwatch/metricAlarm:MetricAlarm": ["cloudwatch", "alarm:"],
   "aws:dlm/lifecyclePolicy:LifecyclePolicy": ["dlm", "policy/"],

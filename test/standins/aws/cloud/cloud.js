@@ -9,7 +9,7 @@ import { join } from "node:path";
  * @property {string} type
  * @property {string} id
  * @property {string} name that of the resource in the program
- * @property {Record<string, any>} properties inputs and outputs, nothing of them secret here
+ * @property {Record<string, any>} properties inputs and outputs
  * @property {Record<string, any>} [hidden] what AWS would not show
  */
 

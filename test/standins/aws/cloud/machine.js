@@ -7,8 +7,8 @@ export function cgroupMount() {
   return existsSync("/sys/fs/cgroup/cgroup.controllers") ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
 }
 
-/** An instance's root mounts disks, fences off mount points, sets up packet filters. */
-const wanted = { LINUX_IMMUTABLE: 9, NET_ADMIN: 12, SYS_ADMIN: 21, SYS_RESOURCE: 24 };
+/** An instance's root mounts disks, fences off mount points, sets up packet filters, looks at processes of others. */
+const wanted = { LINUX_IMMUTABLE: 9, NET_ADMIN: 12, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24 };
 
 /** Those of them that this machine has to give. */
 export function capabilities() {

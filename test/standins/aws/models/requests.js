@@ -220,6 +220,12 @@ const calls = {
     { operation: "iam:CreateInstanceProfile", input: { InstanceProfileName: name, Path: path, ...others } },
     { operation: "iam:AddRoleToInstanceProfile", input: { InstanceProfileName: name, RoleName: role } },
   ],
+  "aws:iam/user:User": one("iam:CreateUser", renamed({ name: "UserName" })),
+  "aws:iam/userPolicy:UserPolicy": one("iam:PutUserPolicy", ({ name, user, policy, ...others }) => ({
+    ...{ UserName: user, PolicyName: name, PolicyDocument: json(policy) },
+    ...plainly(others),
+  })),
+  "aws:iam/accessKey:AccessKey": one("iam:CreateAccessKey", renamed({ user: "UserName" })),
   "aws:s3/bucket:Bucket": one("s3:CreateBucket", ({ forceDestroy: _, ...others }) => plainly(others)),
   "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": one("s3:PutPublicAccessBlock", ({ bucket, ...flags }) => ({
     ...{ Bucket: bucket, PublicAccessBlockConfiguration: plainly(flags) },

@@ -9,7 +9,7 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { text } from "node:stream/consumers";
 import { decision } from "./policy.mjs";
-import { roleOf, stateIn, statementsOf } from "./roles.mjs";
+import { principalOf, stateIn } from "./principals.mjs";
 
 const [, , tls = "", file = "", figures = ""] = process.argv;
 
@@ -31,10 +31,11 @@ function refused(headers, form) {
   const { account, region, things } = stateIn(file);
   const [, accessKey, scope] = /Credential=([^/]+)\/\d{8}\/([^,]+),/.exec(headers.authorization ?? "") ?? [];
   if (scope !== `${region}/monitoring/aws4_request`) return "SignatureDoesNotMatch";
-  const role = roleOf(things, accessKey);
-  if (role === undefined || role.hidden.token !== headers["x-amz-security-token"]) return "InvalidClientTokenId";
+  const principal = principalOf(things, accessKey);
+  if (principal === undefined || principal.token !== (headers["x-amz-security-token"] ?? ""))
+    return "InvalidClientTokenId";
   const context = { "cloudwatch:namespace": [form.get("Namespace") ?? ""], "aws:PrincipalAccount": [account] };
-  const said = decision(statementsOf(things, role.id), { action: "cloudwatch:PutMetricData", resource: "*", context });
+  const said = decision(principal.statements, { action: "cloudwatch:PutMetricData", resource: "*", context });
   return said === "allow" ? undefined : "AccessDenied";
 }
 

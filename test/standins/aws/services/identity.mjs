@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * IAM, as the S3 server asks it for every request: whose key that is, and what the policies of his role say. It answers by the cloud's state as it
+ * IAM, as the S3 server asks it for every request: whose key that is, and what the policies of his role or user say. It answers by the cloud's state as it
  * is now, in the protocol of versitygw's own IAM service.
  *
  *   node identity.mjs <socket> <cloud.json>
@@ -10,7 +10,7 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { decision } from "./policy.mjs";
-import { roleOf, stateIn, statementsOf } from "./roles.mjs";
+import { principalOf, stateIn } from "./principals.mjs";
 
 const [, , socket = "", file = ""] = process.argv;
 
@@ -23,39 +23,36 @@ class Refusal extends Error {
 }
 
 /**
- * The role that a session's key belongs to.
- *
- * @param {readonly import("./roles.mjs").Thing[]} things
+ * @param {readonly import("./principals.mjs").Thing[]} things
  * @param {{ accessKeyId: string, sessionToken?: string }} request
  */
-function askingRole(things, { accessKeyId, sessionToken }) {
-  const role = roleOf(things, accessKeyId);
-  if (role === undefined) throw new Refusal("NoSuchIdentity");
-  if (role.hidden.token !== sessionToken) throw new Refusal("InvalidToken");
-  return role;
+function whoAsks(things, { accessKeyId, sessionToken = "" }) {
+  const principal = principalOf(things, accessKeyId);
+  if (principal === undefined) throw new Refusal("NoSuchIdentity");
+  if (principal.token !== sessionToken) throw new Refusal("InvalidToken");
+  return principal;
 }
 
 /** @type {Readonly<Record<string, (request: any) => unknown>>} */
 const answers = {
   "/private/version": () => ({ protocol: 1, minClient: 1, accountId: stateIn(file).account }),
   "/private/derive-signing-key": (request) => {
-    const { hidden, properties } = askingRole(stateIn(file).things, request);
+    const { arn, secretKey, token } = whoAsks(stateIn(file).things, request);
     const parts = [request.date, request.region, request.service, "aws4_request"];
     const key = parts.reduce(
       (derived, part) => createHmac("sha256", derived).update(part).digest(),
-      Buffer.from(`AWS4${hidden.secretKey}`),
+      Buffer.from(`AWS4${secretKey}`),
     );
-    return { derivedKey: key.toString("base64"), principalArn: properties.arn, roleArn: properties.arn };
+    return { derivedKey: key.toString("base64"), principalArn: arn, ...(token === "" ? {} : { roleArn: arn }) };
   },
   "/private/evaluate-policy": (request) => {
     const { account, things } = stateIn(file);
-    const { id, properties } = askingRole(things, request);
-    const statements = statementsOf(things, id);
+    const { arn, statements } = whoAsks(things, request);
     const context = { ...request.condition, "aws:ResourceAccount": [account] };
     const decisions = request.resources.map((/** @type {string} */ resource) =>
       request.actions.map((/** @type {string} */ action) => decision(statements, { action, resource, context })),
     );
-    return { decisions, principalArn: properties.arn };
+    return { decisions, principalArn: arn };
   },
   "/private/resolve-identity": ({ accessKeyIds }) => ({ identities: accessKeyIds.map(() => ({ found: false })) }),
   "/private/resolve-principals": ({ principals }) => ({ invalid: principals }),

@@ -4,9 +4,10 @@ import { bucket } from "./bucket.js";
 import { extras } from "./extras.js";
 import { hosts } from "./hosts.js";
 import { network } from "./network.js";
+import { users } from "./users.js";
 
 /** @type {Readonly<Record<string, import("./field.js").ResourceType>>} */
-export const types = { ...network, ...hosts, ...bucket, ...extras };
+export const types = { ...network, ...hosts, ...bucket, ...users, ...extras };
 
 /** @param {string} type */
 export function typeOf(type) {

@@ -135,6 +135,24 @@ export const sources = {
     replaces: ["name", "path"],
     inPlace: ["role", "tags"],
   },
+  "aws:iam/user:User": {
+    file: "internal/service/iam/user.go",
+    commit: "058fd401f211b1533358038ada6a36b311c9c5e3",
+    replaces: [],
+    inPlace: ["name", "path", "permissionsBoundary", "tags"],
+  },
+  "aws:iam/userPolicy:UserPolicy": {
+    file: "internal/service/iam/user_policy.go",
+    commit: "02f97af85f89a04e8ed89f5e8b64a9a67f3cfe07",
+    replaces: ["name", "user"],
+    inPlace: ["policy"],
+  },
+  "aws:iam/accessKey:AccessKey": {
+    file: "internal/service/iam/access_key.go",
+    commit: "1271cd2293d2a94a384cb721bdeb0066c6bf2bc0",
+    replaces: ["user"],
+    inPlace: ["status"],
+  },
   "aws:s3/bucketVersioning:BucketVersioning": {
     file: "internal/service/s3/bucket_versioning.go",
     commit: "01c08000ddb14181b5bd19201d8fca311dc570e4",

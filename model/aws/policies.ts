@@ -47,52 +47,38 @@ export interface ArchivePolicyInput {
  * else. It never asks for old versions, so that what it deletes can be brought back by somebody else.
  */
 export function archivePolicy(input: ArchivePolicyInput): PolicyDocument {
-  const { partition, account, bucket, prefix } = input;
-  const arn = `arn:${partition}:s3:::${bucket}`;
-  const ours = { "aws:ResourceAccount": account };
-  return document(
-    {
-      Sid: "ListTheArchive",
-      Effect: "Allow",
-      Action: "s3:ListBucket",
-      Resource: arn,
-      // Not by `s3:prefix`: a look at an object that is not there has none, and S3 would answer it with 403 instead of 404.
-      Condition: { StringEquals: ours },
-    },
-    {
-      Sid: "UseTheArchive",
-      Effect: "Allow",
-      Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-      Resource: `${arn}/${prefix === "" ? "*" : `${prefix}/*`}`,
-      Condition: { StringEquals: ours },
-    },
-    ...useOfKey(input),
-  );
+  const folder = input.prefix === "" ? "" : `${input.prefix}/`;
+  const actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
+  return document(...useOfBucket(input, { list: "ListTheArchive", use: "UseTheArchive", folder, actions }));
 }
 
 /** What agents do with the ledger: look what is there, read it, and make the next entry. Nothing is ever deleted. */
 export function ledgerPolicy(input: Omit<ArchivePolicyInput, "prefix">): PolicyDocument {
-  const { partition, account, bucket } = input;
-  const arn = `arn:${partition}:s3:::${bucket}`;
-  const ours = { "aws:ResourceAccount": account };
-  return document(
-    {
-      Sid: "ListTheLedger",
-      Effect: "Allow",
-      Action: "s3:ListBucket",
-      Resource: arn,
-      // As for the archive: without it S3 does not tell what is missing.
-      Condition: { StringEquals: ours },
-    },
-    {
-      Sid: "ReadAndAdd",
-      Effect: "Allow",
-      Action: ["s3:GetObject", "s3:PutObject"],
-      Resource: `${arn}/${ledgerFolder}*`,
-      Condition: { StringEquals: ours },
-    },
+  const actions = ["s3:GetObject", "s3:PutObject"];
+  return document(...useOfBucket(input, { list: "ListTheLedger", use: "ReadAndAdd", folder: ledgerFolder, actions }));
+}
+
+interface BucketUse {
+  /** The statements' names. */
+  readonly list: string;
+  readonly use: string;
+  /** Below which `actions` are allowed; it ends with `/`, or is empty. */
+  readonly folder: string;
+  readonly actions: readonly string[];
+}
+
+function useOfBucket(
+  input: Omit<ArchivePolicyInput, "prefix">,
+  { list, use, folder, actions }: BucketUse,
+): readonly Statement[] {
+  const arn = `arn:${input.partition}:s3:::${input.bucket}`;
+  const Condition = { StringEquals: { "aws:ResourceAccount": input.account } };
+  return [
+    // Not by `s3:prefix`: a look at an object that is not there has none, and S3 would answer it with 403 instead of 404.
+    { Sid: list, Effect: "Allow", Action: "s3:ListBucket", Resource: arn, Condition },
+    { Sid: use, Effect: "Allow", Action: actions, Resource: `${arn}/${folder}*`, Condition },
     ...useOfKey(input),
-  );
+  ];
 }
 
 function useOfKey({
